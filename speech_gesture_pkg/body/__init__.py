@@ -1,0 +1,1 @@
+"""The human side: SMPL-X skeleton, rotations, MotionFrames, file formats."""

@@ -1,0 +1,50 @@
+"""The one base exception. Every message is a sentence that names the thing, the value got and the values allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class SpeechGestureError(Exception):
+    """Base of everything that a user can cause and can mend.
+
+    The command line prints the message on one line and exits with `exit_code`; the node logs it and fails the
+    lifecycle transition. A bug is any other exception.
+    """
+
+    exit_code = 1
+
+
+class InputError(SpeechGestureError):
+    """A file, message or array that cannot be used (missing, empty, corrupt, wrong format)."""
+
+    exit_code = 3
+
+
+class ConfigError(SpeechGestureError):
+    """A parameter or option outside what is allowed."""
+
+    exit_code = 4
+
+
+class RobotError(SpeechGestureError):
+    """A URDF or robot that cannot be served (unreadable, without limits, lacking mapped joints)."""
+
+    exit_code = 5
+
+
+class OutputError(SpeechGestureError):
+    """A result that cannot be written."""
+
+    exit_code = 6
+
+
+class MissingDependencyError(SpeechGestureError):
+    """An optional dependency is absent; the message says what to install."""
+
+    exit_code = 7
+
+
+def one_of(thing: str, got: object, allowed: Iterable[object]) -> str:
+    """Sentence for a value outside a closed set, e.g. `generator 'foo' is unknown; it must be one of: prosody`."""
+    return f"{thing} {got!r} is unknown; it must be one of: {', '.join(str(a) for a in allowed)}"

@@ -1,0 +1,1 @@
+"""Bag reading, independent checks of the promise about motion, metrics and reports."""

@@ -1,0 +1,1 @@
+"""Speech features on absolute hop grids, streaming: chunked equals one-shot."""

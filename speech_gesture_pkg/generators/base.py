@@ -1,0 +1,69 @@
+"""The streaming protocol that every generator follows (DESIGN section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.parts import PARTS
+from speech_gesture_pkg.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Style:
+    """How lively the motion is. May change at any step.
+
+    Attributes:
+        amplitude: size of gestures and head motion; 1 is the default style, 0 keeps only idle motion. In [0, 2].
+        rate: how often gestures happen; 1 is the default style. In [0, 2].
+        parts: which of body, hands, face are generated; the others rest and are marked invalid.
+    """
+
+    amplitude: float = 1.0
+    rate: float = 1.0
+    parts: frozenset[str] = field(default_factory=lambda: frozenset(PARTS))
+
+    def __post_init__(self) -> None:
+        for name in ("amplitude", "rate"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 2.0:
+                raise ConfigError(f"style.{name} is {value}; it must be in [0, 2]")
+        unknown = set(self.parts) - set(PARTS)
+        if unknown:
+            raise ConfigError(f"style.parts has {sorted(unknown)}; the parts are: {', '.join(PARTS)}")
+
+
+class Generator(Protocol):
+    """Speech in, SMPL-X frames out, in chunks of any size.
+
+    Frame k of a stream stands at stream time `first_chunk.start + k / fps`. It is emitted as soon as the audio
+    reaches `lookahead_s` beyond it, in multiples of `hop_frames`. Chunks must be contiguous; feeding the same audio
+    in other chunks gives the same frames. `step` never changes the state it is given: it returns a new one, so that
+    same audio + same seed + same state give the same frames.
+    """
+
+    name: str
+    fps: float
+    """Frames per second."""
+    hop_frames: int
+    """Frames come in multiples of this."""
+    lookahead_s: float
+    """Audio needed beyond a frame's time before the frame can be made, seconds."""
+    sample_rate: int
+    """Of the audio that `step` takes, Hz."""
+
+    def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> Any:
+        """A fresh state. Raises ConfigError for an unknown speaker."""
+        ...
+
+    def step(self, audio: AudioChunk, state: Any, style: Style | None = None) -> tuple[MotionFrames, Any]:
+        """The frames that `audio` completes (maybe none), and the state to hand back next time.
+
+        Args:
+            audio: the audio that follows what this state has seen.
+            state: from `start` or the previous `step`.
+            style: replaces the state's style from now on, if given.
+        """
+        ...

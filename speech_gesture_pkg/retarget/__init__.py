@@ -1,0 +1,1 @@
+"""The robot side: URDF, joint mapping, box-QP solver, capsule self-collision."""

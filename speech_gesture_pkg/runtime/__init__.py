@@ -1,0 +1,1 @@
+"""What keeps a running system honest: clocks, watchdogs, latency statistics, inference backends."""

@@ -1,0 +1,1 @@
+"""Joint targets to controller trajectories that keep the promise about motion."""

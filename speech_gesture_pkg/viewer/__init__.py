@@ -1,0 +1,1 @@
+"""Seeing it: browser view, software-rendered PNG and video."""

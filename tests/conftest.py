@@ -1,0 +1,24 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real speech and gesture data beside the checkout; the test is skipped where there is none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real speech and gesture data is not on this machine (../shared/data)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_urdf() -> Path:
+    """URDF of the bundled demo humanoid."""
+    return ROOT / "models" / "robots" / "demo_humanoid" / "demo_humanoid.urdf"
