@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
 
 from speech_gesture_pkg.body.parts import ARKIT_NAMES, PARTS
 from speech_gesture_pkg.body.skeleton import NUM_JOINTS, axis_angle_to_matrix
 from speech_gesture_pkg.errors import InputError
-
 
 PHASES: tuple[str, ...] = ("rest", "preparation", "stroke", "hold", "retraction")
 """Gesture phases (Kendon; McNeill 1992), the values of `MotionFrames.phase`."""
@@ -115,8 +116,55 @@ class MotionFrames:
         rates = {p.fps for p in pieces}
         if len(rates) > 1:
             raise InputError(f"cannot concatenate motion of different rates: {sorted(rates)} fps")
-        joined = {
+        joined: dict[str, Any] = {
             key: np.concatenate([getattr(p, key) for p in pieces])
             for key in ("poses", "translation", "expression", "face", "phase", "valid")
         }
         return replace(pieces[0], **joined)
+
+
+def resample(motion: MotionFrames, fps: float) -> MotionFrames:
+    """The same motion at another rate: slerp on joint rotations, linear on the rest, nearest for phase and validity.
+
+    Frame 0 stays where it is; the last frame is the last one not after the old last frame. The same rate returns the
+    motion itself.
+
+    Raises:
+        InputError: `fps` is not positive or the motion is empty.
+    """
+    if not fps > 0:
+        raise InputError(f"cannot resample to {fps} fps; it must be positive")
+    if len(motion) == 0:
+        raise InputError("cannot resample motion without frames")
+    if fps == motion.fps:
+        return motion
+    count = len(motion)
+    # the epsilon keeps the last frame when the ratio of rates is not exact in binary
+    where = np.arange(int((count - 1) * fps / motion.fps + 1e-9) + 1) * (motion.fps / fps)
+    where = np.minimum(where, count - 1)
+    left = np.minimum(where.astype(int), max(count - 2, 0))
+    right = np.minimum(left + 1, count - 1)
+    share = where - left
+    nearest = np.where(share < 0.5, left, right)
+    poses = np.empty((len(where), NUM_JOINTS, 3), np.asarray(motion.poses).dtype)
+    for joint in range(NUM_JOINTS):
+        if count == 1:
+            poses[:, joint] = motion.poses[:1, joint]
+        else:
+            keys = Rotation.from_rotvec(np.asarray(motion.poses[:, joint], float))
+            poses[:, joint] = Slerp(np.arange(count), keys)(where).as_rotvec()
+
+    def blend(values: np.ndarray) -> np.ndarray:
+        weight = share[:, None]
+        return ((1.0 - weight) * values[left] + weight * values[right]).astype(values.dtype)
+
+    return replace(
+        motion,
+        poses=poses,
+        fps=float(fps),
+        translation=blend(motion.translation),
+        expression=blend(motion.expression),
+        face=blend(motion.face),
+        phase=motion.phase[nearest],
+        valid=motion.valid[nearest],
+    )

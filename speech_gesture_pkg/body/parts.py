@@ -13,7 +13,7 @@ HAND_JOINTS: tuple[int, ...] = tuple(range(25, 55))
 BODY_JOINTS: tuple[int, ...] = tuple(range(22))
 
 ARKIT_NAMES: tuple[str, ...] = tuple(
-    (
+    (  # noqa: SIM905
         "eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft "
         "eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight "
         "jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight "

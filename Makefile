@@ -1,0 +1,29 @@
+# make demo | make test | make lint | make bench     (PYTHON=python3.x picks the interpreter, ARGS=... goes to the command)
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.stamp-demo
+	$(BIN)/speech-gesture demo $(if $(ROBOT),--robot $(ROBOT)) $(ARGS)
+
+test: $(VENV)/.stamp-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/.stamp-demo
+	$(BIN)/speech-gesture bench $(ARGS)
+
+$(VENV)/.stamp-%: setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[demo$(if $(filter dev,$*),$(comma)dev)]"
+	touch $@
+
+comma := ,
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,100 @@
+"""Package metadata (colcon reads it here: see the note in pyproject.toml)."""
+
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "speech_gesture_pkg"
+LINUX_X86 = 'sys_platform == "linux" and platform_machine == "x86_64"'
+
+ROS = [
+    f"{name}; {LINUX_X86}"
+    for name in (
+        "ros-rclpy[fastrtps]",
+        "ros-std-msgs",
+        "ros-sensor-msgs",
+        "ros-geometry-msgs",
+        "ros-trajectory-msgs",
+        "ros-visualization-msgs",
+        "ros-diagnostic-msgs",
+        "ros-std-srvs",
+        "ros-rosgraph-msgs",
+        "ros-lifecycle-msgs",
+        "ros-rcl-interfaces",
+    )
+]
+VIEWER = ["viser>=1.0", "yourdfpy>=0.0.56", "trimesh>=4", "opencv-python-headless>=4.8", "imageio-ffmpeg>=0.5"]
+AUDIO = ["sounddevice>=0.4.6"]
+TEST = ["pytest>=7,<9", "pytest-timeout>=2", "hypothesis>=6"]
+
+
+def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
+    """Files of `folder` for share/<package>/<folder>."""
+    files = [f for f in sorted(glob(f"{folder}/{pattern}")) if Path(f).is_file()]
+    return (f"share/{NAME}/{folder}", files)
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Speech-driven whole-body gestures for ROS 2 humanoids: audio topic in, safe JointTrajectory out",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="speech_gesture_pkg maintainers",
+    maintainer="speech_gesture_pkg maintainers",
+    maintainer_email="maintainers@speech-gesture.invalid",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        share("launch", "*.launch.py"),
+        share("config", "*.yaml"),
+        share("config/robots", "*.yaml"),
+        share("rviz", "*.rviz"),
+        share("models", "*"),
+        share("models/audio"),
+        share("models/robots/demo_humanoid"),
+    ],
+    zip_safe=True,
+    python_requires=">=3.10",
+    install_requires=[
+        "setuptools",
+        "numpy>=1.24",
+        "scipy>=1.10",
+        "PyYAML>=6",
+        "soxr>=0.3.7",
+        "soundfile>=0.12",
+        "pin>=3.0",
+        "daqp>=0.6",
+        "rosbags>=0.10",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "ros": ROS,
+        "viewer": VIEWER,
+        "audio": AUDIO,
+        "gpu": ["onnxruntime-gpu>=1.17"],
+        "onnx": ["onnxruntime>=1.17"],
+        "ssl": ["transformers>=4.40", "safetensors>=0.4"],
+        "train": ["torch>=2.2", "accelerate>=0.30", "safetensors>=0.4", "tensorboard>=2.14"],
+        "robots": ["example-robot-data>=4.3"],
+        "smplx": ["smplx>=0.1.28"],
+        "demo": ROS + VIEWER,
+        "test": TEST,
+        "dev": [*TEST, "ruff>=0.6", "mypy>=1.10", "types-PyYAML", "colcon-core", "colcon-ros"],
+    },
+    entry_points={
+        "console_scripts": [
+            "speech-gesture = speech_gesture_pkg.cli:main",
+            "gesture_node = speech_gesture_pkg.nodes.gesture_node:main",
+            "wav_player_node = speech_gesture_pkg.nodes.wav_player_node:main",
+            "microphone_node = speech_gesture_pkg.nodes.microphone_node:main",
+            "sim_robot_node = speech_gesture_pkg.nodes.sim_robot_node:main",
+            "viewer_node = speech_gesture_pkg.nodes.viewer_node:main",
+            "record_node = speech_gesture_pkg.nodes.recorder:main",
+            "replay_node = speech_gesture_pkg.nodes.player:main",
+        ],
+    },
+)

@@ -1,0 +1,59 @@
+"""Audio files in and out (any format that libsndfile reads)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
+from speech_gesture_pkg.audio.formats import to_mono
+from speech_gesture_pkg.audio.resample import resample
+from speech_gesture_pkg.errors import InputError, OutputError
+
+
+def read_audio(path: str | Path) -> AudioChunk:
+    """A whole file as 16 kHz mono float32 starting at time 0.
+
+    Raises:
+        InputError: no such file, a folder, empty, not audio, without samples, or with NaN; the sentence says which.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"audio file {path} is a folder; give a WAV, FLAC, OGG or MP3 file")
+    if not path.is_file():
+        raise InputError(f"audio file {path} does not exist")
+    if path.stat().st_size == 0:
+        raise InputError(f"audio file {path} is empty (0 bytes)")
+    try:
+        # The open file, not its name: libsndfile trusts a .raw ending and would then ask for a rate.
+        with path.open("rb") as stream:
+            samples, rate = soundfile.read(stream, dtype="float32", always_2d=True)
+    except PermissionError as error:
+        raise InputError(f"audio file {path} cannot be opened: permission denied") from error
+    except (soundfile.SoundFileError, TypeError, OSError, RuntimeError) as error:
+        raise InputError(f"{path} is not a readable audio file ({error}); give a WAV, FLAC, OGG or MP3 file") from error
+    if len(samples) == 0:
+        raise InputError(f"audio file {path} holds no samples (length 0)")
+    if not np.isfinite(samples).all():
+        raise InputError(f"audio file {path} holds NaN or infinite samples; write it again with finite samples")
+    return AudioChunk(np.clip(resample(to_mono(samples), int(rate), SAMPLE_RATE), -1.0, 1.0))
+
+
+def write_wav(path: str | Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+    """Write 16 bit PCM.
+
+    Args:
+        path: file to write (replaced if it exists).
+        samples: float in [-1, 1], clipped beyond. Shape [N] or [N, channels].
+        rate: sample rate in Hz.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+    try:
+        soundfile.write(str(path), pcm, rate, subtype="PCM_16", format="WAV")
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error

@@ -1,0 +1,156 @@
+"""speech-gesture demo: speech file -> audio topic -> gesture node -> simulated robot, in real processes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.commands.common import (
+    add_motion,
+    add_robot,
+    config_of,
+    need_ros,
+    progress,
+    report,
+    urdf_of,
+    writable_folder,
+)
+from speech_gesture_pkg.commands.processes import NodeProcess, isolated_environment, stop_all
+from speech_gesture_pkg.errors import SpeechGestureError
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+
+SETTLE = 1.5
+"""Seconds that the robot idles before the speech and after it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    parser.add_argument("--audio", help="speech file (default: the bundled clip)")
+    parser.add_argument("--out", default="demo_out", help="folder for bag, video and report (default: %(default)s)")
+    parser.add_argument(
+        "--headless", action="store_true", help="no browser page; end by itself (the default without a display)"
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port of the browser page")
+    parser.add_argument("--distro", default="newest", help="whose controller rules the simulated robot follows")
+    parser.add_argument("--sync", default="live", choices=("live", "stamp", "delay"), help="sync.mode")
+    parser.add_argument(
+        "--stamp-zero", action="store_true", help="trajectories with stamp 0 (to see how much worse it is)"
+    )
+    parser.add_argument("--no-video", action="store_true", help="skip the video")
+    add_robot(parser)
+    add_motion(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the loop, then check and show what was recorded."""
+    audio_path = Path(options.audio) if options.audio else resource(DEMO_AUDIO)
+    audio = read_audio(audio_path)
+    urdf = urdf_of(options)
+    config_of(options)  # wrong parameters fail here, in one sentence, before anything starts
+    from speech_gesture_pkg.assembly import layout_of, load_robot
+
+    config = config_of(options, **{"robot.urdf": str(urdf)})
+    robot = load_robot(config)
+    layout = layout_of(robot, {}, config)
+    out = writable_folder(options.out)
+    need_ros()
+    headless = options.headless or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    bag = _fresh(out / "bag")
+    controllers = {n: [layout.joint_names[i] for i in c] for n, c in layout.controllers.items()}
+    ros = isolated_environment(out / "log")
+    parameters = _gesture_parameters(options, urdf)
+    processes: list[NodeProcess] = []
+    code = 0
+    try:
+        processes.append(NodeProcess("sim_robot_node", _sim_parameters(options, urdf, controllers), ros))
+        processes.append(NodeProcess("recorder", {"out": str(bag)}, ros))
+        gesture = NodeProcess("gesture_node", parameters, ros)
+        processes.append(gesture)
+        if not headless:
+            processes.append(NodeProcess("viewer_node", {"urdf": str(urdf), "port": options.port}, ros))
+        gesture.wait_for("commanding", timeout=30.0)
+        time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo
+        player = NodeProcess("wav_player_node", {"file": str(audio_path), "exit_at_end": True}, ros)
+        processes.append(player)
+        if not headless:
+            print(f"watch it at http://127.0.0.1:{options.port} (Ctrl-C ends the demo)")
+        _play(player, gesture, audio.duration)
+        time.sleep(SETTLE)
+        gesture.stop()
+        code = gesture.code or 0
+        time.sleep(2.0)  # the controllers finish the last window: the way to rest
+    finally:
+        stop_all(processes)
+    return code or _show(options, out, bag, robot.model.urdf, layout, audio)
+
+
+def _play(player: NodeProcess, gesture: NodeProcess, seconds: float) -> None:
+    """Wait for the speech to end, with a progress bar; stop at once if a node dies."""
+    began = time.monotonic()
+    bar = iter(progress(range(int(10 * seconds) + 1), "speaking"))
+    while player.running():
+        gesture.check()
+        time.sleep(0.1)
+        next(bar, None)
+        if time.monotonic() - began > seconds + 30.0:
+            raise SpeechGestureError(f"the speech player did not end within {seconds + 30.0:.0f} s")
+    player.check()
+
+
+def _show(options: argparse.Namespace, out: Path, bag: Path, urdf: str, layout: Any, audio: Any) -> int:
+    from speech_gesture_pkg.commands.check import promise_text
+    from speech_gesture_pkg.commands.demo_report import diagnostics_of, summary_text, write_video
+    from speech_gesture_pkg.evaluation.promise import check_promise
+    from speech_gesture_pkg.evaluation.tracking import check_tracking
+
+    limits = layout.limits
+    acceleration = dict(zip(limits.joint_names, limits.acceleration.tolist(), strict=True))
+    promise = check_promise(bag, urdf, acceleration)
+    tracking = check_tracking(bag)
+    figures = {
+        "bag": str(bag),
+        "promise": promise.as_dict(),
+        "tracking": asdict(tracking),
+        "diagnostics": diagnostics_of(bag),
+    }
+    if not options.no_video:
+        figures["video"] = str(write_video(bag, out / "demo.mp4", urdf_of(options), audio))
+    text = "\n".join([promise_text(promise), summary_text(figures)])
+    (out / "summary.json").write_text(json.dumps(figures, indent=2, default=str), encoding="utf-8")
+    (out / "summary.txt").write_text(text + "\n", encoding="utf-8")
+    report(options, figures, text)
+    return 0 if promise.kept or options.stamp_zero else 1
+
+
+def _gesture_parameters(options: argparse.Namespace, urdf: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "autostart": True,
+        "robot.urdf": str(urdf),
+        "generator.name": options.generator,
+        "generator.seed": options.seed,
+        "sync.mode": options.sync,
+        "trajectory.stamp_zero": bool(options.stamp_zero),
+    }
+    if options.config:
+        values["--params-file"] = options.config
+    values |= dict(pair.partition("=")[::2] for pair in options.set)
+    return values
+
+
+def _sim_parameters(options: argparse.Namespace, urdf: Path, controllers: dict[str, list[str]]) -> dict[str, Any]:
+    values: dict[str, Any] = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
+    return values | {f"{name}.joints": joints for name, joints in controllers.items()}
+
+
+def _fresh(folder: Path) -> Path:
+    """A folder name that is not taken: an earlier demo's bag is kept."""
+    candidate, number = folder, 2
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}_{number}"), number + 1
+    return candidate

@@ -1,0 +1,270 @@
+"""Every parameter, once: typed, with default, unit, range and a sentence; validated once, immutable after.
+
+`GestureConfig` is built from a YAML file or from ROS parameters (names are `group.field`, e.g. `sync.mode`). The node
+declares its parameters, `config/gesture.yaml` and the README table are checked, from these fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from speech_gesture_pkg.errors import ConfigError, one_of
+
+SYNC_MODES = ("live", "stamp", "delay")
+PART_NAMES = ("body", "hands", "face")
+GROUPS = ("arms", "hands", "head", "torso", "face")
+
+
+def _p(
+    default: Any,
+    doc: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    live: bool = False,
+) -> Any:
+    """A parameter: default, sentence, unit, inclusive range or choices, and whether it may change while running."""
+    meta = {"doc": doc, "unit": unit, "low": low, "high": high, "choices": choices, "live": live}
+    if isinstance(default, list):
+        return field(default_factory=lambda: tuple(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    name: str = _p("prosody", "Which generator makes the motion.")
+    seed: int = _p(
+        0, "Seed of every random choice; the same seed and audio give the same motion.", low=0, high=2**31 - 1
+    )
+    speaker: str = _p("", "Speaker or style id, for generators that know several; empty = the default one.")
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    amplitude: float = _p(1.0, "Size of gestures; 0 leaves only idle motion.", low=0.0, high=2.0, live=True)
+    rate: float = _p(1.0, "How often gestures happen.", low=0.0, high=2.0, live=True)
+    parts: tuple[str, ...] = _p(list(PART_NAMES), "Which parts move.", choices=PART_NAMES, live=True)
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    message_type: str = _p("auto", "Audio message type, e.g. std_msgs/msg/Int16MultiArray; auto = ask the ROS graph.")
+    sample_rate: int = _p(16000, "Used where neither message nor audio_info tells it.", "Hz", 4000, 192000)
+    channels: int = _p(1, "Used where neither message nor audio_info tells it.", low=1, high=32)
+    sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not tell it.")
+    max_gap: float = _p(
+        0.5, "Gaps up to this are filled with zeros by stamp; longer ones restart the stream.", "s", 0.0, 5.0
+    )
+    idle_timeout: float = _p(0.25, "No audio for so long counts as silence: idle motion goes on.", "s", 0.05, 5.0)
+
+
+@dataclass(frozen=True)
+class SyncConfig:
+    mode: str = _p(
+        "live",
+        "live: as soon as possible; stamp: motion when the stamped audio is heard; delay: "
+        "audio is re-published late on ~/audio_out, in time with the motion.",
+        choices=SYNC_MODES,
+    )
+    offset: float = _p(0.0, "Added to the time at which motion happens (positive = later).", "s", -0.5, 2.0)
+    jitter: float = _p(0.04, "Spare time for late audio and scheduling.", "s", 0.0, 0.5)
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    urdf: str = _p("", "URDF file; empty = wait for the robot_description topic.")
+    map_file: str = _p("", "YAML that overrides the automatic joint map (written by `speech-gesture robot check`).")
+    strict: bool = _p(True, "Fail configure if a mapped joint has no controller; false drops its group and says so.")
+    description_timeout: float = _p(5.0, "How long configure waits for robot_description.", "s", 0.1, 60.0)
+
+
+@dataclass(frozen=True)
+class ControllersConfig:
+    names: tuple[str, ...] = _p(
+        [],
+        "Trajectory controllers to command; empty = every */joint_trajectory topic with a "
+        "subscriber. Joints: parameter controllers.<name>.joints, else asked of the controller.",
+    )
+    discovery_timeout: float = _p(3.0, "How long activate looks for controllers and joint states.", "s", 0.1, 60.0)
+    check_parameters: bool = _p(True, "Read each controller's parameters and warn about those that spoil the motion.")
+
+
+@dataclass(frozen=True)
+class TrajectoryConfig:
+    window: float = _p(0.4, "Least length of each published window, braking tail included.", "s", 0.3, 1.0)
+    lead: float = _p(
+        0.025, "How far in the future each window starts; more than the worst transport latency.", "s", 0.005, 0.5
+    )
+    stamp_zero: bool = _p(False, "Stamp 0 (start now) instead of a future stamp, for clocks that are not synchronised.")
+
+
+@dataclass(frozen=True)
+class SafetyConfig:
+    position_margin: float = _p(0.02, "Kept from each URDF position limit.", "rad", 0.0, 0.5)
+    velocity_scale: float = _p(0.9, "Share of the URDF velocity limit that may be used.", low=0.01, high=1.0)
+    acceleration_arms: float = _p(25.0, "Acceleration limit of arm joints.", "rad/s^2", 0.1, 500.0)
+    acceleration_hands: float = _p(60.0, "Acceleration limit of finger joints.", "rad/s^2", 0.1, 1000.0)
+    acceleration_head: float = _p(25.0, "Acceleration limit of neck joints.", "rad/s^2", 0.1, 500.0)
+    acceleration_torso: float = _p(8.0, "Acceleration limit of waist joints.", "rad/s^2", 0.1, 500.0)
+    acceleration_face: float = _p(250.0, "Acceleration limit of face joints.", "rad/s^2", 0.1, 5000.0)
+    self_collision: bool = _p(True, "Check every command against the robot's own capsules.")
+    collision_margin: float = _p(0.005, "Least distance between capsules.", "m", 0.0, 0.2)
+    approach_speed: float = _p(
+        0.8, "Joint speed of the slow approach at start and of going to rest.", "rad/s", 0.05, 5.0
+    )
+    joint_state_timeout: float = _p(0.5, "Older joint states count as lost: the robot brakes.", "s", 0.05, 10.0)
+    rest_after: float = _p(30.0, "Silence after which idle motion ends in the rest pose; 0 = never.", "s", 0.0, 3600.0)
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    smplx: bool = _p(True, "Publish ~/smplx.")
+    face: bool = _p(True, "Publish ~/face.")
+    markers: bool = _p(True, "Publish ~/markers.")
+    marker_frame: str = _p("base_link", "Frame of the human skeleton's markers.")
+    marker_offset: float = _p(1.2, "How far to the robot's left the skeleton stands.", "m", -10.0, 10.0)
+
+
+@dataclass(frozen=True)
+class GestureConfig:
+    """All parameters of the gesture node, by group."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    style: StyleConfig = field(default_factory=StyleConfig)
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
+    robot: RobotConfig = field(default_factory=RobotConfig)
+    controllers: ControllersConfig = field(default_factory=ControllersConfig)
+    trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def with_values(self, values: Mapping[str, Any]) -> GestureConfig:
+        """A copy with `group.field` values replaced, each checked. Raises ConfigError naming parameter and range."""
+        changes: dict[str, dict[str, Any]] = {}
+        table = {p.name: p for p in parameters()}
+        for name, value in values.items():
+            if name not in table:
+                raise ConfigError(unknown_parameter(name))
+            group, key = name.split(".", 1)
+            changes.setdefault(group, {})[key] = table[name].check(value)
+        return replace(self, **{g: replace(getattr(self, g), **kv) for g, kv in changes.items()})
+
+    def value(self, name: str) -> Any:
+        """The value of parameter `group.field`."""
+        group, key = name.split(".", 1)
+        return getattr(getattr(self, group), key)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of the parameter table."""
+
+    name: str
+    default: Any
+    doc: str
+    unit: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...] | None
+    live: bool
+
+    @property
+    def kind(self) -> type:
+        """bool, int, float, str or tuple (of strings)."""
+        return type(self.default)
+
+    def check(self, value: Any) -> Any:
+        """`value` in the parameter's own type. Raises ConfigError naming parameter, value and what is allowed."""
+        kind = self.kind
+        if kind is tuple:
+            items = [value] if isinstance(value, str) else value
+            if not isinstance(items, (list, tuple)) or not all(isinstance(i, str) for i in items):
+                raise ConfigError(f"{self.name} is {value!r}; it must be a list of strings")
+            result = tuple(i for i in items if i)
+            for item in result:
+                if self.choices and item not in self.choices:
+                    raise ConfigError(one_of(self.name, item, self.choices))
+            return result
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not kind:
+            raise ConfigError(f"{self.name} is {value!r}; it must be of type {kind.__name__}")
+        if self.choices and value not in self.choices:
+            raise ConfigError(one_of(self.name, value, self.choices))
+        if kind in (int, float) and not math.isfinite(value):
+            raise ConfigError(f"{self.name} is {value}; it must be a finite number")
+        if self.low is not None and not self.low <= value <= (self.high if self.high is not None else math.inf):
+            unit = f" {self.unit}" if self.unit else ""
+            raise ConfigError(f"{self.name} is {value}{unit}; it must be in [{self.low}, {self.high}]{unit}")
+        return value
+
+
+def parameters() -> Iterator[Parameter]:
+    """The parameter table, in the order of the groups."""
+    defaults = GestureConfig()
+    for group in fields(GestureConfig):
+        values = getattr(defaults, group.name)
+        for f in fields(values):
+            yield Parameter(f"{group.name}.{f.name}", getattr(values, f.name), **f.metadata)
+
+
+def unknown_parameter(name: str) -> str:
+    """Sentence for a parameter that does not exist, with the nearest names."""
+    import difflib
+
+    known = [p.name for p in parameters()]
+    near = difflib.get_close_matches(name, known, 3, 0.4) or known[:3]
+    return f"parameter {name!r} is unknown; did you mean {' or '.join(near)}?"
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested YAML mapping to `group.field` names."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def controller_joints(flat: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Take the `controllers.<name>.joints` entries out of `flat`."""
+    found = {}
+    for name in [n for n in flat if n.startswith("controllers.") and n.endswith(".joints") and n.count(".") >= 2]:
+        joints = flat.pop(name)
+        if not isinstance(joints, (list, tuple)) or not all(isinstance(j, str) for j in joints):
+            raise ConfigError(f"{name} is {joints!r}; it must be a list of joint names")
+        found[name[len("controllers.") : -len(".joints")]] = tuple(joints)
+    return found
+
+
+def load_yaml(path: str) -> dict[str, Any]:
+    """Flat `group.field` values of a ROS 2 parameter file or of a plain nested YAML file.
+
+    Raises ConfigError naming the file if it is missing, is not YAML or is not a mapping.
+    """
+    import yaml
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            tree = yaml.safe_load(file)
+    except FileNotFoundError as e:
+        raise ConfigError(f"parameter file {path} does not exist") from e
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise ConfigError(f"parameter file {path} cannot be read as YAML: {str(e).splitlines()[0]}") from e
+    if tree is None:
+        return {}
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"parameter file {path} holds {type(tree).__name__}; it must hold a mapping of parameters")
+    merged: dict[str, Any] = {}
+    sections = [v["ros__parameters"] for v in tree.values() if isinstance(v, Mapping) and "ros__parameters" in v]
+    for section in sections or [tree]:
+        merged.update(flatten(section or {}))
+    merged.pop("use_sim_time", None)
+    return merged

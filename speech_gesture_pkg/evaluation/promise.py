@@ -1,0 +1,211 @@
+"""The promise about motion (DESIGN section 4), checked from the outside.
+
+Reads a recorded bag and the URDF with its own XML reader and its own interpolation; it shares no code with the
+composer, the solver or the node.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.bag import BagMessage, read_bag
+from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+
+TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
+JOINT_STATE = "sensor_msgs/msg/JointState"
+TOLERANCE = 1e-6
+"""Relative tolerance of limits (rounding of float64 and of nanosecond durations)."""
+SPLICE = 1e-3
+"""Largest step between successive windows, rad."""
+MOVING = 0.02
+"""A joint whose commands span more than this moves, rad."""
+
+
+@dataclass
+class PromiseReport:
+    """What was found.
+
+    Attributes:
+        messages: trajectory messages checked.
+        broken: kind of violation -> how many messages.
+        worst: kind of figure -> largest value seen.
+        moving: names of joints that move.
+        examples: one sentence per kind of violation.
+    """
+
+    messages: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    worst: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    moving: list[str] = field(default_factory=list)
+    examples: dict[str, str] = field(default_factory=dict)
+    least_lead: float = float("inf")
+
+    @property
+    def kept(self) -> bool:
+        """Whether there were messages and none broke the promise."""
+        return self.messages > 0 and not self.broken
+
+    def note(self, kind: str, sentence: str) -> None:
+        """Count a violation."""
+        self.broken[kind] += 1
+        self.examples.setdefault(kind, sentence)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "kept": self.kept,
+            "messages": self.messages,
+            "broken": dict(self.broken),
+            "examples": self.examples,
+            "worst": {k: float(v) for k, v in self.worst.items()},
+            "least_lead_s": self.least_lead,
+            "joints_moving": len(self.moving),
+        }
+
+
+def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
+    """Joint name -> (lower, upper, velocity) as the XML says; continuous joints have infinite positions."""
+    limits = {}
+    for joint in ET.fromstring(urdf).iter("joint"):
+        limit = joint.find("limit")
+        if limit is None:
+            continue
+        free = joint.get("type") == "continuous"
+        limits[joint.get("name", "")] = (
+            -np.inf if free else float(limit.get("lower", 0)),
+            np.inf if free else float(limit.get("upper", 0)),
+            float(limit.get("velocity", 0)),
+        )
+    return limits
+
+
+def check_promise(bag: str | Path, urdf: str, acceleration: dict[str, float] | None = None) -> PromiseReport:
+    """Check every JointTrajectory in a bag.
+
+    Args:
+        bag: rosbag2 folder.
+        urdf: URDF text.
+        acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
+    """
+    report = PromiseReport()
+    limits = urdf_limits(urdf)
+    last: dict[str, SampledTrajectory] = {}
+    names: dict[str, list[str]] = {}
+    spans: dict[str, list[float]] = {}
+    epoch = 0
+    for message in read_bag(bag, types=(TRAJECTORY,)):
+        report.messages += 1
+        joints = list(message.data.joint_names)
+        if names.setdefault(message.topic, joints) != joints:
+            report.note("joints", f"{message.topic}: the joints changed from {names[message.topic]} to {joints}")
+            continue
+        unknown = [j for j in joints if j not in limits]
+        if unknown or not message.data.points:
+            report.note("joints", f"{message.topic}: no points, or joints without limits: {unknown}")
+            continue
+        epoch = epoch or round(message.received) * 10**9
+        window = sampled(message, epoch)
+        if not _well_formed(message, window, report):
+            continue
+        _inside(message, joints, window, limits, acceleration or {}, report)
+        _timely(message, message.received - epoch * 1e-9, window, report)
+        if message.topic in last:
+            _continuous(message, last[message.topic], window, report)
+        last[message.topic] = window
+        for i, joint in enumerate(joints):
+            low, high = window.position[:, i].min(), window.position[:, i].max()
+            span = spans.setdefault(joint, [low, high])
+            span[0], span[1] = min(span[0], low), max(span[1], high)
+    report.moving = [j for j, (low, high) in spans.items() if high - low > MOVING]
+    return report
+
+
+def nanoseconds(stamp: Any) -> int:
+    """`builtin_interfaces` Time or Duration in integer nanoseconds."""
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+
+def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
+    """The message on a clock that starts at `epoch` ns."""
+    data = message.data
+    # Exact integer nanoseconds, counted from the epoch: a float of Unix seconds only resolves a quarter of a microsecond.
+    start = nanoseconds(data.header.stamp) or round(message.received * 1e9)
+    times = np.array([nanoseconds(p.time_from_start) + start - epoch for p in data.points]) * 1e-9
+    arrays = [np.array([getattr(p, key) for p in data.points]) for key in ("positions", "velocities", "accelerations")]
+    if len({a.shape for a in arrays}) != 1 or arrays[0].shape != (len(times), len(data.joint_names)):
+        raise InputError(f"{message.topic} holds a trajectory whose points lack positions, velocities or accelerations")
+    return SampledTrajectory(times, *arrays)
+
+
+def _well_formed(message: BagMessage, window: SampledTrajectory, report: PromiseReport) -> bool:
+    arrays = (window.times, window.position, window.velocity, window.acceleration)
+    if not all(np.isfinite(a).all() for a in arrays):
+        report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite")
+        return False
+    from_start = [nanoseconds(p.time_from_start) for p in message.data.points]
+    if np.any(np.diff(from_start) <= 0) or from_start[0] < 0:
+        report.note("increasing", f"{message.topic} at {message.received:.3f}: time_from_start does not increase")
+        return False
+    if np.abs(window.velocity[-1]).max() != 0.0:
+        report.note(
+            "tail", f"{message.topic} at {message.received:.3f}: last velocity {window.velocity[-1]} is not zero"
+        )
+    report.worst["window_s"] = max(report.worst["window_s"], window.times[-1] - window.times[0])
+    return True
+
+
+def _inside(
+    message: BagMessage,
+    joints: list[str],
+    window: SampledTrajectory,
+    limits: dict[str, tuple[float, float, float]],
+    acceleration: dict[str, float],
+    report: PromiseReport,
+) -> None:
+    lower, upper, speed = (np.array([limits[j][k] for j in joints]) for k in range(3))
+    bound = np.array([acceleration.get(j, np.inf) for j in joints])
+    dense = np.linspace(window.times[0], window.times[-1], 4 * len(window.times))
+    p, v, a = (np.concatenate(x) for x in zip(window.at(dense), _knots(window), strict=True))
+    over = np.maximum(lower - p, p - upper)
+    where = f"{message.topic} at {message.received:.3f}"
+    for kind, excess in (
+        ("position", over - TOLERANCE),
+        ("velocity", np.abs(v) - speed * (1 + TOLERANCE)),
+        ("acceleration", np.abs(a) - bound * (1 + 1e-4) - 1e-3),
+    ):
+        if excess.max() > 0:
+            j = int(np.unravel_index(excess.argmax(), excess.shape)[1])
+            report.note(kind, f"{where}: {kind} of {joints[j]} is {excess.max():.4g} beyond its limit")
+    worst = report.worst
+    worst["velocity_share"] = max(worst["velocity_share"], float((np.abs(v) / speed).max()))
+    worst["acceleration"] = max(worst["acceleration"], float(np.abs(a).max()))
+
+
+def _knots(window: SampledTrajectory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return window.position, window.velocity, window.acceleration
+
+
+def _timely(message: BagMessage, received: float, window: SampledTrajectory, report: PromiseReport) -> None:
+    lead = window.times[0] - received
+    report.least_lead = min(report.least_lead, lead)
+    if lead <= 0:
+        report.note("future", f"{message.topic}: received {-1e3 * lead:.1f} ms after its stamp")
+
+
+def _continuous(message: BagMessage, old: SampledTrajectory, new: SampledTrajectory, report: PromiseReport) -> None:
+    p, v, _ = old.at(new.times[:1])
+    step = float(np.abs(p - new.position[:1]).max())
+    kick = float(np.abs(v - new.velocity[:1]).max()) if new.times[0] < old.times[-1] else 0.0
+    report.worst["splice"] = max(report.worst["splice"], step)
+    report.worst["splice_velocity"] = max(report.worst["splice_velocity"], kick)
+    if step > SPLICE or kick > 10 * SPLICE:
+        report.note(
+            "continuous", f"{message.topic} at {message.received:.3f}: jumps by {step:.4g} rad, {kick:.4g} rad/s"
+        )

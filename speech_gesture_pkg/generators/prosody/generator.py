@@ -1,0 +1,204 @@
+"""ProsodyGenerator: speech to gestures by rule, streaming, on one core.
+
+Per feature frame (10 ms) the accent tracker looks for phrase boundaries and accents. Per motion frame (1/30 s) the
+planner turns those events into stages of the limbs, the segments are evaluated, drift and breathing are added, and the
+vector becomes SMPL-X joints and face weights. Look-ahead is 0.15 s: accents are known shortly before they are heard.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.parts import ARKIT_NAMES, PARTS
+from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
+from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.features.extractor import HOP, FeatureFrames, SpeechFeatureExtractor
+from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.prosody import channels as ch
+from speech_gesture_pkg.generators.prosody import face, idle, planner
+from speech_gesture_pkg.generators.prosody.accents import Event
+from speech_gesture_pkg.generators.prosody.arms import ARM_JOINTS, arm_rotations
+from speech_gesture_pkg.generators.prosody.limbs import HOLD, LEFT_ARM, PREPARATION, REST, RETRACTION, RIGHT_ARM, STROKE
+from speech_gesture_pkg.generators.prosody.state import (
+    ACTIVITY,
+    AMPLITUDE,
+    BODY,
+    FACE,
+    HANDS,
+    PROSODY,
+    REST_VECTOR,
+    ProsodyState,
+    gains,
+)
+
+_FPS = planner.FPS
+_LOOKAHEAD = 2400
+"""Samples (0.15 s)."""
+_GAIN_STEP = 0.22
+"""Share of the way that each of three cascaded low-pass stages goes per frame (time constant 0.13 s)."""
+_MOST_DRIFT = 1.3
+"""Drift grows with the style's amplitude up to this: hands keep clear of each other."""
+_JAW = JOINT_INDEX["jaw"] * 3
+_EYE = JOINT_INDEX["left_eye_smplhf"] * 3
+_PHASE_ORDER = {STROKE: 4, PREPARATION: 3, RETRACTION: 2, HOLD: 1, REST: 0}
+"""Of two arms the busier one gives the frame's phase."""
+
+
+class ProsodyGenerator:
+    """Rule-based gestures from prosody (see the package's modules for the rules).
+
+    Attributes:
+        fps: 30 frames per second.
+        hop_frames: 1.
+        lookahead_s: 0.15 s.
+        sample_rate: 16000 Hz.
+    """
+
+    name = "prosody"
+    fps = float(_FPS)
+    hop_frames = 1
+    lookahead_s = _LOOKAHEAD / SAMPLE_RATE
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self) -> None:
+        self._extractor = SpeechFeatureExtractor()
+        self._feature_wait = math.ceil(self._extractor.lookahead_s * SAMPLE_RATE)
+
+    def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> ProsodyState:
+        """A person at rest, before the first sample.
+
+        Raises:
+            ConfigError: a speaker is named; the rules know none.
+        """
+        if speaker is not None:
+            raise ConfigError(f"speaker {speaker!r} is unknown; the prosody generator has no speakers, leave it empty")
+        return ProsodyState.fresh(self._extractor.start(), int(seed), style or Style())
+
+    def step(
+        self, audio: AudioChunk, state: ProsodyState, style: Style | None = None
+    ) -> tuple[MotionFrames, ProsodyState]:
+        """The frames that `audio` completes, and the next state (see `generators.base.Generator`).
+
+        Raises:
+            InputError: another sample rate than 16 kHz, samples that are not flat or not finite.
+        """
+        samples = np.asarray(audio.samples, np.float32)
+        if audio.sample_rate != SAMPLE_RATE:
+            raise InputError(f"audio has {audio.sample_rate} Hz; the prosody generator needs {SAMPLE_RATE} Hz")
+        if samples.ndim != 1:
+            raise InputError(f"audio samples have shape {samples.shape}; the prosody generator needs mono samples [N]")
+        if not np.isfinite(samples).all():
+            raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
+        state = state.copy()
+        if style is not None:
+            state.style = style
+        if state.start is None:
+            state.start = audio.start
+        features, state.features = self._extractor.step(samples, state.features)
+        rows = _rows(features)
+        state.pending = np.concatenate([state.pending, rows]) if len(state.pending) else rows
+        state.samples += len(samples)
+        # frame k needs the samples up to ceil(k * 16000 / 30) + look-ahead
+        due = max(0, (state.samples - _LOOKAHEAD) * _FPS // SAMPLE_RATE + 1) if state.samples >= _LOOKAHEAD else 0
+        return self._frames(state, due - state.frames), state
+
+    def _frames(self, state: ProsodyState, count: int) -> MotionFrames:
+        """Make the next `count` frames, changing the state."""
+        first = state.frames
+        vectors = np.empty((count, ch.NUM_CHANNELS))
+        flat = np.empty((count, NUM_JOINTS * 3))
+        weights = np.empty((count, len(ARKIT_NAMES)))
+        phases = np.empty(count, np.uint8)
+        for i in range(count):
+            phases[i] = self._one(state, vectors[i], flat[i], weights[i])
+        poses = flat.reshape(count, NUM_JOINTS, 3)
+        if count:
+            poses[:, ARM_JOINTS] = arm_rotations(vectors)
+        return MotionFrames(
+            poses=poses,
+            fps=self.fps,
+            start=(state.start or 0.0) + first / self.fps,
+            translation=ch.root_translation(vectors),
+            expression=np.zeros((count, 0)),
+            face=weights,
+            phase=phases,
+            valid=np.tile(np.array([part in state.style.parts for part in PARTS]), (count, 1)),
+        )
+
+    def _one(self, state: ProsodyState, x: np.ndarray, pose: np.ndarray, weights: np.ndarray) -> int:
+        """One frame: its motion vector, joints and face are written to the given rows; its phase is returned."""
+        frame, style = state.frames, state.style
+        events = self._listen(state, frame)
+        speaking = state.tracker.speaking
+        blink = planner.update(state.plan, state.limbs, frame, events, state.tracker.gap_s, style)
+        limit = (15.0 + 14.0 * style.amplitude + 20.0 * max(style.amplitude - 1.0, 0.0)) / _FPS**2
+        state.limbs.advance(frame, state.segments, limit)
+
+        low_pass = state.gains
+        low_pass[0] += _GAIN_STEP * (gains(style, float(speaking)) - low_pass[0])
+        low_pass[1] += _GAIN_STEP * (low_pass[0] - low_pass[1])
+        low_pass[2] += _GAIN_STEP * (low_pass[1] - low_pass[2])
+        gain = low_pass[2]
+        lively = float(gain[ACTIVITY] * min(gain[AMPLITUDE], _MOST_DRIFT))
+
+        x[:] = state.segments.evaluate(frame)
+        slow, fast = state.drift.sample(frame, state.seed)
+        x += slow * (idle.IDLE + lively * idle.SLOW) + fast * (lively * idle.FAST)
+        self._breathe(state, x)
+        if gain[BODY:].min() < 1.0 - 1e-6:
+            x -= REST_VECTOR
+            x[ch.BODY_CHANNELS] *= gain[BODY]
+            x[ch.HAND_CHANNELS] *= gain[HANDS]
+            x[ch.FACE_CHANNELS] *= gain[FACE]
+            x += REST_VECTOR
+        pose[:] = ch.linear_pose(x)
+
+        state.mouth.maybe_blink(frame, self.fps, state.seed, blink)
+        mouth = state.mouth.shape((10 * frame + 1) // 3) * gain[FACE]
+        pose[_JAW] += face.JAW_ANGLE * mouth[face.OPEN]
+        weights[:] = face.weights(
+            mouth,
+            state.mouth.lids(frame) * gain[FACE],
+            x[ch.BROW],
+            (pose[_EYE + 1], pose[_EYE]),
+            float((1.0 - gain[ACTIVITY]) * gain[FACE]),
+        )
+        state.frames += 1
+        left, right = state.limbs.phases[LEFT_ARM], state.limbs.phases[RIGHT_ARM]
+        return left if _PHASE_ORDER[left] >= _PHASE_ORDER[right] else right
+
+    def _listen(self, state: ProsodyState, frame: int) -> list[Event]:
+        """Feed the feature frames that this motion frame may know to the tracker and the mouth."""
+        heard = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD
+        known = (heard - self._feature_wait) // HOP + 1
+        fresh = state.pending[: known - state.taken]
+        state.pending = state.pending[len(fresh) :]
+        events: list[Event] = []
+        tracker = state.tracker
+        tracker.eager = state.style.rate
+        for row in fresh.tolist():
+            events += tracker.push(*row[:PROSODY])
+            state.mouth.push(state.taken, row[PROSODY:], tracker.peak_db, row[3], tracker.speaking)
+            state.taken += 1
+        return events
+
+    def _breathe(self, state: ProsodyState, x: np.ndarray) -> None:
+        """Chest and shoulders rise with the breath; each breath has its own length."""
+        rise = idle.breath(state.breath)
+        x[ch.TORSO_PITCH] -= 0.010 * rise
+        x[ch.COLLAR_UP] += 0.022 * rise
+        x[ch.ARM_SIZE + ch.COLLAR_UP] += 0.022 * rise
+        state.breath = (state.breath + idle.breath_rate(float(state.drift.slow[1, 0]) / 2.2) / _FPS) % 1.0
+
+
+def _rows(features: FeatureFrames) -> np.ndarray:
+    """Feature rows as the state keeps them. Shape [F, PROSODY + face.FEATURES]."""
+    out = np.empty((len(features), PROSODY + face.FEATURES))
+    out[:, 0], out[:, 1] = features.energy_db, features.onset
+    out[:, 2], out[:, 3] = features.f0_hz, features.voicing
+    out[:, PROSODY:] = face.features(features.energy_db, features.log_mel)
+    return out

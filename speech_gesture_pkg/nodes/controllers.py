@@ -1,0 +1,192 @@
+"""Finding the trajectory controllers: which there are, which joints they own, and whether they are set up well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import rclpy
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import GetParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from speech_gesture_pkg.errors import RobotError
+
+SUFFIX = "/joint_trajectory"
+JTC_PARAMETERS = (
+    "joints",
+    "interpolate_from_desired_state",
+    "open_loop_control",
+    "allow_nonzero_velocity_at_trajectory_end",
+)
+
+ANSWER_S = 3.0
+"""How long a controller may take to answer about its parameters, s."""
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A trajectory controller.
+
+    Attributes:
+        name: its node name without leading slash; the topic is `<name>/joint_trajectory`.
+        joints: in its own order.
+        warnings: sentences about parameters that spoil the motion.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class GraphProbe:
+    """A helper node with an executor of its own, so that a node can wait for the graph inside a callback.
+
+    Use as a context manager. All waits are bounded and poll the graph.
+    """
+
+    def __init__(self, owner: Node) -> None:
+        self.node = rclpy.create_node(
+            f"{owner.get_name()}_probe",
+            namespace=owner.get_namespace(),
+            context=owner.context,
+            use_global_arguments=False,
+        )
+        self._owner = owner
+        self._executor = SingleThreadedExecutor(context=owner.context)
+        self._executor.add_node(self.node)
+
+    def __enter__(self) -> GraphProbe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+    def until(self, ready: Callable[[], Any], timeout: float) -> Any:
+        """Spin until `ready()` is true; its value, or None after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            value = ready()
+            if value:
+                return value
+            if time.monotonic() >= deadline or not self._owner.context.ok():
+                return None
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def message(self, kind: Any, topic: str, qos: Any, timeout: float) -> Any:
+        """The next message on `topic` (as the owner resolves it), None after `timeout` seconds."""
+        box: list[Any] = []
+        subscription = self.node.create_subscription(kind, self._owner.resolve_topic_name(topic), box.append, qos)
+        try:
+            return self.until(lambda: box[0] if box else None, timeout)
+        finally:
+            self.node.destroy_subscription(subscription)
+
+    def joint_state_covers(self, joints: set[str], topic: str, timeout: float) -> set[str]:
+        """Wait until joint states have covered `joints`; those that never came."""
+        seen: set[str] = set()
+        subscription = self.node.create_subscription(
+            JointState, self._owner.resolve_topic_name(topic), lambda m: seen.update(m.name), 10
+        )
+        try:
+            self.until(lambda: joints <= seen, timeout)
+        finally:
+            self.node.destroy_subscription(subscription)
+        return joints - seen
+
+    def trajectory_topics(self) -> list[str]:
+        """Controllers whose trajectory topic has a subscriber, by name, within the owner's namespace first."""
+        found = []
+        for topic, types in self.node.get_topic_names_and_types():
+            right = topic.endswith(SUFFIX) and "trajectory_msgs/msg/JointTrajectory" in types
+            if right and self.node.get_subscriptions_info_by_topic(topic):
+                found.append(topic[: -len(SUFFIX)].lstrip("/"))
+        return sorted(found)
+
+    def parameters(self, names: list[str], timeout: float = ANSWER_S) -> dict[str, dict[str, Any]]:
+        """Parameters of trajectory controllers, all asked at once; a node that does not answer gives {}.
+
+        Each parameter is asked for by itself: a rclcpp node answers nothing at all if one name is unknown to it.
+        """
+        clients = {n: self.node.create_client(GetParameters, f"/{n}/get_parameters") for n in names}
+        futures: dict[tuple[str, str], Any] = {}
+
+        def answered() -> bool:
+            for name, client in clients.items():
+                if (name, JTC_PARAMETERS[0]) not in futures and client.service_is_ready():
+                    for key in JTC_PARAMETERS:
+                        futures[name, key] = client.call_async(GetParameters.Request(names=[key]))
+            return len(futures) == len(names) * len(JTC_PARAMETERS) and all(f.done() for f in futures.values())
+
+        self.until(answered, timeout)
+        found: dict[str, dict[str, Any]] = {n: {} for n in names}
+        for (name, key), future in futures.items():
+            values = future.result().values if future.done() and future.result() else []
+            if values and values[0].type == ParameterType.PARAMETER_STRING_ARRAY:
+                found[name][key] = list(values[0].string_array_value)
+            elif values and values[0].type == ParameterType.PARAMETER_BOOL:
+                found[name][key] = values[0].bool_value
+        for client in clients.values():
+            self.node.destroy_client(client)
+        return found
+
+    def find(
+        self, names: tuple[str, ...], joints: dict[str, tuple[str, ...]], check: bool, timeout: float
+    ) -> list[Controller]:
+        """The controllers to command.
+
+        Args:
+            names: asked for; empty = discover.
+            joints: known from parameters, by controller.
+            check: whether to read the controllers' parameters even where the joints are known.
+            timeout: for discovery, s.
+
+        Raises:
+            RobotError: a controller that was asked for has no subscriber, or its joints are nowhere to be had.
+        """
+        if names:
+            missing = self.until(lambda: set(names) <= set(self.trajectory_topics()), timeout)
+            if not missing:
+                absent = sorted(set(names) - set(self.trajectory_topics()))
+                raise RobotError(
+                    f"no controller listens on {', '.join(f'/{n}{SUFFIX}' for n in absent)}; is it loaded and active?"
+                )
+        else:
+            # One poll more after the first sight: controllers of one robot appear within some tenths of a second.
+            self.until(self.trajectory_topics, timeout)
+            seen: list[list[str]] = []
+
+            def settled() -> bool:
+                seen.append(self.trajectory_topics())
+                return len(seen) > 15 and seen[-1] == seen[-15]
+
+            self.until(settled, 1.5)
+            names = tuple(self.trajectory_topics())
+        values = self.parameters([n for n in names if check or n not in joints])
+        return [self._describe(n, joints.get(n, ()), values.get(n, {}), check) for n in names]
+
+    @staticmethod
+    def _describe(name: str, joints: tuple[str, ...], values: dict[str, Any], check: bool) -> Controller:
+        owned = joints or tuple(values.get("joints", ()))
+        if not owned:
+            raise RobotError(
+                f"the joints of controller {name} are unknown: it does not answer; set controllers.{name}.joints"
+            )
+        return Controller(name, owned, tuple(_spoilers(name, values)) if check else ())
+
+
+def _spoilers(name: str, values: dict[str, Any]) -> list[str]:
+    """Sentences about controller parameters that spoil the motion (see README, Controllers)."""
+    told = []
+    desired = values.get("interpolate_from_desired_state") or values.get("open_loop_control")
+    if values and not desired and "interpolate_from_desired_state" in values:
+        told.append(
+            f"controller {name}: interpolate_from_desired_state is false, so each window starts from the measured "
+            "state and the motion is rough; set it to true (Humble: open_loop_control)"
+        )
+    return told

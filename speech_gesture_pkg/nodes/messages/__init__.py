@@ -1,0 +1,1 @@
+"""Adapters between numpy and ROS messages. Pure conversions: nothing here publishes or subscribes."""

@@ -1,0 +1,31 @@
+"""`/diagnostics` (REP-107): one status with key-value pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+
+
+def diagnostic_array(
+    stamp: Time, name: str, level: bytes, summary: str, values: Mapping[str, Any], hardware_id: str = ""
+) -> DiagnosticArray:
+    """A DiagnosticArray with one status.
+
+    Args:
+        stamp: time of the report.
+        name: what is reported on, e.g. `speech_gesture: pipeline`.
+        level: `OK`, `WARN`, `ERROR` or `STALE` of this module.
+        summary: one line.
+        values: shown in this order; floats with 4 significant digits.
+        hardware_id: e.g. the robot's name.
+    """
+    pairs = [KeyValue(key=k, value=f"{v:.4g}" if isinstance(v, float) else str(v)) for k, v in values.items()]
+    status = DiagnosticStatus(level=level, name=name, message=summary, hardware_id=hardware_id, values=pairs)
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = stamp
+    return message

@@ -1,0 +1,119 @@
+"""What the gesture node publishes besides trajectories: human motion, markers, delayed audio, diagnostics."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState, MultiDOFJointState
+from visualization_msgs.msg import MarkerArray
+
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.config import OutputConfig
+from speech_gesture_pkg.nodes.clock import time_from_seconds
+from speech_gesture_pkg.nodes.messages import diagnostics
+from speech_gesture_pkg.nodes.messages.markers import SkeletonMarkers
+from speech_gesture_pkg.nodes.messages.motion import FaceMessage, SmplxMessage
+from speech_gesture_pkg.pipeline import Pipeline
+from speech_gesture_pkg.runtime.states import State
+
+
+class MotionOutputs:
+    """Publishers of `~/smplx`, `~/face` and `~/markers`, as far as they are wanted."""
+
+    def __init__(self, node: LifecycleNode, config: OutputConfig) -> None:
+        self._jobs: list[tuple[Any, Any]] = []
+        if config.smplx:
+            self._jobs.append((node.create_lifecycle_publisher(MultiDOFJointState, "~/smplx", 10), SmplxMessage()))
+        if config.face:
+            self._jobs.append((node.create_lifecycle_publisher(JointState, "~/face", 10), FaceMessage()))
+        if config.markers:
+            markers = SkeletonMarkers(config.marker_frame, (0.0, config.marker_offset, 0.0))
+            self._jobs.append((node.create_lifecycle_publisher(MarkerArray, "~/markers", 10), markers))
+
+    def publish(self, frames: list[tuple[float, MotionFrames]]) -> None:
+        """Each frame, stamped with the time at which it happens on the robot."""
+        for play, frame in frames:
+            stamp = time_from_seconds(play)
+            for publisher, message in self._jobs:
+                publisher.publish(message.fill(frame, 0, stamp))
+
+    def destroy(self, node: LifecycleNode) -> None:
+        """Take the publishers off the graph."""
+        for publisher, _ in self._jobs:
+            node.destroy_publisher(publisher)
+        self._jobs = []
+
+
+class DelayedAudio:
+    """`~/audio_out`: the audio messages themselves, re-published when their gesture happens (sync.mode delay)."""
+
+    def __init__(self, node: LifecycleNode, message: Any, adapter: Any) -> None:
+        self._node, self._adapter = node, adapter
+        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._publisher = node.create_lifecycle_publisher(message, "~/audio_out", qos)
+        self._publisher.on_activate(None)
+        self._queue: deque[tuple[float, Any]] = deque(maxlen=2000)
+
+    def put(self, message: Any, due: float) -> None:
+        """Keep `message` until node time `due`, s."""
+        self._queue.append((due, message))
+
+    def flush(self, now: float) -> None:
+        """Publish what is due, stamped with the time at which it is heard."""
+        while self._queue and self._queue[0][0] <= now:
+            due, message = self._queue.popleft()
+            self._adapter.restamp(message, due)
+            self._publisher.publish(message)
+
+    def destroy(self) -> None:
+        """Take the publisher off the graph."""
+        self._node.destroy_publisher(self._publisher)
+
+
+class Diagnostics:
+    """`/diagnostics`, once a second, in every lifecycle state."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._last: tuple[float, int] | None = None
+
+    def publish(self, pipeline: Pipeline | None, drops: dict[str, int], problem: str, now: float) -> None:
+        """One status: state, real-time factor, latency, limits, drops."""
+        state = pipeline.state if pipeline else State.INACTIVE
+        level = diagnostics.OK
+        if problem or state in (State.DEGRADED, State.INACTIVE):
+            level = diagnostics.WARN
+        if state is State.BRAKING:
+            level = diagnostics.ERROR
+        values: dict[str, Any] = {"state": state.name.lower()}
+        if pipeline is not None:
+            values |= self._figures(pipeline)
+        values |= {f"dropped: {reason}": count for reason, count in drops.items()}
+        message = diagnostics.diagnostic_array(
+            time_from_seconds(now), f"{self._node.get_name()}: pipeline", level, problem or state.value, values
+        )
+        self._publisher.publish(message)
+
+    @staticmethod
+    def _figures(pipeline: Pipeline) -> dict[str, Any]:
+        counters, busy = pipeline.counters, pipeline.compute
+        frame = 1.0 / pipeline.generator.fps
+        return {
+            "generator": pipeline.generator.name,
+            "real-time factor": frame / busy.mean if busy.count else float("nan"),
+            "latency p50 [ms]": 1e3 * pipeline.latency.p50,
+            "latency p99 [ms]": 1e3 * pipeline.latency.p99,
+            "look-ahead [ms]": 1e3 * pipeline.generator.lookahead_s,
+            "motion after sound [ms]": 1e3 * pipeline.offset,
+            "limited [%]": 100.0 * pipeline.limited_share,
+            "frames": counters.frames,
+            "late frames": counters.late_frames,
+            "windows": counters.windows,
+            "faults": counters.faults,
+            "resets": counters.resets,
+        }

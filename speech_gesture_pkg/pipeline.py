@@ -1,0 +1,392 @@
+"""Audio in, trajectory out. Free of ROS; the clocks are injected.
+
+    push_audio ─> MotionSource (audio stream ─> generator ─> retargeter) ─> Director ─> composer ─> windows
+
+`step` is the whole loop and is called whenever audio came or some milliseconds passed. Times called `now` are on the
+node clock (the one stamps are on); ages and latencies are measured on the steady clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.generators.base import Generator
+from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
+from speech_gesture_pkg.runtime.states import Severity, State
+from speech_gesture_pkg.runtime.stats import RollingStats
+from speech_gesture_pkg.runtime.sync import on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
+from speech_gesture_pkg.trajectory.director import Director, Goal
+from speech_gesture_pkg.trajectory.layout import JointLayout
+
+AHEAD = 0.3
+"""How far beyond the lead known motion is put into a window, s."""
+
+CLOCK_BACK = 0.2
+"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s."""
+
+CHUNK = 0.032
+"""Length of an audio message that the live latency allows for, s."""
+
+LATE_RUN = 8
+"""So many frames in a row too late for their time: the offset is too small."""
+
+MOST_EXTRA = 2.0
+"""Longest delay that is added because audio or motion comes late, s."""
+
+DISPLACED = 0.1
+"""A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person should know. `code` names the kind, for counting and for rate limits."""
+
+    severity: Severity
+    code: str
+    text: str
+
+
+@dataclass
+class StepResult:
+    """What one step gives to the outside.
+
+    Attributes:
+        windows: controller name -> window for exactly its joints.
+        frames: the human motion behind the new part of the windows, as (play time, frame).
+        events: for log and diagnostics.
+    """
+
+    windows: dict[str, Window] = field(default_factory=dict)
+    frames: list[tuple[float, MotionFrames]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass
+class Counters:
+    """Totals since activation."""
+
+    frames: int = 0
+    late_frames: int = 0
+    windows: int = 0
+    faults: int = 0
+    resets: int = 0
+    realigned: int = 0
+
+
+class Pipeline:
+    """The chain of DESIGN section 1 without ROS.
+
+    Args:
+        config: all parameters.
+        generator: speech to SMPL-X.
+        retargeter: SMPL-X to robot joints.
+        layout: commanded joints, controllers and limits.
+        distance: least capsule distance for commanded joints `[N, J] -> [N]`, m; None switches the check off.
+        steady: steady clock, s.
+    """
+
+    def __init__(
+        self,
+        config: GestureConfig,
+        generator: Generator,
+        retargeter: Any,
+        layout: JointLayout,
+        distance: Callable[[np.ndarray], np.ndarray] | None,
+        steady: Callable[[], float],
+    ) -> None:
+        self.config, self.layout, self.generator = config, layout, generator
+        self.dt = 1.0 / generator.fps
+        self.state = State.INACTIVE
+        self.counters = Counters()
+        self.latency = RollingStats(2000)
+        """Seconds from the arrival of the audio that completes a frame to its window."""
+        self.compute = RollingStats(2000)
+        """Seconds of work per step that made frames."""
+        self._steady = steady
+        self._source = MotionSource(generator, retargeter, config, self._align, steady)
+        safety = config.safety
+        self._composer = Composer(
+            layout.limits, self.dt, distance if safety.self_collision else None, safety.collision_margin
+        )
+        self._hold = np.zeros(len(layout.joint_names))
+        self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
+        self._director = Director(layout.rest_from(self._hold), config.safety.approach_speed)
+        self._measured: np.ndarray | None = None
+        self._measured_at = -np.inf
+        self._paused = False
+        self._now = -np.inf
+        self._active_since = 0.0
+        self._late_run: list[float] = []
+        lead = config.trajectory.lead
+        self._needed = pipeline_latency(generator.lookahead_s, CHUNK, lead, self.dt, config.sync.jitter)
+        self._extra = 0.0
+
+    # --- inputs -------------------------------------------------------------------------------------------------
+
+    def push_audio(self, samples: np.ndarray, rate: int, stamp: float | None, now: float) -> list[Event]:
+        """Mono audio `[N]` at `rate` Hz whose first sample is at `stamp` (None: unstamped). Raises InputError."""
+        if self.state is State.INACTIVE or self._paused:
+            return []
+        events = self._source.push(samples, rate, stamp, now, self._steady())
+        return [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in events]
+
+    def push_joint_state(self, names: list[str], positions: np.ndarray) -> None:
+        """Measured joint positions; joints that are not commanded are ignored."""
+        index = {n: i for i, n in enumerate(names)}
+        values = np.array([positions[index[n]] if n in index else np.nan for n in self.layout.joint_names])
+        if np.isfinite(values).all():
+            self._measured = values
+            self._measured_at = self._steady()
+
+    @property
+    def measured(self) -> np.ndarray | None:
+        """Last complete joint state, None if there is none or it is too old. Shape [J]."""
+        fresh = self._steady() - self._measured_at <= self.config.safety.joint_state_timeout
+        return self._measured if fresh else None
+
+    @property
+    def active(self) -> bool:
+        """Whether the robot is being commanded."""
+        return self.state is not State.INACTIVE
+
+    @property
+    def wanted_offset(self) -> float:
+        """How much later than the stamp of its sound a gesture should happen, s, before rounding to the grid."""
+        return play_time(0.0, self.config.sync, self._needed) + self._extra
+
+    @property
+    def offset(self) -> float:
+        """How much later than the stamp of its sound a gesture happens, s (delay mode delays the audio by this)."""
+        return self._source.offset if self._source.begun else self.wanted_offset
+
+    def commanded(self, now: float) -> np.ndarray:
+        """Where the controllers should be at node time `now`, rad or m. Shape [J]."""
+        return self._composer.positions_at(self._reference, now)
+
+    @property
+    def limited_share(self) -> float:
+        """Share of trajectory points that a limit held back, in [0, 1]."""
+        counts = self._reference.counts
+        return counts.limited / counts.steps if counts.steps else 0.0
+
+    # --- lifecycle ----------------------------------------------------------------------------------------------
+
+    def activate(self, now: float) -> None:
+        """Start from the measured joint state, slowly."""
+        if self.measured is None:
+            raise RuntimeError("activate needs a fresh joint state")
+        self.counters = Counters()
+        self._source.flush()
+        self._paused = False
+        self._start_from(self.measured, now)
+
+    def deactivate(self, now: float) -> dict[str, Window]:
+        """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone."""
+        if self.state is State.INACTIVE:
+            return {}
+        lead, speed = self.config.trajectory.lead, self.config.safety.approach_speed
+        final = self._composer.stop(self._reference, now, lead, self._director.rest, speed)
+        self.state = State.INACTIVE
+        return self._split(final)
+
+    def pause(self, on: bool, now: float) -> None:
+        """Stop and go to rest, forgetting all audio (barge-in); or go on. Doing it twice changes nothing."""
+        if on == self._paused or self.state is State.INACTIVE:
+            return
+        self._paused = on
+        self._source.flush()
+        self._discard(now)
+        self._lead_to(Goal.REST if on else Goal.FOLLOW, now)
+
+    def reset(self, now: float) -> None:
+        """Forget audio and generator state; blend into what comes next."""
+        if self.state is State.INACTIVE:
+            return
+        self.counters.resets += 1
+        self._source.flush()
+        if not self._paused:
+            self._discard(now)
+            self._lead_to(Goal.FOLLOW, now)
+
+    def restyle(self, config: GestureConfig) -> None:
+        """Take over parameters that may change while running."""
+        self.config = config
+        self._source.config = config
+        self._source.style = style_of(config)
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+
+    def step(self, now: float) -> StepResult:
+        """Listen, make motion, move. Call it when audio came and at least every 20 ms."""
+        result = StepResult()
+        if self.state is State.INACTIVE:
+            return result
+        began = self._steady()
+        self._watch(now, result)
+        self._listen(now, result)
+        self._move(now, result)
+        self._now = now
+        self._judge(now)
+        if result.frames:
+            self.compute.add(self._steady() - began)
+        return result
+
+    def _watch(self, now: float, result: StepResult) -> None:
+        """Clock jumps and lost joint states."""
+        if now < self._now - CLOCK_BACK:
+            self._event(
+                result, Severity.WARN, "clock_back", f"clock went back by {self._now - now:.2f} s: starting anew"
+            )
+            self.counters.resets += 1
+            self._source.flush()
+            self._start_from(self._stop_point() if self.measured is None else self.measured, now)
+        lost = self.measured is None
+        if lost and self._director.goal is not Goal.BRAKE:
+            timeout = self.config.safety.joint_state_timeout
+            self._event(result, Severity.ERROR, "joint_states", f"no complete joint state for {timeout} s: braking")
+            self._discard(now)
+            self._director = self._director.brake()
+        elif self.measured is not None and self._director.goal is Goal.BRAKE and self._at_rest():
+            if np.abs(self.measured - self._stop_point()).max() > DISPLACED:
+                self._start_from(self.measured, now)
+            self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
+            self._event(result, Severity.INFO, "joint_states", "joint states are back: approaching again")
+
+    def _listen(self, now: float, result: StepResult) -> None:
+        """Audio to frames that wait for their time."""
+        if self._paused:
+            return
+        audio = self.config.audio
+        if self._steady() - self._source.arrived > audio.idle_timeout:
+            # As far as real audio would have come by now, so that idle motion is never late.
+            sync = self.config.sync
+            for e in self._source.fill(now + self._needed + sync.offset - self.wanted_offset - sync.jitter):
+                self._event(result, Severity.WARN, e.kind.name.lower(), f"audio: {e}")
+        try:
+            begun = self._source.advance(now + self.config.trajectory.lead + AHEAD)
+        except MotionFault as e:
+            self.counters.faults += 1
+            self._source.restart()
+            self._event(result, Severity.ERROR, "motion_fault", f"{e}: braking, generator state reset")
+            begun = 1
+        if begun and self._director.goal is Goal.FOLLOW:
+            self._lead_to(Goal.FOLLOW, now)
+        self._realign(now, result)
+
+    def _move(self, now: float, result: StepResult) -> None:
+        """Frames whose time has come to control points, and the window from them."""
+        lead, composer = self.config.trajectory.lead, self._composer
+        self._reference = composer.commit(self._reference, now, lead)
+        targets = []
+        time = composer.next_time(self._reference)
+        following = self._director.goal is Goal.FOLLOW
+        while time < now + lead + AHEAD:
+            live = self._take(time, result)
+            if live is None and following:
+                break
+            target, self._director = self._director.target(time, live)
+            targets.append(target)
+            time += self.dt
+        if not targets or (not following and self._at_rest() and not self._director.blending(time)):
+            return
+        self._reference = composer.extend(self._reference, np.array(targets))
+        self._reference, window = composer.publish(self._reference, now, lead, self.config.trajectory.window)
+        result.windows = self._split(window)
+        self.counters.windows += 1
+
+    def _take(self, time: float, result: StepResult) -> np.ndarray | None:
+        """The live joint vector for grid time `time`; frames whose time has passed are counted and dropped."""
+        ready = self._source.ready
+        while ready and ready[0].play < time - 0.5 * self.dt:
+            self._late_run.append(time - ready.popleft().play)
+            self.counters.late_frames += 1
+        if not ready or ready[0].play > time + 0.5 * self.dt:
+            return None
+        frame = ready.popleft()
+        self.counters.frames += 1
+        self._late_run.clear()
+        result.frames.append((frame.play, frame.motion))
+        if self._steady() - frame.arrival < self.config.audio.idle_timeout:
+            self.latency.add(self._steady() - frame.arrival)
+        return self.layout.from_retargeter(frame.q[None], self._hold)[0]
+
+    # --- helpers ------------------------------------------------------------------------------------------------
+
+    def _align(self, stream_time: float) -> float:
+        """Play time of a new segment's first frame, on the grid of the reference."""
+        return on_grid(stream_time + self.wanted_offset, self._reference.grid, self.dt)
+
+    def _realign(self, now: float, result: StepResult) -> None:
+        """Frames that keep coming too late for their time: from now on motion happens that much later."""
+        if len(self._late_run) < LATE_RUN:
+            return
+        more = math.ceil(max(self._late_run) / self.dt) * self.dt
+        self._late_run.clear()
+        if self._extra + more > MOST_EXTRA:
+            text = f"motion is made too slowly: it would be more than {MOST_EXTRA} s late"
+            self._event(result, Severity.ERROR, "too_slow", text)
+            return
+        self._extra += more
+        self.counters.realigned += 1
+        self._source.postpone(more)
+        mode = self.config.sync.mode
+        text = f"audio or motion comes too late for {mode} mode: gestures happen {more:.2f} s later from now on"
+        self._event(result, Severity.WARN, "late", text)
+        self._lead_to(Goal.FOLLOW, now)
+
+    def _start_from(self, q: np.ndarray, now: float) -> None:
+        self._hold = np.array(q)
+        self._reference = self._composer.start(self._hold, now)
+        self._director = Director(self.layout.rest_from(self._hold), self.config.safety.approach_speed)
+        self._now = self._active_since = now
+        self.state = State.APPROACHING
+        self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
+
+    def _lead_to(self, goal: Goal, now: float) -> None:
+        """Blend from where the reference would stop to `goal`."""
+        time = self._composer.next_time(self._reference)
+        self._director = self._director.towards(goal, self._stop_point(), max(time, now))
+
+    def _discard(self, now: float) -> None:
+        """Drop the planned motion that the controllers need not follow any more."""
+        committed = self._composer.commit(self._reference, now, self.config.trajectory.lead)
+        self._reference = self._composer.discard(committed)
+
+    def _stop_point(self) -> np.ndarray:
+        return self._composer.stop_point(self._reference)
+
+    def _at_rest(self) -> bool:
+        return self._composer.at_rest(self._reference)
+
+    def _judge(self, now: float) -> None:
+        """Which state we are in, and whether a long silence ends in the rest pose."""
+        goal = self._director.goal
+        quiet = now - max(self._source.heard_at, self._active_since)
+        if self._paused:
+            self.state = State.PAUSED
+        elif goal is Goal.BRAKE:
+            self.state = State.BRAKING
+        elif goal is Goal.REST:
+            self.state = State.RESTING
+            if quiet < self.config.safety.rest_after or not self.config.safety.rest_after:
+                self._lead_to(Goal.FOLLOW, now)
+        elif self._director.blending(now):
+            self.state = State.APPROACHING
+        else:
+            self.state = State.GESTURING if quiet < 1.0 else State.IDLE
+            if self.config.safety.rest_after and quiet > self.config.safety.rest_after:
+                self._lead_to(Goal.REST, now)
+
+    def _split(self, window: Window) -> dict[str, Window]:
+        return {name: window.select(joints) for name, joints in self.layout.controllers.items()}
+
+    def _event(self, result: StepResult, severity: Severity, code: str, text: str) -> None:
+        result.events.append(Event(severity, code, text))

@@ -1,0 +1,186 @@
+"""CollisionModel: how near a robot is to touching itself, by capsules fitted to its URDF."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speech_gesture_pkg.retarget.capsules import Capsule, fit_capsules, segment_distances
+from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
+
+_CHUNK = 8
+"""Configurations per batch: larger ones fall out of the cache and are slower."""
+
+_SAMPLES = 60
+
+
+class CollisionModel:
+    """Self-distance of arms and hands against trunk, head, legs and each other.
+
+    Pairs that touch in the rest pose (neutral, if none is given), or nearly always, are neighbours by construction
+    and are dropped; so are pairs that can never meet. Fingers of one hand are not checked against each other.
+
+    Attributes:
+        capsules: all capsules of the robot.
+        pairs: indices of the checked pairs into `capsules`. Shape [P, 2].
+        warnings: shapes that could not be used, and pairs dropped for touching at rest.
+        joint_names: names of the J joints of `q`: the robot's, or those given.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        robot_map: RobotMap,
+        rest: np.ndarray | None = None,
+        joint_names: tuple[str, ...] | None = None,
+    ) -> None:
+        """Fit capsules and choose pairs.
+
+        Args:
+            robot: the robot.
+            robot_map: says which links are arms and hands.
+            rest: a pose known to be free, over all the robot's joints. Shape [robot J].
+            joint_names: order of the joints in `q` of `distance`; the others stay neutral. Default: all of the robot.
+        """
+        self.robot = robot
+        self.joint_names = robot.joint_names if joint_names is None else tuple(joint_names)
+        self._index = np.array([robot.joint_index[n] for n in self.joint_names], int)
+        self._neutral = robot.neutral()
+        self.capsules, self.warnings = fit_capsules(robot)
+        self._joint = np.array([c.joint for c in self.capsules], int)
+        self._ends = np.array([[c.start, c.end] for c in self.capsules]).reshape(-1, 2, 3)
+        self.radius = np.array([c.radius for c in self.capsules])
+        limb = limb_of_joints(robot, robot_map)
+        self.pairs = self._choose_pairs(robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest)
+
+    def distance(self, q: np.ndarray) -> np.ndarray:
+        """Smallest gap between checked capsules, metres, negative when they overlap; inf without pairs.
+
+        Args:
+            q: joint positions, rad. Shape [N, J].
+        """
+        gaps = self.distances(q)
+        return gaps.min(1) if gaps.shape[1] else np.full(len(gaps), np.inf)
+
+    def is_free(self, q: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """Whether each configuration keeps a gap above `margin` metres. `[N, J]` to bool `[N]`."""
+        return self.distance(q) > margin
+
+    def distances(self, q: np.ndarray) -> np.ndarray:
+        """Gap of every checked pair, metres. `[N, J]` to `[N, P]`."""
+        q = np.atleast_2d(np.asarray(q, float))
+        full = np.repeat(self._neutral[None], len(q), 0)
+        full[:, self._index] = q
+        gaps = np.empty((len(q), len(self.pairs)))
+        for first in range(0, len(q), _CHUNK):
+            gaps[first : first + _CHUNK] = self._gaps(self.end_points(full[first : first + _CHUNK]), self.pairs)
+        return gaps
+
+    def nearest(self, q: np.ndarray) -> tuple[float, Capsule, Capsule, np.ndarray, np.ndarray]:
+        """The nearest pair of one configuration: gap (m), its capsules, and its witness points in the root frame.
+
+        Args:
+            q: joint positions. Shape [J].
+        """
+        full = self._neutral.copy()
+        full[self._index] = q
+        ends = self.end_points(full[None])[:, :, 0]
+        a, b = self.pairs[:, 0], self.pairs[:, 1]
+        squared, s, t = segment_distances(ends[a, 0], ends[a, 1], ends[b, 0], ends[b, 1])
+        gaps = np.sqrt(squared) - self.radius[a] - self.radius[b]
+        k = int(np.argmin(gaps))
+        i, j = int(a[k]), int(b[k])
+        p = ends[i, 0] + s[k] * (ends[i, 1] - ends[i, 0])
+        w = ends[j, 0] + t[k] * (ends[j, 1] - ends[j, 0])
+        return float(gaps[k]), self.capsules[i], self.capsules[j], p, w
+
+    def end_points(self, full: np.ndarray) -> np.ndarray:
+        """End points of all capsules in the root frame. All the robot's joints `[N, robot J]` to `[C, 2, N, 3]`."""
+        poses = self.robot.joint_transforms(full)[self._joint]
+        return np.einsum("cnij,cej->ceni", poses[..., :3, :3], self._ends) + poses[:, None, :, :3, 3]
+
+    def _gaps(self, ends: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """Gaps of pairs. `[C, 2, N, 3]` to `[N, P]`."""
+        a, b = pairs[:, 0], pairs[:, 1]
+        squared, _, _ = segment_distances(ends[a, 0], ends[a, 1], ends[b, 0], ends[b, 1])
+        return (np.sqrt(squared) - (self.radius[a] + self.radius[b])[:, None]).T
+
+    def _choose_pairs(self, robot_map: RobotMap, limb: np.ndarray, rest: np.ndarray | None) -> np.ndarray:
+        """Arm against everything else, less neighbours and pairs out of reach."""
+        count = len(self.capsules)
+        i, j = np.triu_indices(count, 1)
+        different = (limb[i] != limb[j]) & ((limb[i] > 0) | (limb[j] > 0))
+        pairs = np.stack([i, j], 1)[different]
+        if not len(pairs):
+            return pairs
+        random = np.random.default_rng(0)
+        lower = np.where(np.isfinite(self.robot.lower), self.robot.lower, -np.pi)
+        upper = np.where(np.isfinite(self.robot.upper), self.robot.upper, np.pi)
+        samples = random.uniform(lower, upper, (_SAMPLES, len(lower)))
+        known = [self._neutral if rest is None else rest]
+        gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs)
+        touching = (gaps[: len(known)] <= 0).any(0)
+        always = (gaps[len(known) :] <= 0).mean(0) > 0.9
+        for a, b in pairs[touching & ~always]:
+            one, two = self.capsules[a], self.capsules[b]
+            if self._steps_apart(one.joint, two.joint) > 3:
+                self.warnings.append(f"links '{one.link}' and '{two.link}' touch at rest and are not checked")
+        return pairs[~touching & ~always & self._reachable(robot_map, limb, pairs)]
+
+    def _steps_apart(self, one: int, two: int) -> int:
+        """Number of moving joints between two links of the tree."""
+        parents = self.robot.parents
+        paths = []
+        for joint in (one, two):
+            path = [joint]
+            while path[-1]:
+                path.append(parents[path[-1]])
+            paths.append(path)
+        common = len(set(paths[0]) & set(paths[1]))
+        return len(paths[0]) + len(paths[1]) - 2 * common
+
+    def _reachable(self, robot_map: RobotMap, limb: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """False for pairs of a trunk or leg capsule with an arm capsule that can never get there.
+
+        An arm capsule stays within (its longest distance from the shoulder) of the shoulder. The trunk may bend, so
+        only capsules fixed to the same link as the shoulder, or clearly out of reach, are judged.
+        """
+        ends = self.end_points(self._neutral[None])[:, :, 0]
+        keep = np.ones(len(pairs), bool)
+        poses = self.robot.joint_transforms(self._neutral[None])[:, 0]
+        for row, (a, b) in enumerate(pairs):
+            if (limb[a] > 0) == (limb[b] > 0):
+                continue
+            arm, other = (a, b) if limb[a] > 0 else (b, a)
+            shoulder = robot_map.arms[SIDES[limb[arm] - 1]].shoulder
+            reach, joint = 0.0, int(self._joint[arm])
+            points = [ends[arm, 0], ends[arm, 1]]
+            reach += max(float(np.linalg.norm(p - poses[joint][:3, 3])) for p in points)
+            names = robot_map.arms[SIDES[limb[arm] - 1]].joints
+            while joint and self.robot.full_names[joint - 1] not in names[:2]:
+                parent = self.robot.parents[joint]
+                reach += float(np.linalg.norm(poses[joint][:3, 3] - poses[parent][:3, 3]))
+                joint = parent
+            squared, _, _ = segment_distances(shoulder, shoulder, ends[other, 0], ends[other, 1])
+            gap = float(np.sqrt(squared)) - self.radius[other] - self.radius[arm]
+            same = self._joint[other] == self.robot.parents[joint]
+            keep[row] = gap < (reach + 0.03 if same else 1.3 * reach + 0.1)
+        return keep
+
+
+def limb_of_joints(robot: RobotModel, robot_map: RobotMap) -> np.ndarray:
+    """0 for the root and every joint outside the arms, 1 + side for joints of an arm or its hand. Shape [M + 1]."""
+    limb = np.zeros(robot.model.njoints, int)
+    for side, name in enumerate(SIDES):
+        arm = robot_map.arms.get(name)
+        if arm is None:
+            continue
+        first = robot.model.getJointId(arm.joints[0])
+        limb[first] = 1 + side
+        for joint in range(1, robot.model.njoints):
+            ancestor = joint
+            while ancestor and ancestor != first:
+                ancestor = robot.parents[ancestor]
+            if ancestor == first:
+                limb[joint] = 1 + side
+    return limb

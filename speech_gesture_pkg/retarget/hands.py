@@ -1,0 +1,191 @@
+"""Finds fingers, which way they curl, and the palm they curl into. Joint signs come from geometry, never from names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speech_gesture_pkg.retarget.anatomy import Anatomy, hinted, unit
+from speech_gesture_pkg.retarget.robot_map import FINGERS, FingerJoint
+
+_HINTS = {
+    "thumb": ("thumb", "pollex"),
+    "index": ("index", "forefinger", "pointer"),
+    "middle": ("middle",),
+    "ring": ("ring",),
+    "pinky": ("pinky", "little"),
+}
+_SHARES = {
+    4: (("index",), ("middle",), ("ring",), ("pinky",)),
+    3: (("index",), ("middle",), ("ring", "pinky")),
+    2: (("index",), ("middle", "ring", "pinky")),
+    1: (("index", "middle", "ring", "pinky"),),
+}
+HUMAN_FIST = 4.0
+"""Sum of a human finger's three flexions in a fist, rad: a robot finger of one joint is closed there."""
+
+
+def finger_chains(tree: Anatomy, last: int) -> list[list[int]]:
+    """Actuated joints of each finger below the last arm joint; mimic joints follow by themselves."""
+    chains = []
+    for child in tree.driven(last):
+        branch = tree.driven(child)
+        starts = [child] if len(branch) <= 1 or tree.nodes[child].actuated else branch
+        for start in starts:
+            chain = [i for i in tree.subtree(start) if tree.nodes[i].actuated]
+            if chain:
+                chains.append(chain)
+    return chains
+
+
+def _tip(tree: Anatomy, chain: list[int]) -> np.ndarray:
+    """The point of a finger farthest from its base. Shape [3]."""
+    base = tree.nodes[chain[0]].origin
+    points = np.concatenate([tree.nodes[i].points for i in tree.subtree(chain[0])])
+    return points[np.argmax(np.linalg.norm(points - base, axis=1))]
+
+
+def name_fingers(tree: Anatomy, chains: list[list[int]], wrist: np.ndarray) -> dict[str, list[int]]:
+    """Finger name -> chain, by name if every name is clear, else by place: the thumb's base is nearest to the wrist."""
+    named: dict[str, list[int]] = {}
+    for chain in chains:
+        match = [f for f in FINGERS if any(hinted(n, _HINTS[f]) for n in tree.names(chain))]
+        if len(match) == 1 and match[0] not in named:
+            named[match[0]] = chain
+    if len(named) == len(chains):
+        return {f: named[f] for f in FINGERS if f in named}
+    rest = list(chains)
+    result: dict[str, list[int]] = {}
+    if "thumb" in named:
+        result["thumb"] = named["thumb"]
+        rest.remove(named["thumb"])
+    elif len(rest) >= 3:
+        thumb = min(rest, key=lambda c: float(np.linalg.norm(tree.nodes[c[0]].origin - wrist)))
+        result["thumb"] = thumb
+        rest.remove(thumb)
+    anchor = tree.nodes[result["thumb"][0]].origin if "thumb" in result else wrist
+    rest.sort(key=lambda c: float(np.linalg.norm(tree.nodes[c[0]].origin - anchor)))
+    for finger, chain in zip(FINGERS[1:], rest, strict=False):
+        result[finger] = chain
+    return result
+
+
+def palm_frame(
+    tree: Anatomy, arm: list[int], fingers: dict[str, list[int]], wrist: np.ndarray, elbow: np.ndarray, body: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """Columns finger direction, palm normal, and their cross product, in the root frame at the neutral pose.
+
+    Returns:
+        the frame [3, 3] and a warning ("" if the fingers showed the palm).
+    """
+    long = {f: c for f, c in fingers.items() if f != "thumb"}
+    bases = [tree.nodes[c[0]].origin for c in long.values()]
+    forearm = unit(wrist - elbow)
+    along = unit(np.mean(bases, 0) - wrist) if bases else np.zeros(3)
+    if along @ forearm < 0.5:
+        points = np.concatenate([tree.nodes[i].points for i in tree.subtree(arm[-1])])
+        ahead = points.mean(0) - wrist
+        along = unit(ahead) if unit(ahead) @ forearm > 0.7 and np.linalg.norm(ahead) > 0.02 else forearm
+    vote = np.zeros(3)
+    for chain in long.values():
+        tip = _tip(tree, chain)
+        for i in chain:
+            node = tree.nodes[i]
+            span = (node.upper - node.neutral) - (node.neutral - node.lower)
+            width = node.upper - node.lower
+            if node.turns and abs(span) > 0.3 * width:
+                vote += np.sign(span) * unit(np.cross(node.axis, tip - node.origin))
+    vote -= (vote @ along) * along
+    warning = ""
+    if np.linalg.norm(vote) < 0.5:
+        # Arms hang or point ahead with palms facing each other, or spread with palms down (a standing person).
+        left = body[:, 1]
+        side = np.sign(((wrist + elbow) / 2 - tree.nodes[tree.nodes[arm[0]].parent].origin) @ left) or 1.0
+        vote = -side * left if abs(along @ left) < 0.7 else -body[:, 2]
+        vote = vote - (vote @ along) * along
+        warning = (
+            "has no fingers that show where the palm is; the palm is taken to face the body (or down, arms spread)"
+        )
+    normal = unit(vote)
+    return np.stack([along, normal, np.cross(along, normal)], 1), warning
+
+
+def map_fingers(
+    tree: Anatomy, fingers: dict[str, list[int]], palm: np.ndarray, thumb_side: np.ndarray
+) -> dict[str, tuple[FingerJoint, ...]]:
+    """Drive each finger joint by the human angles that it can show.
+
+    Args:
+        palm: from `palm_frame`.
+        thumb_side: unit vector in the palm's plane on which the human thumb lies. Shape [3].
+    """
+    count = sum(f != "thumb" for f in fingers)
+    shares = dict(zip([f for f in fingers if f != "thumb"], _SHARES.get(count, _SHARES[4]), strict=False))
+    if count == 4 and set(fingers) >= set(FINGERS[1:]):
+        shares = {f: (f,) for f in FINGERS[1:]}
+    result = {}
+    for finger, chain in fingers.items():
+        human = ("thumb",) if finger == "thumb" else shares.get(finger, (finger,))
+        result[finger] = tuple(_drive(tree, finger, chain, human, palm, thumb_side))
+    return result
+
+
+def _drive(
+    tree: Anatomy, finger: str, chain: list[int], human: tuple[str, ...], palm: np.ndarray, thumb_side: np.ndarray
+) -> list[FingerJoint]:
+    tip = _tip(tree, chain)
+    along, normal = palm[:, 0], palm[:, 1]
+    joints: list[FingerJoint] = []
+    curling: list[tuple[int, float]] = []
+    for i in chain:
+        node = tree.nodes[i]
+        move = unit(np.cross(node.axis, tip - node.origin))
+        inward = float(move @ normal)
+        around = abs(float(node.axis @ along))
+        if finger == "thumb" and node.turns and around > 0.75 and len(chain) > 1:
+            joints.append(_opposition(tree, i, tip, along, normal, thumb_side))
+        elif node.turns and around > 0.75:
+            continue
+        elif node.turns and abs(inward) < 0.35 and finger != "thumb":
+            continue  # spreading: stays at neutral
+        else:
+            span = (node.upper - node.neutral) - (node.neutral - node.lower)
+            lopsided = abs(span) > 0.3 * (node.upper - node.lower)
+            sign = np.sign(span) if lopsided or abs(inward) < 0.2 else np.sign(inward)
+            curling.append((i, float(sign) or 1.0))
+    for k, (i, sign) in enumerate(curling):
+        node = tree.nodes[i]
+        closed = node.upper if sign > 0 else node.lower
+        weights = [0.0, 0.0, 0.0, 0.0]
+        places: tuple[int, ...]
+        if finger == "thumb" and len(curling) < 3:
+            # Human thumb: knuckle and end joint flex; its root joint mostly opposes.
+            places = (k + 1,) if len(curling) == 2 else (1, 2)
+        elif len(curling) == 1:
+            places = (0, 1, 2)
+        else:
+            places = (min(k, 2),)
+        for p in places:
+            weights[p] = 1.0
+        single = len(curling) == 1 and finger != "thumb"
+        full = HUMAN_FIST if single or not node.turns else abs(closed - node.neutral)
+        w0, w1, w2, w3 = weights
+        joints.append(FingerJoint(node.name, node.neutral, closed, (w0, w1, w2, w3), max(full, 1e-3), human))
+    return joints
+
+
+def _opposition(
+    tree: Anatomy, i: int, tip: np.ndarray, along: np.ndarray, normal: np.ndarray, thumb_side: np.ndarray
+) -> FingerJoint:
+    """The thumb's root joint turns it about the hand's axis, from the side of the hand to the front of the palm.
+
+    Human opposition is the azimuth of the thumb about that axis: 0 in the palm's plane, positive in front of the palm.
+    """
+    node = tree.nodes[i]
+    across = thumb_side - (thumb_side @ along) * along
+    thumb = tip - node.origin
+    azimuth = float(np.arctan2(thumb @ normal, thumb @ unit(across)))
+    sign = 1.0 if np.cross(node.axis, unit(across)) @ normal > 0 else -1.0
+    start = node.neutral - sign * azimuth
+    closed = node.upper if sign > 0 else node.lower
+    full = max(abs(closed - start), 1e-3)
+    return FingerJoint(node.name, start, closed, (0.0, 0.0, 0.0, 1.0), full, ("thumb",))

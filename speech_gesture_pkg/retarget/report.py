@@ -1,0 +1,115 @@
+"""What `robot check` shows: the joint map as a table, and the YAML that a user may edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import yaml
+
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.mapping import SECTIONS
+from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel
+from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
+
+
+@dataclass(frozen=True)
+class MappingRow:
+    """One mapped joint.
+
+    Attributes:
+        group: one of `GROUPS`.
+        human: SMPL-X joints (or ARKit weights) that it shows.
+        joint: the robot's joint.
+        role: what it does, e.g. "shoulder", "elbow", "wrist", "curl", "opposition", "jaw".
+        lower, upper: position limits, rad (m for sliding joints); infinite for continuous joints.
+        velocity: velocity limit, rad/s.
+        flags: remarks, e.g. "placeholder velocity", "continuous".
+    """
+
+    group: str
+    human: str
+    joint: str
+    role: str
+    lower: float
+    upper: float
+    velocity: float
+    flags: str
+
+
+def mapping_table(robot: RobotModel, robot_map: RobotMap) -> list[MappingRow]:
+    """Rows in the order of the groups, each group from the trunk outwards."""
+    rows: list[MappingRow] = []
+
+    def add(group: str, human: str, joint: str, role: str) -> None:
+        i = robot.joint_index[joint]
+        flags = []
+        if robot.velocity[i] > PLACEHOLDER_VELOCITY:
+            flags.append("placeholder velocity")
+        if robot.continuous[i]:
+            flags.append("continuous")
+        if robot.prismatic[i]:
+            flags.append("slides")
+        if not robot.continuous[i] and robot.upper[i] - robot.lower[i] < 0.1 and not robot.prismatic[i]:
+            flags.append("narrow range")
+        limits = (float(robot.lower[i]), float(robot.upper[i]), float(robot.velocity[i]))
+        rows.append(MappingRow(group, human, joint, role, *limits, ", ".join(flags)))
+
+    for side in SIDES:
+        arm = robot_map.arms.get(side)
+        if arm is None:
+            continue
+        bend = arm.joints.index(arm.elbow)
+        for k, joint in enumerate(arm.joints):
+            role = "shoulder" if k < bend else "elbow" if k == bend else "wrist"
+            add(f"{side}_arm", f"{side}_{role}", joint, role)
+    for joint in robot_map.head:
+        add("head", "neck, head", joint, "neck")
+    for joint in robot_map.torso:
+        add("torso", "spine1, spine2, spine3", joint, "waist")
+    for side in SIDES:
+        for finger, joints in robot_map.hands.get(side, {}).items():
+            for row in joints:
+                human = ", ".join(f"{side}_{h}{k + 1}" for h in row.human for k in range(3) if row.weights[k])
+                role = "opposition" if row.weights[3] else f"{finger} curl"
+                add(f"{side}_hand", human or f"{side}_thumb1", row.joint, role)
+    for face in robot_map.face:
+        add("face", ", ".join(dict.fromkeys(s[0] for s in face.shapes)), face.joint, face.role)
+    return rows
+
+
+def to_yaml(robot_map: RobotMap) -> str:
+    """The map as YAML; `from_yaml` and `map_robot(robot, override)` take it back."""
+    head = (
+        f"# Joint map of {robot_map.robot}. Change what is wrong, delete what is right: absent keys are found again.\n"
+        "# Points (m) and directions are in the root link's frame, robot in its neutral pose. null drops a part.\n"
+    )
+    notes = "".join(f"# Warning: {w}\n" for w in robot_map.warnings)
+    missing = f"# Missing: {', '.join(robot_map.missing)}\n" if robot_map.missing else ""
+    # A part that was not found is left out rather than dropped by null, so that an edit can add it.
+    plain = {k: v for k, v in robot_map.to_dict().items() if v is not None}
+    return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120)
+
+
+def from_yaml(text: str, name: str = "robot map") -> dict:
+    """Parse an override. Raises RobotError naming the file and the line."""
+    try:
+        plain = yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise RobotError(f"{name} is not valid YAML: {' '.join(str(e).split())}") from e
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise RobotError(f"{name} is not a table of sections; the sections are: {', '.join(SECTIONS)}")
+    return plain
+
+
+def format_table(rows: list[MappingRow]) -> str:
+    """The rows as aligned text, angles in degrees."""
+    cells = [("group", "human", "robot joint", "role", "range [deg]", "speed [deg/s]", "remarks")]
+    for r in rows:
+        span = f"{np.degrees(r.lower):.0f} .. {np.degrees(r.upper):.0f}"
+        human = r.human if len(r.human) <= 36 else r.human[:33] + "..."
+        cells.append((r.group, human, r.joint, r.role, span, f"{np.degrees(r.velocity):.0f}", r.flags))
+    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)

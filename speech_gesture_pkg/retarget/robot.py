@@ -1,0 +1,218 @@
+"""RobotModel: a robot read from its URDF: joints, limits, kinematics (by Pinocchio)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pinocchio as pin
+
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+
+PLACEHOLDER_VELOCITY = 50.0
+"""rad/s; a limit above this is taken for a placeholder (no gesturing joint is that fast)."""
+
+
+class RobotModel:
+    """A robot's moving joints and their kinematics.
+
+    Mimic joints follow their leader: they are no part of `q`. Continuous joints are plain angles without limits.
+    Floating and planar joints are held at zero (gestures leave a mobile base alone).
+
+    Attributes:
+        name: from the URDF.
+        urdf: the URDF text.
+        joint_names: the J actuated joints (moving, not mimic), in the order of the file.
+        lower, upper: position limits, rad or m; -inf / inf for continuous joints. Shape [J].
+        velocity: velocity limits, rad/s or m/s, as in the file. Shape [J].
+        continuous: whether each joint turns without end. Shape [J], bool.
+        prismatic: whether each joint slides. Shape [J], bool.
+        links: link name -> `Link` with visual and collision shapes.
+        root: name of the root link.
+        problems: joint name -> sentence on its limits; only with strict=False, such joints must not be driven.
+        placeholders: joints whose velocity limit is above `PLACEHOLDER_VELOCITY`.
+        model: Pinocchio model in which every moving joint, mimic too, has one coordinate (see `q_full`).
+        full_names: names of the M moving joints, mimics too, in the order of the model (joint i has name i - 1).
+        parents: model index of each joint's parent, 0 for the root. Length M + 1.
+        axes, slides: axis (in the joint's frame) and whether it slides, of each moving joint. Length M.
+    """
+
+    def __init__(self, tree: Urdf, text: str, source: str, strict: bool = True) -> None:
+        self.name = tree.name
+        self.urdf = text
+        self.source = source
+        self.tree = tree
+        self.links: dict[str, Link] = tree.links
+        self.root = tree.root
+        moving = [j for j in tree.joints if j.kind in MOVING_TYPES]
+        actuated = [j for j in moving if j.mimic is None]
+        self.joint_names: tuple[str, ...] = tuple(j.name for j in actuated)
+        self.joint_index: dict[str, int] = {n: i for i, n in enumerate(self.joint_names)}
+        self.continuous = np.array([j.kind == "continuous" for j in actuated], bool)
+        self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
+        self.problems: dict[str, str] = {j.name: p for j in actuated if (p := _limit_problem(j))}
+        if self.problems and strict:
+            raise RobotError(f"URDF {source} has unusable joint limits: {'; '.join(self.problems.values())}")
+        self.lower, self.upper, self.velocity = (self._limits(actuated, k) for k in ("lower", "upper", "velocity"))
+        self.placeholders = tuple(j.name for j in actuated if j.velocity > PLACEHOLDER_VELOCITY)
+        self._build(moving)
+        for array in (self.continuous, self.prismatic, self.lower, self.upper, self.velocity):
+            array.setflags(write=False)
+
+    @classmethod
+    def from_file(cls, path: str | Path, strict: bool = True) -> RobotModel:
+        """Load a URDF file. Raises RobotError in one sentence for anything that cannot be served."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError as e:
+            raise RobotError(f"URDF file {path} does not exist") from e
+        except (OSError, UnicodeDecodeError) as e:
+            raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+        return cls.from_string(text, str(path), strict)
+
+    @classmethod
+    def from_string(cls, xml: str, name: str = "robot_description", strict: bool = True) -> RobotModel:
+        """Load URDF text.
+
+        Args:
+            xml: the URDF.
+            name: what messages call it.
+            strict: refuse the robot for a joint without usable limits, by name; else list it in `problems`.
+        """
+        return cls(parse_urdf(xml, name), xml, name, strict)
+
+    def q_full(self, q: np.ndarray) -> np.ndarray:
+        """Positions of the actuated joints `[..., J]` to those of all moving joints, mimics included, `[..., M]`."""
+        return np.asarray(q, float)[..., self._source] * self._factor + self._offset
+
+    def neutral(self) -> np.ndarray:
+        """Zero, or the nearest position within the limits. Shape [J]."""
+        return np.clip(np.zeros(len(self.joint_names)), self.lower, self.upper)
+
+    def link_transforms(self, q: np.ndarray) -> dict[str, np.ndarray]:
+        """Pose of every link in the root link's frame for one configuration.
+
+        Args:
+            q: actuated positions. Shape [J].
+
+        Returns:
+            link name -> pose [4, 4].
+        """
+        pin.forwardKinematics(self.model, self.data, self.q_full(q))
+        moved = [np.eye(4)] + [m.homogeneous for m in list(self.data.oMi)[1:]]
+        return {link: moved[joint] @ local for link, (joint, local) in self.link_frames.items()}
+
+    def joint_transforms(self, q: np.ndarray) -> np.ndarray:
+        """Poses of the moving joints in the root link's frame for many configurations at once.
+
+        Args:
+            q: actuated positions. Shape [N, J].
+
+        Returns:
+            poses [M + 1, N, 4, 4]; entry 0 is the root, entry i the i-th joint of `model`.
+        """
+        full = self.q_full(np.atleast_2d(q)).T[:, :, None, None]
+        motion = np.zeros((*full.shape[:2], 4, 4))
+        motion[:, :, 3, 3] = 1.0
+        motion[:, :, :3, :3] = (
+            np.eye(3) + np.sin(full) * self._cross[:, None] + (1 - np.cos(full)) * self._cross2[:, None]
+        )
+        motion[:, :, :3, 3] = full[:, :, :, 0] * self._slide[:, None]
+        local = self._placements[:, None] @ motion
+        poses = np.empty((len(local) + 1, *local.shape[1:]))
+        poses[0] = np.eye(4)
+        for level in self._levels:
+            poses[level + 1] = poses[self._parents[level]] @ local[level]
+        return poses
+
+    def _limits(self, joints: list[Joint], key: str) -> np.ndarray:
+        """One limit as an array. Problem joints get a zero range and zero speed, so that nothing can move them."""
+        values = np.zeros(len(joints))
+        for i, joint in enumerate(joints):
+            if joint.name in self.problems:
+                continue
+            endless = joint.kind == "continuous" and key != "velocity"
+            values[i] = (-math.inf if key == "lower" else math.inf) if endless else getattr(joint, key)
+        return values
+
+    def _build(self, moving: list[Joint]) -> None:
+        """The Pinocchio model, built joint by joint: no inertia is needed, and mimics keep a coordinate."""
+        model = pin.Model()
+        model.name = self.name
+        self.link_frames: dict[str, tuple[int, np.ndarray]] = {self.root: (0, np.eye(4))}
+        self.full_names: list[str] = []
+        axes, slides, parents, placements = [], [], [], []
+        for joint in self.tree.depth_first():
+            parent, local = self.link_frames[joint.parent]
+            placement = local @ joint.origin
+            if joint.kind not in MOVING_TYPES:
+                self.link_frames[joint.child] = (parent, placement)
+                continue
+            slide = joint.kind == "prismatic"
+            kind = pin.JointModelPrismaticUnaligned if slide else pin.JointModelRevoluteUnaligned
+            index = model.addJoint(parent, kind(*joint.axis), pin.SE3(placement), joint.name)
+            self.link_frames[joint.child] = (index, np.eye(4))
+            self.full_names.append(joint.name)
+            axes.append(joint.axis)
+            slides.append(slide)
+            parents.append(parent)
+            placements.append(placement)
+        self.model, self.data = model, model.createData()
+        self.axes, self.slides, self.parents = axes, slides, [0, *parents]
+        self._prepare(np.array(parents, int), np.array(placements).reshape(-1, 4, 4))
+        by_name = {j.name: j for j in moving}
+        leaders = [_leader(by_name[n], by_name, self.source) for n in self.full_names]
+        self._source = np.array([self.joint_index[leader[0]] for leader in leaders], int)
+        self._factor = np.array([leader[1] for leader in leaders])
+        self._offset = np.array([leader[2] for leader in leaders])
+
+    def _prepare(self, parents: np.ndarray, placements: np.ndarray) -> None:
+        """Arrays for batched kinematics: one product per depth of the tree."""
+        turns = ~np.array(self.slides, bool)
+        self._parents, self._placements = parents, placements
+        self._cross = np.array([_skew(a) * t for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3, 3)
+        self._cross2 = self._cross @ self._cross
+        self._slide = np.array([a * (not t) for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3)
+        depth = np.zeros(len(parents) + 1, int)
+        for i, parent in enumerate(parents):
+            depth[i + 1] = depth[parent] + 1
+        self._levels = [np.flatnonzero(depth[1:] == d) for d in range(1, depth.max() + 1)]
+
+
+def _skew(axis: np.ndarray) -> np.ndarray:
+    """Matrix of the cross product with `axis`. Shape [3, 3]."""
+    return np.cross(axis, np.eye(3)).T
+
+
+def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, float, float]:
+    """The actuated joint that `joint` follows at last, with multiplier and offset (itself if it is no mimic)."""
+    factor, offset = 1.0, 0.0
+    for _ in range(len(by_name) + 1):
+        if joint.mimic is None:
+            return joint.name, factor, offset
+        name, multiplier, shift = joint.mimic
+        offset += factor * shift
+        factor *= multiplier
+        if name not in by_name:
+            raise RobotError(f"URDF {source}: joint '{joint.name}' mimics '{name}', which is a joint that cannot move")
+        joint = by_name[name]
+    raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")
+
+
+def _limit_problem(joint: Joint) -> str:
+    """What makes the limits of a joint unusable, naming it; empty if nothing does."""
+    where = f"joint '{joint.name}'"
+    if joint.kind != "continuous":
+        if math.isnan(joint.lower) or math.isnan(joint.upper):
+            return f"{where} has no position limits (absent or NaN); give <limit lower upper velocity>"
+        if not (math.isfinite(joint.lower) and math.isfinite(joint.upper)):
+            return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
+        if joint.lower > joint.upper:
+            return f"{where} has lower {joint.lower:g} > upper {joint.upper:g}; swap them"
+    if math.isnan(joint.velocity):
+        return f"{where} has no velocity limit (absent or NaN); give one in rad/s"
+    if joint.velocity <= 0 or math.isinf(joint.velocity):
+        return f"{where} has the velocity limit {joint.velocity:g}; it must be positive and finite"
+    return ""

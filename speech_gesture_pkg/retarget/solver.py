@@ -1,0 +1,189 @@
+"""One frame of direct retargeting: Gauss-Newton on directions and rotations, as a box QP (daqp)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import daqp
+import numpy as np
+
+from speech_gesture_pkg.retarget.avoidance import Avoidance
+from speech_gesture_pkg.retarget.bounds import approach
+from speech_gesture_pkg.retarget.kinematics import BodyKinematics, direction_error, rotation_error
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the terms; residuals are angles in rad, so weights compare directly.
+
+    Attributes:
+        upper, fore, palm: directions of upper arm and forearm, rotation of the hand.
+        head, chest: rotations of head and chest.
+        posture: pull of every joint to its rest position; decides what the targets leave open.
+        smooth: against changes of the step (acceleration).
+        damp: against the step itself (velocity).
+    """
+
+    upper: float = 1.0
+    fore: float = 1.0
+    palm: float = 0.6
+    head: float = 1.0
+    chest: float = 1.0
+    posture: float = 0.02
+    smooth: float = 0.4
+    damp: float = 0.02
+
+
+@dataclass(frozen=True)
+class BodyTarget:
+    """One frame to show, in the root link's axes with respect to the torso.
+
+    Attributes:
+        directions: unit vectors of the upper arms, then the forearms, of the arms that exist. Shape [2 A, 3].
+        rotations: rotations from neutral of the hands, then head, then chest, of those that exist. Shape [R, 3, 3].
+        moved: how far each has turned since the last frame, as rotation-like error vectors, rad. Shape [2 A + R, 3].
+            None where there is no last frame.
+    """
+
+    directions: np.ndarray
+    rotations: np.ndarray
+    moved: np.ndarray | None = None
+
+
+class BodySolver:
+    """Finds the step of arms, neck and waist for a frame.
+
+    min over dq of  |W (J dq - e)|^2 + posture |q + dq - rest|^2 + smooth |dq - previous dq|^2 + damp |dq|^2
+    subject to      low <= dq <= high   (position, velocity, acceleration, room to stop; see `bounds`)
+                    n . J_pair dq >= -gain (gap - margin)   for near capsule pairs, soft
+
+    e stacks the errors of bone directions (tangent vectors) and of rotations (rotation vectors), J their Jacobians.
+    A second iteration linearises again at q + dq.
+    """
+
+    def __init__(
+        self, kinematics: BodyKinematics, weights: Weights, rest: np.ndarray, avoidance: Avoidance | None = None
+    ) -> None:
+        self._body = kinematics
+        self._avoidance = avoidance
+        self._rest = rest
+        self._weights = weights
+        arms = len(kinematics.shoulders)
+        count = len(kinematics.joints)
+        parts = [weights.upper] * arms + [weights.fore] * arms
+        turned = [weights.palm] * arms
+        turned += [w for part, w in (("head", weights.head), ("torso", weights.chest)) if kinematics.has(part)]
+        self._scale_directions = np.array(parts)[:, None]
+        self._scale_rotations = np.array(turned)[:, None]
+        self._scale = np.concatenate([self._scale_directions, self._scale_rotations])
+        self._arms = arms
+        self._diagonal = np.full(count, weights.posture**2 + weights.smooth**2 + weights.damp**2)
+        self._empty = np.zeros((0, count))
+        self._rows = np.zeros((3 * (2 * arms + len(turned)), count))
+        self._errors = np.zeros(len(self._rows))
+
+    def step(
+        self,
+        q: np.ndarray,
+        previous: np.ndarray,
+        target: BodyTarget,
+        low: np.ndarray,
+        high: np.ndarray,
+        change: np.ndarray,
+        iterations: int = 1,
+        collision: tuple[float, float, float] | None = None,
+    ) -> np.ndarray:
+        """The step dq [n] within [low, high].
+
+        Args:
+            q: present positions of the solved joints. Shape [n].
+            previous: the last step. Shape [n].
+            target: what to show.
+            low, high: bounds of the step. Shape [n].
+            change: how much a step may differ from the one before, rad. Shape [n].
+            iterations: Gauss-Newton iterations.
+            collision: (active gap, margin, gain) of the avoidance rows; None leaves them out.
+        """
+        weights = self._weights
+        step = np.minimum(np.maximum(previous, low), high)
+        pull = weights.posture**2 * (self._rest - q) + weights.smooth**2 * previous
+        for _ in range(iterations):
+            jacobian = self._linearise(q + step, target)
+            rows, errors = self._rows, self._errors
+            hessian = rows.T @ rows
+            hessian.flat[:: len(q) + 1] += self._diagonal
+            gradient = -(rows.T @ (errors + rows @ step)) - pull
+            lower, upper = low, high
+            if target.moved is not None:
+                lower, upper = self._restrained(hessian, gradient, target.moved, low, high, change)
+            matrix, sense = self._empty, None
+            if collision is not None and self._avoidance is not None:
+                near, bound, _ = self._avoidance.rows(jacobian, *collision)
+                if len(near):
+                    matrix = near
+                    lower = np.concatenate([lower, bound + near @ step])
+                    upper = np.concatenate([upper, np.full(len(near), 1e30)])
+                    sense = np.zeros(len(lower), np.int32)
+                    sense[len(low) :] = 8
+            found, _, flag, _ = daqp.solve(hessian, gradient, matrix, upper, lower, sense, eps_prox=0.0)
+            if flag < 1 or not np.isfinite(found).all():
+                # Numerically lost (never seen with finite targets): brake, which the box always allows.
+                return np.minimum(np.maximum(0.0, low), high)
+            step = np.minimum(np.maximum(found, low), high)
+        return step
+
+    def _restrained(
+        self,
+        hessian: np.ndarray,
+        gradient: np.ndarray,
+        moved: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        change: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds tightened so that a joint that lags behind catches up without overshoot.
+
+        The unbounded solution says where each joint should be, the same system with the target's own motion says how
+        fast that moves. A joint may close the gap only as fast as it can brake again (`bounds.approach`).
+        """
+        scaled = moved * self._scale
+        right = np.stack([-gradient, self._rows.T @ scaled.ravel()], 1)
+        wanted, drift = np.linalg.solve(hessian, right).T
+        reach = approach(wanted, drift, change)
+        ahead = wanted > drift
+        upper = np.where(ahead, np.maximum(np.minimum(high, reach), low), high)
+        lower = np.where(ahead, low, np.minimum(np.maximum(low, reach), high))
+        return lower, upper
+
+    def errors(self, q: np.ndarray, target: BodyTarget) -> np.ndarray:
+        """Angles between what is shown at `q` and the target, rad: directions, then rotations. Shape [2 A + R]."""
+        self._linearise(q, target)
+        errors = self._errors.reshape(-1, 3) / self._scale
+        return np.sqrt((errors * errors).sum(1))
+
+    def _linearise(self, q: np.ndarray, target: BodyTarget) -> np.ndarray:
+        """Fill weighted rows and errors at `q`; returns the spatial Jacobian."""
+        body, arms = self._body, self._arms
+        jacobian, points = body.update(q)
+        split = 6 * arms
+        if arms:
+            speeds = body.point_jacobians(jacobian, points) * body.support
+            bones = points.copy()
+            bones[:arms] -= body.shoulders
+            bones[arms:] -= points[:arms]
+            speeds[arms:] -= speeds[:arms]
+            lengths = np.sqrt((bones * bones).sum(1))[:, None]
+            directions = bones / lengths
+            # d(b/|b|) = (I - u u^T) db / |b|
+            along = directions[:, None, :] @ speeds
+            tangent = (speeds - directions[:, :, None] * along) * (self._scale_directions / lengths)[:, :, None]
+            self._rows[:split] = tangent.reshape(split, -1)
+            errors = direction_error(target.directions, directions) * self._scale_directions
+            self._errors[:split] = errors.ravel()
+        if len(body.rotated):
+            self._rows[split:] = (jacobian[3:] * body.turning * self._scale_rotations[:, :, None]).reshape(
+                -1, jacobian.shape[1]
+            )
+            error = rotation_error(target.rotations, body.poses[body.rotated][:, :3, :3]) * self._scale_rotations
+            self._errors[split:] = error.ravel()
+        return jacobian

@@ -1,0 +1,181 @@
+"""MotionSource: audio in, frames with robot joints and play times out. The first half of the pipeline."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.audio.stream import AudioStream
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.generators.base import Generator, Style
+
+LOUD = 10 ** (-50 / 20)
+"""RMS from which audio counts as speech: -50 dB below full scale."""
+
+LONGEST_READ = 0.2
+"""Most audio that one generator step is given, s: a sentence that comes in one message must not block the loop."""
+
+
+@dataclass(frozen=True)
+class ReadyFrame:
+    """One frame that waits to be played.
+
+    Attributes:
+        play: when it should happen on the robot, node clock, s.
+        q: the retargeter's joints, rad or m. Shape [R].
+        motion: the human frame itself (one frame).
+        arrival: when the audio that completed it came, steady clock, s; -inf if more audio waits (it came early).
+    """
+
+    play: float
+    q: np.ndarray
+    motion: MotionFrames
+    arrival: float
+
+
+class MotionFault(Exception):  # noqa: N818 - the name of the event in diagnostics
+    """The generator or the retargeter failed or gave numbers that are not finite; the sentence says which."""
+
+
+class MotionSource:
+    """Turns contiguous audio into frames that wait for their play time.
+
+    Args:
+        generator: makes SMPL-X frames.
+        retargeter: has `start()` and `step(motion, state) -> (q [T, R], state)`.
+        config: all parameters.
+        align: called with the stream time of a new segment's first frame; returns its play time on the trajectory grid.
+        clock: steady clock in seconds.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        retargeter: Any,
+        config: GestureConfig,
+        align: Callable[[float], float],
+        clock: Callable[[], float],
+    ) -> None:
+        self.generator, self.retargeter, self.config = generator, retargeter, config
+        self.style = style_of(config)
+        self.ready: deque[ReadyFrame] = deque()
+        self.heard_at = -np.inf
+        """Stream time at which speech was last heard, s."""
+        self.arrived = -np.inf
+        """Steady time of the last audio message, s."""
+        self._align, self._clock = align, clock
+        self.stream: AudioStream = self._new_stream(config.audio.sample_rate)
+        self._segment = -1
+        self._generator_state: Any = None
+        self._retarget_state: Any = None
+        self._play = 0.0
+        self.offset = 0.0
+        """Play time minus stream time of the current segment, s."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a segment is under way, so that `offset` means something."""
+        return self._generator_state is not None
+
+    def push(self, samples: np.ndarray, rate: int, stamp: float | None, arrival: float, steady: float) -> list[Any]:
+        """Take in mono audio; events of the stream come back. Raises InputError for what cannot be used."""
+        if rate != self.stream.source_rate:
+            self.stream = self._new_stream(rate)
+            self._segment = -1
+        events = self.stream.push(samples, stamp, arrival)
+        self.arrived = steady
+        level = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
+        if level > LOUD and self.stream.end is not None:
+            self.heard_at = self.stream.end
+        return list(events)
+
+    def fill(self, until: float) -> list[Any]:
+        """Silence up to stream time `until` where there is no audio."""
+        return list(self.stream.fill_silence(until))
+
+    def flush(self) -> None:
+        """Forget audio and frames that wait (barge-in, clock jump); the next audio starts a new segment."""
+        self.ready.clear()
+        self.stream.reset()
+        self._segment = -1
+        self.heard_at = -np.inf
+
+    def advance(self, play_until: float) -> int:
+        """Make frames from the audio that is there, up to play time `play_until`; returns how many new segments began.
+
+        Raises:
+            MotionFault: the generator or the retargeter failed; frames made before stay in `ready`.
+        """
+        begun = 0
+        generator = self.generator
+        while True:
+            fresh = self._segment != self.stream.segment or self._generator_state is None
+            offset = 0.0 if fresh else self.offset
+            until = None if fresh else play_until - offset + generator.lookahead_s + 1.0 / generator.fps
+            if until is not None and self.stream.position is not None and until <= self.stream.position:
+                return begun
+            chunk = self.stream.read(until, longest=LONGEST_READ)
+            if chunk is None or not len(chunk.samples):
+                return begun
+            if self._segment != self.stream.segment or self._generator_state is None:
+                begun += 1
+                self._begin(chunk.start)
+            self._make(chunk)
+
+    def postpone(self, seconds: float) -> None:
+        """Everything of this segment happens `seconds` (a multiple of the grid step) later."""
+        self._play += seconds
+        self.offset += seconds
+        self.ready = deque(replace(frame, play=frame.play + seconds) for frame in self.ready)
+
+    def restart(self) -> None:
+        """Fresh generator state with the next audio (after a fault)."""
+        self._generator_state = None
+
+    def _begin(self, start: float) -> None:
+        self._segment = self.stream.segment
+        self._generator_state = self.generator.start(
+            seed=self.config.generator.seed, speaker=self.config.generator.speaker or None, style=self.style
+        )
+        self._retarget_state = self.retargeter.start()
+        self._play = self._align(start)
+        self.offset = self._play - start
+
+    def _make(self, chunk: Any) -> None:
+        try:
+            motion, self._generator_state = self.generator.step(chunk, self._generator_state, self.style)
+        except Exception as e:
+            self._generator_state = None
+            raise MotionFault(f"generator {self.generator.name} failed: {type(e).__name__}: {e}") from e
+        if not len(motion):
+            return
+        good = motion.finite
+        if not good.all():
+            self._generator_state = None
+            raise MotionFault(f"generator {self.generator.name} gave {int((~good).sum())} frames that are not finite")
+        try:
+            q, self._retarget_state = self.retargeter.step(motion, self._retarget_state)
+        except Exception as e:
+            self._generator_state = None
+            raise MotionFault(f"retargeting failed: {type(e).__name__}: {e}") from e
+        if not np.isfinite(q).all():
+            self._generator_state = None
+            raise MotionFault("retargeting gave joint positions that are not finite")
+        arrival = self.arrived if self.stream.unread_s < 1.0 / self.generator.fps else -np.inf
+        for i in range(len(motion)):
+            self.ready.append(ReadyFrame(self._play, q[i], motion[i : i + 1], arrival))
+            self._play += 1.0 / self.generator.fps
+
+    def _new_stream(self, rate: int) -> AudioStream:
+        return AudioStream(rate, max_gap_s=self.config.audio.max_gap)
+
+
+def style_of(config: GestureConfig) -> Style:
+    """The generator's style from the parameters."""
+    style = config.style
+    return Style(style.amplitude, style.rate, frozenset(style.parts))

@@ -1,0 +1,90 @@
+"""Rolling statistics and rate limits for diagnostics and logs."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from speech_gesture_pkg.errors import ConfigError
+
+
+class RollingStats:
+    """Count, mean and percentiles of the last values of a quantity. Memory is bounded.
+
+    Attributes:
+        maxlen: how many values are kept.
+        count: how many values were added in all.
+    """
+
+    def __init__(self, maxlen: int = 1000) -> None:
+        if maxlen < 1:
+            raise ConfigError(f"RollingStats maxlen is {maxlen}; it must be at least 1")
+        self.maxlen = maxlen
+        self.count = 0
+        self._values: deque[float] = deque(maxlen=maxlen)
+
+    def add(self, value: float) -> None:
+        """Add one value; values that are not finite are left out."""
+        if math.isfinite(value):
+            self._values.append(float(value))
+            self.count += 1
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+        self.count = 0
+
+    def percentile(self, percent: float) -> float:
+        """Percentile (0 to 100, linear between values) of the kept values; NaN if there are none."""
+        return float(np.percentile(self._values, percent)) if self._values else math.nan
+
+    @property
+    def p50(self) -> float:
+        """Median of the kept values; NaN if there are none."""
+        return self.percentile(50.0)
+
+    @property
+    def p99(self) -> float:
+        """99th percentile of the kept values; NaN if there are none."""
+        return self.percentile(99.0)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the kept values; NaN if there are none."""
+        return math.fsum(self._values) / len(self._values) if self._values else math.nan
+
+    @property
+    def maximum(self) -> float:
+        """Largest kept value; NaN if there are none."""
+        return max(self._values, default=math.nan)
+
+
+class RateLimiter:
+    """At most one event per period and key, for logs that could repeat. Time is injected.
+
+    After `ready` returned True, `suppressed(key)` tells how many were held back before it.
+    """
+
+    def __init__(self, period: float) -> None:
+        if not period >= 0:
+            raise ConfigError(f"RateLimiter period is {period} s; it must be >= 0")
+        self.period = period
+        self._last: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def ready(self, now: float, key: str = "") -> bool:
+        """Whether an event of this key may be reported at time `now` (s). A clock that jumped back is ready."""
+        last = self._last.get(key)
+        if last is not None and 0 <= now - last < self.period:
+            self._held[key] = self._held.get(key, 0) + 1
+            return False
+        self._last[key] = now
+        self._before[key] = self._held.pop(key, 0)
+        return True
+
+    def suppressed(self, key: str = "") -> int:
+        """Events held back between the last two that `ready` let through."""
+        return self._before.get(key, 0)

@@ -1,0 +1,111 @@
+"""The composer: joint targets in, one continuous reference inside all limits out, as windows with a braking tail.
+
+The reference is a uniform cubic B-spline (see `bspline`) on a grid of step dt. Its control points are the targets
+themselves wherever those are feasible; limits on the control polygon are limits on the curve everywhere. A controller
+that interpolates the knots' position, velocity and acceleration by quintics reproduces the cubic exactly.
+
+All functions are pure: they take a `ComposerState` and return a new one. A control cycle at time `now`, with `lead`
+longer than the worst latency to the controller, is
+
+    state = composer.commit(state, now, lead)             # freeze; brake where targets are late
+    time = composer.next_time(state)                      # targets for earlier times are late: skip them
+    state = composer.extend(state, targets)               # [n, J] at time, time + dt, ...; NaN where there is none
+    state, window = composer.publish(state, now, lead)    # send it
+
+Every window ends in the tail: if no further window comes, the controller brakes inside the limits and stops. After a
+cycle in which nothing changed, nothing needs to be sent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.trajectory import final
+from speech_gesture_pkg.trajectory.blend import APPROACH_SPEED
+from speech_gesture_pkg.trajectory.braking import braking_time
+from speech_gesture_pkg.trajectory.clearance import Distance
+from speech_gesture_pkg.trajectory.extend import extend
+from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.state import ComposerState, Counts, Window, next_time, start
+from speech_gesture_pkg.trajectory.windows import (
+    at_rest,
+    commit,
+    discard,
+    positions_at,
+    publish,
+    stop_point,
+    tail,
+    time_to_rest,
+    window,
+)
+
+__all__ = [
+    "Composer",
+    "ComposerState",
+    "Counts",
+    "Window",
+    "at_rest",
+    "braking_time",
+    "commit",
+    "discard",
+    "extend",
+    "next_time",
+    "positions_at",
+    "publish",
+    "start",
+    "stop_point",
+    "tail",
+    "time_to_rest",
+    "window",
+]
+
+
+class Composer:
+    """The composer's functions with one robot's settings. It holds no state of the motion.
+
+    Attributes:
+        limits: of the J joints.
+        dt: grid step, s.
+        distance: smallest distance between bodies for joint positions [N, J] -> [N], m; None switches the check off.
+        margin: distance that must be kept, m.
+    """
+
+    def __init__(
+        self, limits: MotionLimits, dt: float = 1 / 30, distance: Distance | None = None, margin: float = 0.0
+    ) -> None:
+        if not (np.isfinite(margin) and margin >= 0):
+            raise ConfigError(f"collision margin is {margin} m; it must be a number >= 0")
+        self.limits, self.dt = limits, dt
+        self.distance, self.margin = distance, margin
+        self.braking_time = braking_time(limits, dt)
+        """Longest time from the last target to rest, s."""
+
+    def start(self, q0: np.ndarray, now: float) -> ComposerState:
+        """At rest at the measured pose q0 [J] from `now` on (see `state.start`)."""
+        return start(self.limits, q0, now, self.dt)
+
+    def extend(self, state: ComposerState, targets: np.ndarray) -> ComposerState:
+        """Append one control point per target [N, J] (see `extend.extend`)."""
+        return extend(state, targets, self.distance, self.margin)
+
+    def hold(self, state: ComposerState, now: float, lead: float) -> tuple[ComposerState, Window]:
+        """Brake and stand still (see `final.hold`)."""
+        return final.hold(state, now, lead)
+
+    def stop(
+        self, state: ComposerState, now: float, lead: float, rest: np.ndarray, speed: float = APPROACH_SPEED
+    ) -> Window:
+        """The last window: brake, go to `rest` [J], end at zero velocity (see `final.stop_trajectory`)."""
+        return final.stop_trajectory(state, now, lead, rest, speed, self.distance, self.margin)
+
+    commit = staticmethod(commit)
+    next_time = staticmethod(next_time)
+    discard = staticmethod(discard)
+    publish = staticmethod(publish)
+    window = staticmethod(window)
+    tail = staticmethod(tail)
+    at_rest = staticmethod(at_rest)
+    stop_point = staticmethod(stop_point)
+    time_to_rest = staticmethod(time_to_rest)
+    positions_at = staticmethod(positions_at)

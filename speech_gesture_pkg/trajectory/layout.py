@@ -1,0 +1,141 @@
+"""Which joints are commanded, through which controller, within which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from speech_gesture_pkg.config import SafetyConfig
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.trajectory.limits import MotionLimits
+
+_GROUP_KIND = {
+    "left_arm": "arms",
+    "right_arm": "arms",
+    "left_hand": "hands",
+    "right_hand": "hands",
+    "head": "head",
+    "torso": "torso",
+    "face": "face",
+}
+
+_TURNS = 1e3
+"""Position limit of a continuous joint, rad: gestures never wind it up so far."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointLayout:
+    """The commanded joints and how they fall into controllers, limbs and the retargeter's joints.
+
+    Attributes:
+        joint_names: all joints of all controllers, J.
+        controllers: joint indices of each controller, in the controller's own order.
+        limits: limits with the margins of the safety parameters. [J].
+        rest: rest pose of the mapped joints; NaN where a joint is not ours and keeps its place. Shape [J].
+        source: index into the retargeter's joints for each commanded joint, -1 where it is not mapped. Shape [J].
+        robot_index: index of each commanded joint among the robot's joints. Shape [J].
+        dropped: sentences about mapped groups that no controller moves.
+    """
+
+    joint_names: tuple[str, ...]
+    controllers: dict[str, np.ndarray]
+    limits: MotionLimits
+    rest: np.ndarray
+    source: np.ndarray
+    robot_index: np.ndarray
+    dropped: tuple[str, ...]
+
+    def from_retargeter(self, q: np.ndarray, hold: np.ndarray) -> np.ndarray:
+        """Retargeter output `[T, R]` as commanded joints `[T, J]`; joints that are not mapped stay at `hold` `[J]`."""
+        result = np.repeat(hold[None], len(q), 0)
+        mapped = self.source >= 0
+        result[:, mapped] = q[:, self.source[mapped]]
+        return result
+
+    def rest_from(self, hold: np.ndarray) -> np.ndarray:
+        """The rest pose, with joints that are not ours at `hold`. Shape [J]."""
+        return np.where(np.isnan(self.rest), hold, self.rest)
+
+
+def make_layout(
+    robot: RobotModel,
+    groups: Mapping[str, tuple[str, ...]],
+    mapped: tuple[str, ...],
+    rest: np.ndarray,
+    controllers: Mapping[str, tuple[str, ...]],
+    safety: SafetyConfig,
+    strict: bool = True,
+) -> JointLayout:
+    """Build the layout.
+
+    Args:
+        robot: the robot.
+        groups: mapped joints by group (left_arm, head, ...).
+        mapped: the retargeter's joints, R.
+        rest: the retargeter's rest pose. Shape [R].
+        controllers: controller name -> its joints, in its order.
+        safety: margins and acceleration limits.
+        strict: whether a mapped joint without a controller is an error (else its group stays still, with a sentence).
+
+    Raises:
+        RobotError: unknown joint in a controller, one joint in two controllers, or (strict) a mapped joint that no
+            controller moves; the sentence lists them.
+    """
+    names = tuple(j for joints in controllers.values() for j in joints)
+    if not names:
+        raise RobotError("no trajectory controller with joints is known; name them in controllers.names")
+    _check_controllers(robot, controllers, names)
+    dropped = []
+    for group, joints in groups.items():
+        absent = [j for j in joints if j not in names]
+        if absent:
+            sentence = f"group {group}: no controller moves {', '.join(absent)}"
+            if strict:
+                raise RobotError(
+                    f"{sentence}; add them to a controller, or set robot.strict to false to leave them still"
+                )
+            dropped.append(sentence)
+    index = {n: i for i, n in enumerate(names)}
+    robot_index = np.array([robot.joint_names.index(n) for n in names])
+    source = np.array([mapped.index(n) if n in mapped else -1 for n in names])
+    kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
+    limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
+    lower, upper = (np.clip(a[robot_index], -_TURNS, _TURNS) for a in (robot.lower, robot.upper))
+    margin = np.minimum(safety.position_margin, 0.05 * (upper - lower))
+    limits = MotionLimits(
+        names,
+        lower + margin,
+        upper - margin,
+        robot.velocity[robot_index] * safety.velocity_scale,
+        np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
+        tuple(limb for limb in limbs if limb),
+    )
+    pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
+    pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
+    parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
+    return JointLayout(names, parts, limits, pose, source, robot_index, tuple(dropped))
+
+
+def default_controllers(groups: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Controllers for a robot that has none yet (simulation): one an arm, one for hands, head with face, and torso."""
+    plan = {
+        "left_arm_controller": ("left_arm",),
+        "right_arm_controller": ("right_arm",),
+        "hands_controller": ("left_hand", "right_hand"),
+        "head_controller": ("head", "face"),
+        "torso_controller": ("torso",),
+    }
+    made = {name: tuple(j for g in members for j in groups.get(g, ())) for name, members in plan.items()}
+    return {name: joints for name, joints in made.items() if joints}
+
+
+def _check_controllers(robot: RobotModel, controllers: Mapping[str, tuple[str, ...]], names: tuple[str, ...]) -> None:
+    unknown = [f"{j} (of {c})" for c, joints in controllers.items() for j in joints if j not in robot.joint_names]
+    if unknown:
+        raise RobotError(f"the URDF has no actuated joint {', '.join(unknown)}; controllers and URDF must fit")
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise RobotError(f"joint {', '.join(double)} is in two controllers; each joint may be in one only")

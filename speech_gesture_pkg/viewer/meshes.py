@@ -1,0 +1,103 @@
+"""Mesh files of a URDF: finding them (package://, file://, relative) and reading them through trimesh."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.viewer.shapes import Colour, Shape, from_triangles, scaling
+
+_GREY: Colour = (0.72, 0.74, 0.78)
+
+
+def find_mesh(filename: str, base: Path | None) -> Path | None:
+    """The file that a URDF's mesh filename means, or None.
+
+    `package://name/rest` is looked for under AMENT_PREFIX_PATH and ROS_PACKAGE_PATH, then beside and above the URDF.
+    """
+    if filename.startswith("file://"):
+        path = Path(filename[len("file://") :])
+        return path if path.is_file() else None
+    folders = [base, *base.parents] if base is not None else []
+    candidates: list[Path] = []
+    if filename.startswith("package://"):
+        package, _, rest = filename[len("package://") :].partition("/")
+        prefixes = [Path(p) / "share" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+        roots = [Path(p) for p in os.environ.get("ROS_PACKAGE_PATH", "").split(os.pathsep) if p]
+        for root in (*prefixes, *roots, *folders):
+            candidates.append(root / package / rest)
+            if root.name == package:
+                candidates.append(root / rest)
+        candidates += [folder / rest for folder in folders]
+    elif Path(filename).is_absolute():
+        candidates.append(Path(filename))
+    else:
+        candidates += [folder / filename for folder in folders[:3]]
+    return next((c for c in candidates if c.is_file()), None)
+
+
+class MeshLoader:
+    """Reads meshes once per file; remembers what failed."""
+
+    def __init__(self, base: Path | None, faces_per_mesh: int) -> None:
+        self._base = base
+        self._limit = faces_per_mesh
+        self._cache: dict[Path, list[Shape]] = {}
+
+    def load(self, filename: str, scale: np.ndarray, colour: Colour | None) -> tuple[list[Shape], str | None]:
+        """Shapes of one mesh file in the link's frame, and a sentence if it could not be drawn.
+
+        Args:
+            colour: the URDF's material, which wins over colours in the file.
+        """
+        path = find_mesh(filename, self._base)
+        if path is None:
+            return [], f"mesh {filename} was not found; that part of the robot is not drawn"
+        if path not in self._cache:
+            try:
+                import trimesh
+            except ImportError:
+                return [], f"drawing mesh {filename} needs trimesh: pip install 'speech_gesture_pkg[viewer]'"
+            try:
+                scene: Any = trimesh.load(path, force="scene")
+                self._cache[path] = self._shapes(scene)
+            except Exception as e:  # each of trimesh's parsers raises its own kinds
+                return [], f"mesh {path} cannot be read ({e}); that part of the robot is not drawn"
+        shapes = [s.moved(scaling(scale), colour or s.colour) for s in self._cache[path]]
+        return shapes, None
+
+    def _shapes(self, scene: Any) -> list[Shape]:
+        pieces = []
+        for node in scene.graph.nodes_geometry:
+            transform, name = scene.graph[node]
+            geometry = scene.geometry[name]
+            if not hasattr(geometry, "faces") or len(geometry.faces) == 0:
+                continue
+            points = np.asarray(geometry.vertices) @ transform[:3, :3].T + transform[:3, 3]
+            pieces.append((points, np.asarray(geometry.faces), geometry))
+        total = max(sum(len(p[1]) for p in pieces), 1)
+        return [
+            from_triangles(
+                points,
+                faces,
+                _file_colour(geometry),
+                limit=max(60, self._limit * len(faces) // total),
+                two_sided=not bool(geometry.is_watertight and geometry.is_winding_consistent),
+            )
+            for points, faces, geometry in pieces
+        ]
+
+
+def _file_colour(geometry: Any) -> Colour:
+    """The mean colour that the file gives the mesh; grey if it gives none."""
+    visual = getattr(geometry, "visual", None)
+    if visual is None or not getattr(visual, "defined", False):
+        return _GREY
+    colour = np.asarray(getattr(visual, "main_color", getattr(getattr(visual, "material", None), "main_color", ())))
+    if colour.shape != (4,):
+        return _GREY
+    r, g, b = (float(c) / 255 for c in colour[:3])
+    return (r, g, b)
