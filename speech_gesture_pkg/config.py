@@ -196,9 +196,13 @@ class Parameter:
             raise ConfigError(f"{self.name} is {value!r}; it must be of type {kind.__name__}")
         if self.choices and value not in self.choices:
             raise ConfigError(one_of(self.name, value, self.choices))
-        if kind in (int, float) and not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{self.name} is {value}; it must be a finite number")
-        if self.low is not None and not self.low <= value <= (self.high if self.high is not None else math.inf):
+        if (
+            self.low is not None
+            and isinstance(value, (int, float))
+            and not self.low <= value <= (self.high if self.high is not None else math.inf)
+        ):
             unit = f" {self.unit}" if self.unit else ""
             raise ConfigError(f"{self.name} is {value}{unit}; it must be in [{self.low}, {self.high}]{unit}")
         return value

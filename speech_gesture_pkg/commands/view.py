@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     from speech_gesture_pkg.viewer.browser import open_player
 
     player = open_player(scene.motion, scene.trajectory, urdf, scene.audio, options.host, options.port)
-    print(f"open http://{options.host}:{options.port} in a browser; Ctrl-C ends")
+    print(f"open {player.page.url} in a browser; Ctrl-C ends")
     player.wait()
     return 0
 

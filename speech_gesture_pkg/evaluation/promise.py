@@ -135,7 +135,7 @@ def nanoseconds(stamp: Any) -> int:
 def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
     """The message on a clock that starts at `epoch` ns."""
     data = message.data
-    # Exact integer nanoseconds, counted from the epoch: a float of Unix seconds only resolves a quarter of a microsecond.
+    # Integer nanoseconds from the epoch: a float of Unix seconds resolves a quarter of a microsecond only.
     start = nanoseconds(data.header.stamp) or round(message.received * 1e9)
     times = np.array([nanoseconds(p.time_from_start) + start - epoch for p in data.points]) * 1e-9
     arrays = [np.array([getattr(p, key) for p in data.points]) for key in ("positions", "velocities", "accelerations")]

@@ -17,7 +17,7 @@ TIME_TOLERANCE = 0.002
 """A position counts as reached if it was commanded within this time, s: two cycles of a 1 kHz controller."""
 
 JERK_RATE = 30.0
-"""Sampling for jerk, Hz: the rate of the reference's knots (finer sampling would see the states' time stamps jitter)."""
+"""Sampling for jerk, Hz: the rate of the reference's knots (finer would see the time stamps jitter)."""
 
 
 @dataclass(frozen=True)

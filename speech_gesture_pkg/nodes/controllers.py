@@ -113,7 +113,7 @@ class GraphProbe:
 
         Each parameter is asked for by itself: a rclcpp node answers nothing at all if one name is unknown to it.
         """
-        clients = {n: self.node.create_client(GetParameters, f"/{n}/get_parameters") for n in names}
+        clients: dict[str, Any] = {n: self.node.create_client(GetParameters, f"/{n}/get_parameters") for n in names}
         futures: dict[tuple[str, str], Any] = {}
 
         def answered() -> bool:

@@ -197,7 +197,8 @@ class GestureNode(LifecycleNode):
             self._audio.look()
         pipeline = self._worker.pipeline if self._worker else None
         drops = self._worker.drops if self._worker else {}
-        problem = self.problem or (self._audio.problem if self._audio else "")
+        failure = self._worker.failure if self._worker else ""
+        problem = failure or self.problem or (self._audio.problem if self._audio else "")
         self._diagnostics.publish(pipeline, drops, problem, now_seconds(self))
 
     def start_by_itself(self) -> bool:

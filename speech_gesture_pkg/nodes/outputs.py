@@ -54,8 +54,7 @@ class DelayedAudio:
     def __init__(self, node: LifecycleNode, message: Any, adapter: Any) -> None:
         self._node, self._adapter = node, adapter
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self._publisher = node.create_lifecycle_publisher(message, "~/audio_out", qos)
-        self._publisher.on_activate(None)
+        self._publisher = node.create_publisher(message, "~/audio_out", qos)
         self._queue: deque[tuple[float, Any]] = deque(maxlen=2000)
 
     def put(self, message: Any, due: float) -> None:

@@ -34,12 +34,14 @@ class Worker:
     Attributes:
         pipeline: touched by this thread only, or under the lock.
         drops: how many messages were dropped, by reason.
+        failure: why the thread died, '' while it lives.
         each_cycle: called with the node time after every step.
     """
 
     def __init__(self, node: LifecycleNode, pipeline: Pipeline, outputs: MotionOutputs) -> None:
         self.pipeline = pipeline
         self.drops: Counter[str] = Counter()
+        self.failure = ""
         self.each_cycle: Callable[[float], None] | None = None
         self._node, self._outputs = node, outputs
         self._lock = threading.RLock()
@@ -115,8 +117,8 @@ class Worker:
                     self._cycle()
         except Exception as e:
             # The last line of defence: the robot finishes the braking tail that it already has.
-            self._node.problem = f"the pipeline thread died: {type(e).__name__}: {e}"
-            self._node.get_logger().fatal(self._node.problem)
+            self.failure = f"the pipeline thread died: {type(e).__name__}: {e}"
+            self._node.get_logger().fatal(self.failure)
             raise
 
     def _cycle(self) -> None:

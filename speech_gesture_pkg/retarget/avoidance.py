@@ -20,7 +20,7 @@ _MAX_ROWS = 12
 
 
 class Avoidance:
-    """Rows n . J dq >= -(share of the gap) for the nearest pairs of arm capsules with anything else.
+    """Gaps between the nearest pairs of arm capsules and anything else, and their derivatives.
 
     Frames are those of `BodyKinematics` (the torso's neutral place); pelvis and legs are moved into them.
     """
@@ -133,22 +133,18 @@ class Avoidance:
                     support[joint + 1, columns.start : joint + 1] = 1.0
         return support
 
-    def rows(
-        self, jacobian: np.ndarray, active: float, margin: float, gain: float
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Rows A and lower bounds b with A dq >= b.
+    def rows(self, jacobian: np.ndarray, active: float) -> tuple[np.ndarray, np.ndarray]:
+        """How the gaps of near pairs change with the step.
 
         Args:
             jacobian: from `BodyKinematics.update`, just called. Shape [6, n].
-            active: gap below which a pair gets a row, m.
-            margin: gap kept, m.
-            gain: share of the remaining gap that one step may use up (and of a missing gap that it must regain).
+            active: gap below which a pair counts as near, m.
 
         Returns:
-            A [k, n], b [k], and the smallest gap, m.
+            rows A [k, n] and gaps d [k], m: after a small step dq the gaps are d + A dq.
         """
         if not len(self._pairs):
-            return np.zeros((0, jacobian.shape[1])), np.zeros(0), np.inf
+            return np.zeros((0, jacobian.shape[1])), np.zeros(0)
         poses = self._poses
         body = self._kinematics
         for joint in self._moving:
@@ -164,10 +160,9 @@ class Avoidance:
         p, w = ends[a], ends[b]
         squared, s, t = segment_distances(p[:, 0], p[:, 1], w[:, 0], w[:, 1])
         gaps = np.sqrt(squared) - self._radius[a] - self._radius[b]
-        smallest = float(gaps.min())
-        if smallest > active:
-            return np.zeros((0, jacobian.shape[1])), np.zeros(0), smallest
         near = np.flatnonzero(gaps < active)
+        if not len(near):
+            return np.zeros((0, jacobian.shape[1])), np.zeros(0)
         if len(near) > _MAX_ROWS:
             near = near[np.argsort(gaps[near])[:_MAX_ROWS]]
         p, w = p[near], w[near]
@@ -180,7 +175,7 @@ class Avoidance:
         speed_p = (linear + skew(-p) @ angular) * self._support[i][:, None]
         speed_w = (linear + skew(-w) @ angular) * self._support[j][:, None]
         matrix = (normal[:, None, :] @ (speed_p - speed_w))[:, 0]
-        return matrix, -gain * (gaps[near] - margin), smallest
+        return matrix, gaps[near]
 
 
 def _below(robot: RobotModel, joint: int, roots: set[int]) -> bool:

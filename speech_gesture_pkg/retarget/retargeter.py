@@ -37,7 +37,7 @@ class RetargetSettings:
         collision: keep clear of self-collision.
         collision_active: gap below which a pair of capsules is watched, m.
         collision_margin: gap kept, m.
-        collision_gain: share of the remaining gap that one frame may use up.
+        collision_gain: share of a missing gap that one frame regains.
         head_scale, torso_scale: size of head and waist rotations; 1 copies them.
     """
 
@@ -51,7 +51,7 @@ class RetargetSettings:
     weights: Weights = field(default_factory=Weights)
     iterations: int = 1
     collision: bool = True
-    collision_active: float = 0.05
+    collision_active: float = 0.15
     collision_margin: float = 0.012
     collision_gain: float = 0.4
     head_scale: float = 1.0
@@ -150,6 +150,8 @@ class Retargeter:
         """
         if abs(motion.fps - self.settings.fps) > 1e-6:
             raise InputError(f"motion has {motion.fps:g} fps; this retargeter is set to {self.settings.fps:g}")
+        if not len(motion):
+            return np.empty((0, len(state.q))), state
         if not motion.finite.all():
             raise InputError("motion has NaN or infinite values; drop those frames before retargeting")
         targets = human_targets(motion)
@@ -159,8 +161,6 @@ class Retargeter:
         avoid = (settings.collision_active, settings.collision_margin, settings.collision_gain)
         change = self._bounds.change[free]
         q, dq = state.q, state.dq
-        if not len(motion):
-            return np.empty((0, len(q))), state
         moved, drift = self._motion_of_targets(directions, rotations, driven, state)
         result = np.empty((len(motion), len(q)))
         for t in range(len(motion)):

@@ -8,7 +8,7 @@ import daqp
 import numpy as np
 
 from speech_gesture_pkg.retarget.avoidance import Avoidance
-from speech_gesture_pkg.retarget.bounds import approach
+from speech_gesture_pkg.retarget.bounds import approach, stopping_step
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, direction_error, rotation_error
 
 
@@ -55,7 +55,7 @@ class BodySolver:
 
     min over dq of  |W (J dq - e)|^2 + posture |q + dq - rest|^2 + smooth |dq - previous dq|^2 + damp |dq|^2
     subject to      low <= dq <= high   (position, velocity, acceleration, room to stop; see `bounds`)
-                    n . J_pair dq >= -gain (gap - margin)   for near capsule pairs, soft
+                    A dq >= b               (near capsule pairs close in only as fast as the arm can brake), soft
 
     e stacks the errors of bone directions (tangent vectors) and of rotations (rotation vectors), J their Jacobians.
     A second iteration linearises again at q + dq.
@@ -102,7 +102,8 @@ class BodySolver:
             low, high: bounds of the step. Shape [n].
             change: how much a step may differ from the one before, rad. Shape [n].
             iterations: Gauss-Newton iterations.
-            collision: (active gap, margin, gain) of the avoidance rows; None leaves them out.
+            collision: gap below which pairs are watched, gap kept (m), and share of a missing gap that one step must
+                regain; None leaves collision out.
         """
         weights = self._weights
         step = np.minimum(np.maximum(previous, low), high)
@@ -118,11 +119,10 @@ class BodySolver:
                 lower, upper = self._restrained(hessian, gradient, target.moved, low, high, change)
             matrix, sense = self._empty, None
             if collision is not None and self._avoidance is not None:
-                near, bound, _ = self._avoidance.rows(jacobian, *collision)
-                if len(near):
-                    matrix = near
-                    lower = np.concatenate([lower, bound + near @ step])
-                    upper = np.concatenate([upper, np.full(len(near), 1e30)])
+                matrix, bound = self._clearance(self._avoidance, jacobian, step, low, high, change, collision)
+                if len(matrix):
+                    lower = np.concatenate([lower, bound])
+                    upper = np.concatenate([upper, np.full(len(matrix), 1e30)])
                     sense = np.zeros(len(lower), np.int32)
                     sense[len(low) :] = 8
             found, _, flag, _ = daqp.solve(hessian, gradient, matrix, upper, lower, sense, eps_prox=0.0)
@@ -131,6 +131,30 @@ class BodySolver:
                 return np.minimum(np.maximum(0.0, low), high)
             step = np.minimum(np.maximum(found, low), high)
         return step
+
+    def _clearance(
+        self,
+        avoidance: Avoidance,
+        jacobian: np.ndarray,
+        step: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        change: np.ndarray,
+        collision: tuple[float, float, float],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows A dq >= b of near pairs: close in only as fast as the arm can brake, at half its strength.
+
+        Rows that no step within the box could break are left out.
+        """
+        active, margin, gain = collision
+        rows, gaps = avoidance.rows(jacobian, active)
+        if not len(rows):
+            return rows, gaps
+        room = gaps - rows @ step - margin
+        brake = 0.5 * np.abs(rows) @ change + 1e-9
+        bound = np.where(room > 0, -stopping_step(np.maximum(room, 0.0), brake), -gain * room)
+        matters = np.minimum(rows * low, rows * high).sum(1) < bound
+        return rows[matters], bound[matters]
 
     def _restrained(
         self,

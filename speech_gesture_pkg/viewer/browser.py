@@ -197,12 +197,26 @@ def view_file(
     if isinstance(loaded, RobotTrajectory):
         trajectory = loaded
     sound = read_audio(audio) if isinstance(audio, (str, Path)) else audio
+    return open_player(motion, trajectory, urdf, sound, host, port, note, Path(path).name)
+
+
+def open_player(
+    motion: MotionFrames | None = None,
+    trajectory: RobotTrajectory | None = None,
+    urdf: str | Path | None = None,
+    audio: AudioChunk | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    note: str | None = None,
+    title: str = "",
+) -> FilePlayer:
+    """As `view_file`, for what is loaded already (one clock for motion, trajectory and audio)."""
     robot = RobotFigure.from_file(urdf) if urdf is not None else None
     if trajectory is not None and robot is None:
-        raise InputError(f"{path} is a robot trajectory; it needs the URDF of its robot")
+        raise InputError("a robot trajectory can only be shown with the URDF of its robot")
     page = BrowserPage(host, port)
     try:
-        player = FilePlayer(page, motion, trajectory, robot, sound, note, Path(path).name)
+        player = FilePlayer(page, motion, trajectory, robot, audio, note, title)
     except BaseException:
         page.close()
         raise

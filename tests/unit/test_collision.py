@@ -103,7 +103,7 @@ def test_distance_against_dense_sampling(robot, model):
         placed = []
         for c in model.capsules:
             # Independent placement: the link's pose, with the capsule taken back into the link's own frame.
-            joint, local = robot.link_frames[c.link]
+            _, local = robot.link_frames[c.link]
             pose = poses[c.link] @ np.linalg.inv(local)
             placed.append([pose[:3, :3] @ p + pose[:3, 3] for p in (c.start, c.end)])
         best = math.inf

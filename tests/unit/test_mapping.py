@@ -137,7 +137,7 @@ def test_a_robot_without_any_body_part_is_refused():
 def test_unusable_joints_are_left_out_when_lenient(demo_urdf):
     variant = Variant(demo_urdf)
     variant.limit("neck_roll").set("lower", "2")
-    with pytest.raises(RobotError, match="joint 'neck_roll' has lower 2 > upper 0.6"):
+    with pytest.raises(RobotError, match="joint 'neck_roll' has lower 2 > upper"):
         RobotModel.from_string(variant.text)
     found = map_robot(RobotModel.from_string(variant.text, strict=False))
     assert found.head == ("neck_yaw", "neck_pitch")
