@@ -16,6 +16,7 @@ from launch.actions import (
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -51,6 +52,14 @@ def include(name: str, arguments: dict, **kwargs) -> IncludeLaunchDescription:
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(path)), launch_arguments=arguments.items(), **kwargs
     )
+
+
+def end(event: ProcessExited, context: LaunchContext) -> list:
+    """The speech is over: end everything, unless that is under way already (Ctrl-C)."""
+    if context.is_shutdown:
+        return []
+    reason = "the player failed" if event.returncode else "the speech has ended"
+    return [EmitEvent(event=Shutdown(reason=reason))]
 
 
 def setup(context: LaunchContext) -> list:
@@ -94,6 +103,7 @@ def setup(context: LaunchContext) -> list:
         "gesture.launch.py",
         {
             "robot_description_file": urdf,
+            "exit_on_failure": "true",
             **{k: args[k] for k in ("config_file", "generator", "sync_mode", "audio_topic", "namespace", "log_level")},
         },
     )
@@ -119,8 +129,7 @@ def setup(context: LaunchContext) -> list:
         )
     actions.append(include("rviz.launch.py", {"namespace": args["namespace"]}, condition=IfCondition(args["rviz"])))
     if args["exit_at_end"].lower() == "true" and not loop:
-        end = EmitEvent(event=Shutdown(reason="the speech has ended"))
-        actions.append(RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[end])))
+        actions.append(RegisterEventHandler(OnProcessExit(target_action=player, on_exit=end)))
     return actions
 
 

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler, TimerAction
+from launch.actions import DeclareLaunchArgument, EmitEvent, LogInfo, OpaqueFunction, RegisterEventHandler, TimerAction
 from launch.event_handlers import OnProcessStart
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
@@ -34,6 +35,7 @@ ARGUMENTS = {
     "namespace": ("", "namespace of the node"),
     "use_sim_time": ("false", "use /clock"),
     "autostart": ("true", "configure and activate; false = a lifecycle manager does"),
+    "exit_on_failure": ("false", "end the whole launch if the node cannot be configured"),
     "log_level": ("info", "debug, info, warn or error"),
 }
 
@@ -105,6 +107,10 @@ def setup(context: LaunchContext) -> list:
     def change(transition: int) -> EmitEvent:
         return EmitEvent(event=ChangeState(lifecycle_node_matcher=lambda a: a is node, transition_id=transition))
 
+    failed = [LogInfo(msg="speech_gesture could not be configured; its error stands above")]
+    if flag("exit_on_failure", args["exit_on_failure"]):
+        failed.append(EmitEvent(event=Shutdown(reason="speech_gesture could not be configured")))
+
     return [
         RegisterEventHandler(OnProcessStart(target_action=node, on_start=[change(Transition.TRANSITION_CONFIGURE)])),
         RegisterEventHandler(
@@ -113,6 +119,14 @@ def setup(context: LaunchContext) -> list:
                 start_state="configuring",
                 goal_state="inactive",
                 entities=[change(Transition.TRANSITION_ACTIVATE)],
+            )
+        ),
+        RegisterEventHandler(
+            OnStateTransition(
+                target_lifecycle_node=node,
+                start_state="configuring",
+                goal_state="unconfigured",
+                entities=failed,
             )
         ),
         # no controllers or joint states yet: try again. After a wanted deactivation start_state is "deactivating".

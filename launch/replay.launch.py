@@ -16,6 +16,7 @@ from launch.actions import (
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -42,6 +43,14 @@ ARGUMENTS = {
     "sync_mode": ("", "live, stamp or delay; empty = as in config_file"),
     "log_level": ("info", "debug, info, warn or error"),
 }
+
+
+def end(event: ProcessExited, context: LaunchContext) -> list:
+    """The bag is over: end everything, unless that is under way already (Ctrl-C)."""
+    if context.is_shutdown:
+        return []
+    reason = "the player failed" if event.returncode else "the bag has ended"
+    return [EmitEvent(event=Shutdown(reason=reason))]
 
 
 def setup(context: LaunchContext) -> list:
@@ -88,6 +97,7 @@ def setup(context: LaunchContext) -> list:
         launch_arguments={
             "robot_description_file": urdf,
             "use_sim_time": "true",
+            "exit_on_failure": "true",
             **{k: args[k] for k in ("config_file", "generator", "sync_mode", "audio_topic", "log_level")},
         }.items(),
     )
@@ -103,8 +113,7 @@ def setup(context: LaunchContext) -> list:
                 **common,
             ),
         )
-    end = EmitEvent(event=Shutdown(reason="the bag has ended"))
-    return [*actions, RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[end]))]
+    return [*actions, RegisterEventHandler(OnProcessExit(target_action=player, on_exit=end))]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -20,6 +20,7 @@ VERBS = {
     "record": "topics to a rosbag2 MCAP",
     "replay": "a bag into live nodes, with /clock",
     "bench": "latency, throughput and memory, with the machine named",
+    "parameters": "every parameter of the node, as YAML or as a table",
     "check": "check the promise about motion on a recorded bag",
 }
 

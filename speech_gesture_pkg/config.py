@@ -104,7 +104,7 @@ class TrajectoryConfig:
 
 @dataclass(frozen=True)
 class SafetyConfig:
-    position_margin: float = _p(0.02, "Kept from each URDF position limit.", "rad", 0.0, 0.5)
+    position_margin: float = _p(0.02, "Kept from the URDF position limits of arms, head and torso.", "rad", 0.0, 0.5)
     velocity_scale: float = _p(0.9, "Share of the URDF velocity limit that may be used.", low=0.01, high=1.0)
     acceleration_arms: float = _p(25.0, "Acceleration limit of arm joints.", "rad/s^2", 0.1, 500.0)
     acceleration_hands: float = _p(60.0, "Acceleration limit of finger joints.", "rad/s^2", 0.1, 1000.0)

@@ -12,7 +12,7 @@ from speech_gesture_pkg.retarget.capsules import segment_distances
 from speech_gesture_pkg.retarget.collision import CollisionModel, limb_of_joints
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, skew
 from speech_gesture_pkg.retarget.robot import RobotModel
-from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
+from speech_gesture_pkg.retarget.robot_map import SIDES, FingerJoint, RobotMap
 
 _CLUSTERS = (("thumb",), ("index", "middle"), ("ring", "pinky"))
 _LEVELS = 5
@@ -87,7 +87,7 @@ class Avoidance:
         """Capsule -> cluster, and per cluster its hand's frame, ends [levels, 2, 3] and radii [levels] by curl."""
         clusters: dict[int, int] = {}
         tables: list[tuple[int, np.ndarray, np.ndarray]] = []
-        self.cluster_joints: list[tuple[str, tuple[str, ...]]] = []
+        self.cluster_joints: list[tuple[tuple[str, float, float], ...]] = []
         for name in SIDES:
             hand = robot_map.hands.get(name, {})
             arm = robot_map.arms.get(name)
@@ -100,23 +100,19 @@ class Avoidance:
                 members = [i for i, c in enumerate(model.capsules) if _below(robot, c.joint, roots)]
                 if not members:
                     continue
-                poses = np.repeat(robot.neutral()[None], _LEVELS, 0)
-                for j in joints:
-                    slot = robot.joint_index[j.joint]
-                    level = np.linspace(0, 1, _LEVELS) if j.weights[3] == 0 else np.full(_LEVELS, 0.3)
-                    poses[:, slot] = np.clip(j.open + (j.closed - j.open) * level, robot.lower[slot], robot.upper[slot])
+                shape, poses = _finger_poses(robot, joints)
                 points = model.end_points(poses)[members] - kinematics.origin[frame]
                 radius = model.radius[members]
                 ends, radii = np.empty((_LEVELS, 2, 3)), np.empty(_LEVELS)
                 for k in range(_LEVELS):
-                    ends[k], radii[k] = _wrap(points[:, :, k], radius)
+                    ends[k], radii[k] = _wrap(points[:, :, k::_LEVELS], radius)
                 clusters |= {i: len(tables) for i in members}
                 tables.append((frame, ends, radii))
-                self.cluster_joints.append((name, fingers))
+                self.cluster_joints.append(shape)
         return clusters, tables
 
     def set_fingers(self, curls: np.ndarray) -> None:
-        """Shape the finger capsules. `curls` in [0, 1], one per entry of `cluster_joints`."""
+        """Shape the finger capsules. `curls`: level in [0, 1] of each entry of `cluster_joints`."""
         for c, (_, ends, radii) in enumerate(self._tables):
             level = min(max(float(curls[c]), 0.0), 1.0) * (_LEVELS - 1)
             low = min(int(level), _LEVELS - 2)
@@ -186,14 +182,46 @@ def _below(robot: RobotModel, joint: int, roots: set[int]) -> bool:
     return False
 
 
+def _finger_poses(
+    robot: RobotModel, joints: list[FingerJoint]
+) -> tuple[tuple[tuple[str, float, float], ...], np.ndarray]:
+    """Poses that a cluster of fingers goes through, level by level.
+
+    Fingers go from straight to closed. A thumb that can oppose goes from one side to the other, at any curl.
+
+    Returns:
+        (joint, position at level 0, change to level 1) of the joints whose mean share is the level, and the poses of
+        the whole robot [variants * levels, robot J], variant by variant.
+    """
+    opposing = [j for j in joints if j.weights[3] > 0]
+    shape = []
+    for j in opposing or joints:
+        slot = robot.joint_index[j.joint]
+        start = j.open
+        if opposing:
+            start = float(robot.lower[slot] if j.closed > j.open else robot.upper[slot])
+        shape.append((j.joint, start, (j.closed - start) or 1.0))
+    variants = (0.0, 0.35, 0.7) if opposing else (0.0,)
+    poses = np.repeat(robot.neutral()[None], _LEVELS * len(variants), 0)
+    for v, curl in enumerate(variants):
+        rows = slice(v * _LEVELS, (v + 1) * _LEVELS)
+        for j in joints:
+            slot = robot.joint_index[j.joint]
+            poses[rows, slot] = np.clip(j.open + (j.closed - j.open) * curl, robot.lower[slot], robot.upper[slot])
+        for name, start, span in shape:
+            poses[rows, robot.joint_index[name]] = start + span * np.linspace(0, 1, _LEVELS)
+    return tuple(shape), poses
+
+
 def _wrap(points: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, float]:
-    """One capsule around several: `points` [members, 2, 3], `radius` [members]. Returns ends [2, 3] and its radius."""
+    """One capsule around several: ends [2, 3] and radius, of `points` [members, 2, V, 3] with `radius` [members]."""
     flat = points.reshape(-1, 3)
+    each = np.repeat(radius, points.shape[1] * points.shape[2])
     centre = flat.mean(0)
     axis = np.linalg.svd(flat - centre)[2][0]
     along = (flat - centre) @ axis
     across = np.linalg.norm(flat - centre - along[:, None] * axis, axis=1)
-    width = float((across + np.repeat(radius, 2)).max())
+    width = float((across + each).max())
     inset = max(width - float(radius.max()), 0.0) / 2
     low, high = along.min() + inset, along.max() - inset
     if low > high:

@@ -52,7 +52,7 @@ class RetargetSettings:
     iterations: int = 1
     collision: bool = True
     collision_active: float = 0.15
-    collision_margin: float = 0.012
+    collision_margin: float = 0.015
     collision_gain: float = 0.4
     head_scale: float = 1.0
     torso_scale: float = 1.0
@@ -90,7 +90,8 @@ class Retargeter:
     """Streaming retargeter with explicit state.
 
     Arms and head follow the human's relative to the chest, the waist follows the chest; fingers and face are driven
-    directly. Each frame depends on the past only, so chunks of any size give the same result as one call.
+    directly. Each frame depends on the past only, so chunks of any size give the same result as one call
+    (to rounding).
 
     Attributes:
         joint_names: the J mapped joints, in the order of the URDF.
@@ -308,19 +309,18 @@ class Retargeter:
         self.rest[self._solved] = self._settle(self.rest[self._solved], target, 60)
 
     def _cluster_curls(self) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """For the finger capsules: which driven joints curl each cluster, and their open and closed positions."""
+        """For the finger capsules: which driven joints shape each cluster, and where their levels 0 and 1 lie."""
         index = {n: i for i, n in enumerate(self._drives.joints)}
         members: list[np.ndarray] = []
         start, span = np.zeros(len(index)), np.ones(len(index))
-        for side, fingers in self._avoidance.cluster_joints if self._avoidance else ():
-            joints = [j for f in fingers for j in self.map.hands[side].get(f, ()) if j.weights[3] == 0]
-            members.append(np.array([index[j.joint] for j in joints], int))
-            for j in joints:
-                start[index[j.joint]], span[index[j.joint]] = j.open, j.closed - j.open
+        for shape in self._avoidance.cluster_joints if self._avoidance else ():
+            members.append(np.array([index[name] for name, _, _ in shape], int))
+            for name, first, change in shape:
+                start[index[name]], span[index[name]] = first, change
         return members, start, span
 
     def _curls(self, driven: np.ndarray) -> np.ndarray:
-        """Curl of each finger cluster in [0, 1] at positions [D] of the driven joints."""
+        """Level of each finger cluster in [0, 1] at positions [D] of the driven joints."""
         members, start, span = self._clusters
         share = (driven - start) / span
         return np.array([share[m].sum() / max(len(m), 1) for m in members])

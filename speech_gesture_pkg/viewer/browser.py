@@ -213,7 +213,7 @@ def open_player(
     """As `view_file`, for what is loaded already (one clock for motion, trajectory and audio)."""
     robot = RobotFigure.from_file(urdf) if urdf is not None else None
     if trajectory is not None and robot is None:
-        raise InputError("a robot trajectory can only be shown with the URDF of its robot")
+        raise InputError("a robot trajectory needs the URDF of its robot to be shown")
     page = BrowserPage(host, port)
     try:
         player = FilePlayer(page, motion, trajectory, robot, audio, note, title)

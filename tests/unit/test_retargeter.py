@@ -167,8 +167,8 @@ def test_chunks_of_any_size_give_the_same(retargeter):
     for first, last in ((0, 1), (1, 1), (1, 8), (8, 9), (9, 40)):
         q, state = retargeter.step(motion[first:last], state)
         pieces.append(q)
-    np.testing.assert_array_equal(np.concatenate(pieces), once)
-    np.testing.assert_array_equal(state.q, end.q)
+    np.testing.assert_allclose(np.concatenate(pieces), once, atol=1e-9)
+    np.testing.assert_allclose(state.q, end.q, atol=1e-9)
 
 
 def test_state_is_not_changed_and_can_be_copied(retargeter):
@@ -221,15 +221,15 @@ def test_velocity_scale_and_acceleration_are_kept(demo_urdf):
     check_limits(slow, slow.rest, q)
 
 
-def test_catching_up_does_not_overshoot(retargeter):
-    """From rest to a held offer: every arm joint arrives and stays, with little swing beyond."""
+def test_catching_up_arrives_and_stays(retargeter):
+    """From rest to a held offer: the arm arrives within a second and does not swing beyond once it is near."""
     goal = posed({"left": OFFER, "right": mirror(OFFER)})
-    final = retargeter.solve_pose(goal)
-    q, _ = retargeter.step(held(goal, 90), retargeter.start())
-    arms = [retargeter.joint_names.index(n) for n in retargeter.groups["left_arm"]]
-    np.testing.assert_allclose(q[-1, arms], final[arms], atol=0.03)
-    travel = np.sign(final - retargeter.rest)[arms] * (q[:, arms] - final[arms])
-    assert travel.max() < 0.12
+    q, _ = retargeter.step(held(goal, 60), retargeter.start())
+    for side, arm in (("left", OFFER), ("right", mirror(OFFER))):
+        for part, wanted in zip(("upper", "fore", "fingers"), arm, strict=False):
+            off = np.array([degrees_between(shown(retargeter, row, side)[part], wanted) for row in q[18:]])
+            assert off.max() < 8, (side, part)
+            assert off[12:].max() < 1, (side, part)
 
 
 def test_hands_into_the_chest_stop_before_it(retargeter):
@@ -246,7 +246,7 @@ def test_hands_into_the_chest_stop_before_it(retargeter):
 @pytest.mark.parametrize("yaw", [180, 90])
 def test_a_turned_root_changes_nothing(demo_urdf, retargeter, yaw):
     turned = build(Variant(demo_urdf).yawed(yaw).text)
-    motion = moving(20, 4)
+    motion = moving(20, 4, 0.2)
     expected, _ = retargeter.step(motion, retargeter.start())
     found, _ = turned.step(motion, turned.start())
     np.testing.assert_allclose(found, expected, atol=2e-3)

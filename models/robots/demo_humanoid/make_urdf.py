@@ -49,6 +49,14 @@ def sphere(radius: float, at=(0, 0, 0), colour="shell"):
     return ("sphere", {"radius": numbers((radius,))}, at, (0, 0, 0), colour, (1.55 * radius,) * 3)
 
 
+def rounded(depth: float, width: float, height: float, at=(0, 0, 0), colour="shell"):
+    """A trunk segment with round sides: a box between two upright cylinders."""
+    x, y, z = at
+    aside = (width - depth) / 2
+    ends = [cylinder(depth / 2, height, (x, y + s * aside, z), colour) for s in (1, -1)]
+    return [box(depth, width - depth, height, at, colour), *ends]
+
+
 def link(name: str, mass: float, visuals=(), collisions=None, inertial=None) -> None:
     """Add a link. Inertia is that of a solid box the size of `inertial` (default: the first visual)."""
     element = ET.SubElement(robot, "link", name=name)
@@ -95,8 +103,9 @@ def base_and_legs() -> None:
     link(
         "pelvis",
         8.0,
-        (box(0.15, 0.25, 0.12, (0, 0, 0.0)), box(0.155, 0.255, 0.03, (0, 0, 0.05), "accent")),
-        (cylinder(0.075, 0.20, rpy=ALONG_Y),),
+        (*rounded(0.15, 0.25, 0.12), *rounded(0.156, 0.256, 0.03, (0, 0, 0.05), "accent")),
+        (cylinder(0.075, 0.16, rpy=ALONG_Y),),
+        box(0.15, 0.25, 0.12),
     )
     joint("pelvis_mount", "base_link", "pelvis", (0, 0, 0.84))
     for side, s in (("left", 1), ("right", -1)):
@@ -118,9 +127,9 @@ def trunk() -> None:
         "torso",
         12.0,
         (
-            box(0.155, 0.29, 0.19, (0, 0, 0.235)),
-            box(0.135, 0.21, 0.15, (0, 0, 0.075), "accent"),
-            box(0.145, 0.24, 0.03, (0, 0, 0.140), "dark"),
+            *rounded(0.155, 0.29, 0.19, (0, 0, 0.235)),
+            *rounded(0.135, 0.21, 0.15, (0, 0, 0.075), "accent"),
+            *rounded(0.145, 0.24, 0.03, (0, 0, 0.140), "dark"),
             cylinder(0.05, 0.05, (0, 0, 0.345), "accent"),
             cylinder(0.026, 0.012, (0.078, 0, 0.245), "light", ALONG_X),
             box(0.01, 0.10, 0.008, (0.076, 0, 0.195), "accent"),
@@ -128,10 +137,11 @@ def trunk() -> None:
             sphere(0.062, (0, -0.175, 0.30), "accent"),
         ),
         (
-            cylinder(0.08, 0.26, (0, 0, 0.26), rpy=ALONG_Y),
-            cylinder(0.078, 0.25, (0, 0, 0.175), rpy=ALONG_Y),
-            cylinder(0.07, 0.20, (0, 0, 0.06), rpy=ALONG_Y),
+            cylinder(0.08, 0.19, (0, 0, 0.26), rpy=ALONG_Y),
+            cylinder(0.078, 0.18, (0, 0, 0.175), rpy=ALONG_Y),
+            cylinder(0.07, 0.15, (0, 0, 0.06), rpy=ALONG_Y),
         ),
+        box(0.15, 0.28, 0.33, (0, 0, 0.165)),
     )
     joint("waist_roll", "waist_pitch_link", "torso", (0, 0, 0), X, (-0.4, 0.4), 2.5, 120)
 
@@ -197,7 +207,7 @@ def arm(side: str, s: int) -> None:
     yaw = mirrored((-2.4, 2.4), s)
     joint(f"{side}_shoulder_yaw", f"{side}_shoulder_roll_link", f"{side}_upper_arm", (0, 0, 0), Z, yaw, 7, 40)
     link(f"{side}_elbow_link", 0.6, (cylinder(0.040, 0.078, (0, 0, 0), "accent", ALONG_Y),), ())
-    joint(f"{side}_elbow", f"{side}_upper_arm", f"{side}_elbow_link", (0, 0, -0.26), Y, (-2.6, 0), 7, 40)
+    joint(f"{side}_elbow", f"{side}_upper_arm", f"{side}_elbow_link", (0, 0, -0.26), Y, (-2.6, 0.1), 7, 40)
     forearm = (
         cylinder(0.036, 0.11, (0, 0, -0.075)),
         cylinder(0.030, 0.10, (0, 0, -0.170)),

@@ -8,8 +8,6 @@ import numpy as np
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.generators.prosody import chance
 
-FEATURES = 4
-"""Per feature frame: level dB, low band, middle band, front-vowel band (dB)."""
 RING = 32
 """Feature frames kept for smoothing."""
 _LEAD_FRAMES = 2
@@ -33,12 +31,11 @@ _OUTER_BROWS = np.array([_AT["browOuterUpLeft"], _AT["browOuterUpRight"]])
 _EYE_RANGE = np.deg2rad(25.0)
 
 
-def features(energy_db: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
-    """What the face needs of the speech features. energy_db [F], log_mel [F, 40] (0 to 8 kHz) -> [F, FEATURES]."""
-    out = np.empty((len(energy_db), FEATURES))
-    out[:, 0] = energy_db
+def features(log_mel: np.ndarray) -> np.ndarray:
+    """Levels of the low, middle and front-vowel band, dB. log_mel [F, 40] (0 to 8 kHz) -> [F, 3]."""
+    out = np.empty((len(log_mel), 3))
     # mel bands of 40 up to 8 kHz: 3..7 about 250-600 Hz, 9..13 about 750-1200, 18..23 about 1900-2900
-    for column, (first, last) in enumerate(((3, 8), (9, 14), (18, 24)), 1):
+    for column, (first, last) in enumerate(((3, 8), (9, 14), (18, 24))):
         out[:, column] = log_mel[:, first:last].mean(axis=1, dtype=float)
     return out
 
@@ -70,10 +67,12 @@ class Mouth:
         twin.next_blink, twin.blinks = self.next_blink, self.blinks
         return twin
 
-    def push(self, index: int, row: list[float], peak_db: float, voicing: float, speaking: bool) -> None:
-        """Take one feature frame (`row` as made by `features`); `index` is its number in the stream."""
-        level = min(max((row[0] - peak_db + 30.0) / 30.0, 0.0), 1.0) if row[0] > -58.0 else 0.0
-        low, front = row[1] - row[2], row[3] - row[2]
+    def push(
+        self, index: int, energy_db: float, bands: list[float], peak_db: float, voicing: float, speaking: bool
+    ) -> None:
+        """Take feature frame `index` of the stream (`bands` as made by `features`, `peak_db` of the speaker)."""
+        level = min(max((energy_db - peak_db + 30.0) / 30.0, 0.0), 1.0) if energy_db > -58.0 else 0.0
+        low, front = bands[0] - bands[1], bands[2] - bands[1]
         if speaking and voicing > 0.45:
             self.tilt = (self.tilt[0] + 0.01 * (low - self.tilt[0]), self.tilt[1] + 0.01 * (front - self.tilt[1]))
         voiced = voicing if level > 0.0 else 0.0

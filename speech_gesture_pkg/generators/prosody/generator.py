@@ -7,8 +7,6 @@ vector becomes SMPL-X joints and face weights. Look-ahead is 0.15 s: accents are
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
@@ -16,7 +14,7 @@ from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_NAMES, PARTS
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.features.extractor import HOP, FeatureFrames, SpeechFeatureExtractor
+from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
 from speech_gesture_pkg.generators.base import Style
 from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import face, idle, planner
@@ -29,7 +27,6 @@ from speech_gesture_pkg.generators.prosody.state import (
     BODY,
     FACE,
     HANDS,
-    PROSODY,
     REST_VECTOR,
     ProsodyState,
     gains,
@@ -66,7 +63,6 @@ class ProsodyGenerator:
 
     def __init__(self) -> None:
         self._extractor = SpeechFeatureExtractor()
-        self._feature_wait = math.ceil(self._extractor.lookahead_s * SAMPLE_RATE)
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> ProsodyState:
         """A person at rest, before the first sample.
@@ -98,13 +94,13 @@ class ProsodyGenerator:
             state.style = style
         if state.start is None:
             state.start = audio.start
-        features, state.features = self._extractor.step(samples, state.features)
-        rows = _rows(features)
-        state.pending = np.concatenate([state.pending, rows]) if len(state.pending) else rows
-        state.samples += len(samples)
-        # frame k needs the samples up to ceil(k * 16000 / 30) + look-ahead
-        due = max(0, (state.samples - _LOOKAHEAD) * _FPS // SAMPLE_RATE + 1) if state.samples >= _LOOKAHEAD else 0
-        return self._frames(state, due - state.frames), state
+        state.audio = np.concatenate([state.audio, samples])
+        total = state.heard + len(state.audio)
+        due = (total - _LOOKAHEAD) * _FPS // SAMPLE_RATE + 1 if total >= _LOOKAHEAD else 0
+        frames = self._frames(state, max(0, due - state.frames))
+        # a slice would keep the whole chunk alive
+        state.audio = state.audio.copy()
+        return frames, state
 
     def _frames(self, state: ProsodyState, count: int) -> MotionFrames:
         """Make the next `count` frames, changing the state."""
@@ -172,18 +168,24 @@ class ProsodyGenerator:
         return left if _PHASE_ORDER[left] >= _PHASE_ORDER[right] else right
 
     def _listen(self, state: ProsodyState, frame: int) -> list[Event]:
-        """Feed the feature frames that this motion frame may know to the tracker and the mouth."""
-        heard = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD
-        known = (heard - self._feature_wait) // HOP + 1
-        fresh = state.pending[: known - state.taken]
-        state.pending = state.pending[len(fresh) :]
+        """Take the audio up to this frame's look-ahead; its features go to the tracker and the mouth.
+
+        Features are always computed in these same pieces, so that the chunks in which audio arrives cannot change
+        even the last bit.
+        """
+        # frame k needs the samples up to ceil(k * 16000 / 30) + look-ahead
+        size = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD - state.heard
+        features, state.features = self._extractor.step(state.audio[:size], state.features)
+        state.audio = state.audio[size:]
+        state.heard += size
         events: list[Event] = []
         tracker = state.tracker
         tracker.eager = state.style.rate
-        for row in fresh.tolist():
-            events += tracker.push(*row[:PROSODY])
-            state.mouth.push(state.taken, row[PROSODY:], tracker.peak_db, row[3], tracker.speaking)
-            state.taken += 1
+        columns = (features.energy_db, features.onset, features.f0_hz, features.voicing)
+        rows = zip(*(c.tolist() for c in columns), face.features(features.log_mel).tolist(), strict=True)
+        for number, (energy_db, onset, f0_hz, voicing, bands) in enumerate(rows, features.first):
+            events += tracker.push(energy_db, onset, f0_hz, voicing)
+            state.mouth.push(number, energy_db, bands, tracker.peak_db, voicing, tracker.speaking)
         return events
 
     def _breathe(self, state: ProsodyState, x: np.ndarray) -> None:
@@ -193,12 +195,3 @@ class ProsodyGenerator:
         x[ch.COLLAR_UP] += 0.022 * rise
         x[ch.ARM_SIZE + ch.COLLAR_UP] += 0.022 * rise
         state.breath = (state.breath + idle.breath_rate(float(state.drift.slow[1, 0]) / 2.2) / _FPS) % 1.0
-
-
-def _rows(features: FeatureFrames) -> np.ndarray:
-    """Feature rows as the state keeps them. Shape [F, PROSODY + face.FEATURES]."""
-    out = np.empty((len(features), PROSODY + face.FEATURES))
-    out[:, 0], out[:, 1] = features.energy_db, features.onset
-    out[:, 2], out[:, 3] = features.f0_hz, features.voicing
-    out[:, PROSODY:] = face.features(features.energy_db, features.log_mel)
-    return out

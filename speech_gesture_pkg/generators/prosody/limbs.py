@@ -31,6 +31,9 @@ _STROKE_EFFORT = 1.6
 """Strokes may accelerate this much more than other moves."""
 _SMALLEST = 0.4
 """A stroke is shortened to at most this share of its way; beyond that it takes longer."""
+_NO_OVERSHOOT, _BRAKING, _SHORTEST = 2.2, 2.5, 4.0
+"""A quintic that starts with speed v towards a target at distance d does not pass it if v T < 2.2 d or so; to brake within
+the acceleration limit A it needs about T = 2.5 v / A; and never less than 4 frames."""
 _LIMITED = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.6])
 """Weight of arm channels in the acceleration limit: shoulder, elbow fully, pronation (shared with the wrist) less."""
 
@@ -128,6 +131,11 @@ def _plan_arm(
         needed = max(needed * np.sqrt(share), float(stage.frames))
     frames = max(stage.frames, int(np.ceil(needed - 1e-9)))
     bounce = -stage.bounce / (frames * frames)
-    segments.plan(frame, arm, now + way, frames, bounce * way if stage.bounce else None)
+    # a channel already on its way would swing beyond its target if it took the whole time: it arrives earlier
+    speed, distance = np.abs(velocity) + 1e-9, np.abs(way)
+    early = np.maximum(np.maximum(_NO_OVERSHOOT * distance, _BRAKING * speed * speed / limit) / speed, _SHORTEST)
+    swings = (velocity * way > 0.0) & (speed * frames > _NO_OVERSHOOT * distance)
+    each = np.where(swings, np.minimum(early, frames), float(frames))
+    segments.plan(frame, arm, now + way, each, bounce * way if stage.bounce else None)
     segments.plan(frame, hand, target[_HAND_AHEAD:], max(frames * _FOLLOW, 4.0))
     return frames

@@ -110,8 +110,8 @@ def _end_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style) -> None:
     u = plan.draw(chance.HEAD, 6)
     if u[0] < 0.5:
         head.posture(limbs, frame, _gain(style), u[1:5], tilt=0.05 * (1.0 if u[5] < 0.5 else -1.0) * _gain(style))
-    if plan.armed >= 0:
-        _relax(plan, limbs, frame, style, 20)
+    if any(plan.raised):
+        _relax(plan, limbs, frame, style, 22)
 
 
 def _accent(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style, gesturing: bool) -> None:
@@ -290,14 +290,17 @@ def _wander(plan: Plan, limbs: Limbs, frame: int, side: int, style: Style) -> No
 
 
 def _relax(plan: Plan, limbs: Limbs, frame: int, style: Style, frames: int) -> None:
-    """Drop the armed stroke; the hands sink back to where they wait."""
+    """Drop the armed stroke; the hands sink part of the way towards the belly and wait there."""
     plan.armed = -1
     plan.next_stroke = max(plan.next_stroke, frame + 6)
+    anchors = list(plan.anchors)
     for side in (LEFT_ARM, RIGHT_ARM):
-        if plan.sides[side] and plan.raised[side]:
-            low = scaled(plan.anchors[side], style)
-            low[POSITION] += np.array([0.0, -0.025, -0.01])
-            limbs.send(side, frame, (Stage(confined(low, style), frames, HOLD),))
+        if plan.raised[side]:
+            anchors[side] = 0.5 * plan.anchors[side] + 0.5 * strokes.READY
+            target = confined(scaled(anchors[side], style), style)
+            limbs.send(side, frame, (Stage(target, frames, HOLD),))
+    plan.anchors = (anchors[0], anchors[1])
+    plan.stay = 0
 
 
 def _retract(plan: Plan, limbs: Limbs, frame: int) -> None:

@@ -54,7 +54,12 @@ class Segments:
         return position, velocity * rate * moving, acceleration * rate * rate * moving
 
     def plan(
-        self, frame: float, where: slice, target: np.ndarray, frames: float, end_acceleration: np.ndarray | None = None
+        self,
+        frame: float,
+        where: slice,
+        target: np.ndarray,
+        frames: float | np.ndarray,
+        end_acceleration: np.ndarray | None = None,
     ) -> None:
         """Head for `target`, to arrive with no velocity after `frames` frames.
 
@@ -62,7 +67,7 @@ class Segments:
             frame: now.
             where: the channels.
             target: shape of those channels.
-            frames: duration > 0.
+            frames: duration > 0, one or one per channel.
             end_acceleration: acceleration on arrival, per frame^2, for a bounce into the segment that follows at once;
                 zero if None.
         """

@@ -12,14 +12,12 @@ from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import strokes
 from speech_gesture_pkg.generators.prosody.accents import AccentTracker
 from speech_gesture_pkg.generators.prosody.arms import solve_arm
-from speech_gesture_pkg.generators.prosody.face import FEATURES, Mouth
+from speech_gesture_pkg.generators.prosody.face import Mouth
 from speech_gesture_pkg.generators.prosody.idle import Drift
 from speech_gesture_pkg.generators.prosody.limbs import Limbs
 from speech_gesture_pkg.generators.prosody.plan import Plan
 from speech_gesture_pkg.generators.prosody.segments import Segments
 
-PROSODY = 4
-"""Columns of a pending feature row before the face's: energy dB, onset, F0, voicing."""
 ACTIVITY, AMPLITUDE, BODY, HANDS, FACE = range(5)
 """Smoothed gains."""
 
@@ -48,11 +46,10 @@ class ProsodyState:
 
     Attributes:
         start: stream time of the first sample, seconds; None before the first chunk.
-        samples: audio samples seen.
+        heard: audio samples that frames have used.
+        audio: samples that no frame has used yet. Shape [N], float32.
         frames: motion frames made.
-        taken: feature frames used by them.
         features: of the feature extractor.
-        pending: feature rows that no frame has used yet. Shape [P, PROSODY + FEATURES].
         style, seed: as given.
         tracker, plan, limbs, segments, drift, mouth: of the parts of the generator.
         gains: three cascaded low-pass stages of the gains. Shape [3, 5].
@@ -60,11 +57,10 @@ class ProsodyState:
     """
 
     start: float | None
-    samples: int
+    heard: int
+    audio: np.ndarray
     frames: int
-    taken: int
     features: FeatureState
-    pending: np.ndarray
     style: Style
     seed: int
     tracker: AccentTracker
@@ -81,11 +77,10 @@ class ProsodyState:
         """State before the first sample: a person standing at rest."""
         return ProsodyState(
             start=None,
-            samples=0,
+            heard=0,
+            audio=np.zeros(0, np.float32),
             frames=0,
-            taken=0,
             features=features,
-            pending=np.zeros((0, PROSODY + FEATURES)),
             style=style,
             seed=seed,
             tracker=AccentTracker(),
@@ -102,11 +97,10 @@ class ProsodyState:
         """An independent copy."""
         return ProsodyState(
             self.start,
-            self.samples,
+            self.heard,
+            self.audio,
             self.frames,
-            self.taken,
             self.features,
-            self.pending,
             self.style,
             self.seed,
             self.tracker.copy(),

@@ -241,7 +241,7 @@ PHRASES: tuple[Stroke, ...] = (
         hands="one",
         weight=0.9,
         prepare=pose((0.020, -0.270, 0.260), (-0.8, 0.2, -0.4), hands.OPEN, swivel=0.30),
-        strike=pose((-0.055, -0.195, 0.215), (-0.35, 0.10, -0.93), hands.FLAT, swivel=0.45, flexion=0.25, reach=0.06),
+        strike=pose((-0.055, -0.195, 0.255), (-0.35, 0.10, -0.93), hands.FLAT, swivel=0.45, flexion=0.12, reach=0.06),
         prepare_s=0.38,
         stroke_s=0.27,
         hold_s=0.55,
