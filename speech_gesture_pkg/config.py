@@ -97,7 +97,7 @@ class ControllersConfig:
 class TrajectoryConfig:
     window: float = _p(0.4, "Least length of each published window, braking tail included.", "s", 0.3, 1.0)
     lead: float = _p(
-        0.025, "How far in the future each window starts; more than the worst transport latency.", "s", 0.005, 0.5
+        0.035, "How far in the future each window starts; more than the worst transport latency.", "s", 0.005, 0.5
     )
     stamp_zero: bool = _p(False, "Stamp 0 (start now) instead of a future stamp, for clocks that are not synchronised.")
 

@@ -298,7 +298,10 @@ class Pipeline:
         if not targets or (not following and self._at_rest() and not self._director.blending(time)):
             return
         self._reference = composer.extend(self._reference, np.array(targets))
-        self._reference, window = composer.publish(self._reference, now, lead, self.config.trajectory.window)
+        shortest = self.config.trajectory.window
+        self._reference, window = composer.publish(
+            self._reference, now, lead, self.config.trajectory.window, on_knot=False
+        )
         result.windows = self._split(window)
         self.counters.windows += 1
 

@@ -1,1 +1,1 @@
-"""The robot side: URDF, joint mapping, box-QP solver, capsule self-collision."""
+"""From SMPL-X frames to one robot's joints: URDF, joint mapping, solver, self-collision."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.retarget.capsules import segment_distances
-from speech_gesture_pkg.retarget.collision import CollisionModel, limb_of_joints
+from speech_gesture_pkg.retarget.collision import CollisionModel
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, skew
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, FingerJoint, RobotMap
@@ -51,9 +51,6 @@ class Avoidance:
         self._pairs = np.array(sorted(unique), int).reshape(-1, 2)
         self._moving = sorted({int(f) for f in self._frame if 0 < f < self._lower_frame})
         self._support = self._supports(kinematics)
-        limb = limb_of_joints(robot, robot_map)
-        # The step of an arm is what gives way; head and waist follow the speaker.
-        self._arm = np.array([0] + [limb[robot.model.getJointId(n)] for n in kinematics.joints] + [0])[self._frame]
         self.set_fingers(np.zeros(len(self._tables)))
 
     @staticmethod

@@ -12,13 +12,16 @@ _CHUNK = 8
 """Configurations per batch: larger ones fall out of the cache and are slower."""
 
 _SAMPLES = 60
+_NEVER_APART = 0.03
+"""Pairs that no sampled pose takes farther apart than this are neighbours, m."""
 
 
 class CollisionModel:
     """Self-distance of arms and hands against trunk, head, legs and each other.
 
-    Pairs that touch in the rest pose (neutral, if none is given), or nearly always, are neighbours by construction
-    and are dropped; so are pairs that can never meet. Fingers of one hand are not checked against each other.
+    Pairs that touch in the rest pose (neutral, if none is given), nearly always, or that no pose takes apart, are
+    neighbours by construction and are dropped; so are pairs that can never meet. Fingers of one hand are not checked
+    against each other.
 
     Attributes:
         capsules: all capsules of the robot.
@@ -120,7 +123,9 @@ class CollisionModel:
         known = [self._neutral if rest is None else rest]
         gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs)
         touching = (gaps[: len(known)] <= 0).any(0)
-        always = (gaps[len(known) :] <= 0).mean(0) > 0.9
+        moved = gaps[len(known) :]
+        # An upper arm is near the chest at the shoulder whatever it does: such a pair says nothing.
+        always = ((moved <= 0).mean(0) > 0.9) | (moved.max(0) < _NEVER_APART)
         for a, b in pairs[touching & ~always]:
             one, two = self.capsules[a], self.capsules[b]
             if self._steps_apart(one.joint, two.joint) > 3:

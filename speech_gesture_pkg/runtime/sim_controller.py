@@ -124,13 +124,13 @@ class SimController:
         """Cycles up to number `last` along the active spline."""
         # joints without lag are where the previous command was: only the last two cycles matter
         first = self._cycle + 1 if self._response < 1.0 else max(self._cycle + 1, last - 1)
-        at = np.arange(first, last + 1) * self.period
-        desired, desired_velocity, acceleration = self._spline.sample(at)
-        command = (desired, desired_velocity, acceleration)
-        if self.rules.commands_ahead:
-            command = self._spline.sample(at + self.period)
+        # one cycle more than needed: what is commanded ahead is the reference of the following cycle
+        sampled = self._spline.sample(np.arange(first, last + 2) * self.period)
+        desired, desired_velocity = sampled[0][:-1], sampled[1][:-1]
+        ahead = 1 if self.rules.commands_ahead else 0
+        command = tuple(rows[ahead : len(rows) - 1 + ahead] for rows in sampled)
         previous, previous_velocity = self._command[0], self._command[1]
-        for i in range(len(at)):
+        for i in range(len(desired)):
             self._respond(previous, previous_velocity)
             previous, previous_velocity = command[0][i], command[1][i]
         self._command = (command[0][-1], command[1][-1], command[2][-1])

@@ -13,6 +13,8 @@ from speech_gesture_pkg.trajectory.state import ComposerState, Window, cut, fini
 
 HISTORY = 2.0
 """Seconds of past motion that a state keeps for `positions_at`."""
+MIN_STEP = 0.002
+"""Points of a window are at least so far apart, s."""
 HORIZON = 2.0
 """Longest motion in a published window ahead of its braking tail, s."""
 
@@ -111,7 +113,12 @@ def discard(state: ComposerState) -> ComposerState:
 
 
 def publish(
-    state: ComposerState, now: float, lead: float, min_length: float = 0.4, horizon: float = HORIZON
+    state: ComposerState,
+    now: float,
+    lead: float,
+    min_length: float = 0.4,
+    horizon: float = HORIZON,
+    on_knot: bool = True,
 ) -> tuple[ComposerState, Window]:
     """The window to send now, and the state that knows what was sent.
 
@@ -120,12 +127,16 @@ def publish(
         lead: the window starts at the first knot at or after now + lead; longer than the worst latency, s.
         min_length: shortest window, s (padded with hold points).
         horizon: targets further ahead than this are left for later windows, s.
+        on_knot: whether the first point is that knot. False puts one more point before it, at now + lead itself: a
+            controller that bridges from its present state to the first point (Humble, Jazzy) then bridges as little
+            as the lead allows, and follows better.
     """
     state = commit(state, now, lead)
     index = _first_knot(state, now, lead)
     ahead = state.last_index if math.isinf(horizon) else index + math.ceil(horizon / state.dt)
     end = min(max(index + 1, state.frozen, ahead), state.last_index)
-    return _remember(state, end), _window(state, index, end, min_length)
+    window = _window(state, index, end, min_length)
+    return _remember(state, end), window if on_knot else _from(state, window, now + lead)
 
 
 def window(state: ComposerState, now: float, lead: float, min_length: float = 0.4) -> Window:
@@ -146,6 +157,19 @@ def _window(state: ComposerState, index: int, end: int, min_length: float) -> Wi
     position, velocity, acceleration = bspline.at_knots(points, state.dt)
     times = np.arange(len(position)) * state.dt
     return Window(state.time_of(index), times, position, velocity, acceleration, state.rules.joint_names)
+
+
+def _from(state: ComposerState, window: Window, begin: float) -> Window:
+    """`window` with a first point at time `begin`, a little before its first knot."""
+    ahead = window.stamp - begin
+    if not MIN_STEP < ahead <= state.dt:
+        return window
+    since = np.array([begin - state.time_of(state.first)])
+    first = bspline.at_times(state.points, state.dt, since)
+    times = np.concatenate([[0.0], window.time_from_start + ahead])
+    curve = (window.position, window.velocity, window.acceleration)
+    position, velocity, acceleration = (np.concatenate([a, b]) for a, b in zip(first, curve, strict=True))
+    return Window(begin, times, position, velocity, acceleration, window.joint_names)
 
 
 def positions_at(state: ComposerState, times: np.ndarray | float) -> np.ndarray:

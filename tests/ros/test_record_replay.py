@@ -58,8 +58,10 @@ def test_recording(probe, start, tmp_path, ending):
     soundfile.write(wav, samples, 16000, subtype="PCM_16")
     out = tmp_path / "bag"
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    probe.node.create_publisher(String, "/robot_description", latched).publish(String(data="<robot/>"))
+    description = probe.node.create_publisher(String, "/robot_description", latched)
+    description.publish(String(data="<robot/>"))
     recorder = start("recorder", out=out, topics="[audio, robot_description, nothing, '*/joint_trajectory']")
+    probe.wait(description.get_subscription_count)
     player = start("wav_player_node", file=wav, start_delay=0.3)
     assert player.wait() == 0
     assert recorder.stop(ending) == 0

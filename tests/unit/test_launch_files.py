@@ -1,4 +1,4 @@
-"""Launch files, RViz view and workspace files: right by their syntax here, and by `launch` itself where it is installed."""
+"""Launch files, RViz view, workspace files: right by their syntax, and by `launch` itself where it is installed."""
 
 from __future__ import annotations
 

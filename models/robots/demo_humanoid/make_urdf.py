@@ -127,9 +127,9 @@ def trunk() -> None:
         "torso",
         12.0,
         (
-            *rounded(0.155, 0.29, 0.19, (0, 0, 0.235)),
+            *rounded(0.155, 0.27, 0.19, (0, 0, 0.235)),
             *rounded(0.135, 0.21, 0.15, (0, 0, 0.075), "accent"),
-            *rounded(0.145, 0.24, 0.03, (0, 0, 0.140), "dark"),
+            *rounded(0.145, 0.23, 0.03, (0, 0, 0.140), "dark"),
             cylinder(0.05, 0.05, (0, 0, 0.345), "accent"),
             cylinder(0.026, 0.012, (0.078, 0, 0.245), "light", ALONG_X),
             box(0.01, 0.10, 0.008, (0.076, 0, 0.195), "accent"),
@@ -137,8 +137,8 @@ def trunk() -> None:
             sphere(0.062, (0, -0.175, 0.30), "accent"),
         ),
         (
-            cylinder(0.08, 0.19, (0, 0, 0.26), rpy=ALONG_Y),
-            cylinder(0.078, 0.18, (0, 0, 0.175), rpy=ALONG_Y),
+            cylinder(0.08, 0.17, (0, 0, 0.26), rpy=ALONG_Y),
+            cylinder(0.078, 0.155, (0, 0, 0.175), rpy=ALONG_Y),
             cylinder(0.07, 0.15, (0, 0, 0.06), rpy=ALONG_Y),
         ),
         box(0.15, 0.28, 0.33, (0, 0, 0.165)),
@@ -229,7 +229,7 @@ def arm(side: str, s: int) -> None:
         cylinder(0.022, 0.05, (0, 0, -0.006), "dark"),
     )
     link(f"{side}_hand", 0.4, palm, (box(0.08, 0.032, 0.095, (0, 0, -0.048)),))
-    joint(f"{side}_wrist_yaw", f"{side}_wrist_pitch_link", f"{side}_hand", (0, 0, 0), Y, (-0.8, 0.8), 8, 12)
+    joint(f"{side}_wrist_yaw", f"{side}_wrist_pitch_link", f"{side}_hand", (0, 0, 0), Y, (-1.1, 1.1), 8, 12)
 
 
 def phalanx(name: str, length: float, radius: float, direction=(0.0, 0.0, -1.0), palm_side=(0.0, 0.0, 0.0)) -> None:

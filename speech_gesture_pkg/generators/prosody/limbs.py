@@ -32,10 +32,10 @@ _STROKE_EFFORT = 1.6
 _SMALLEST = 0.4
 """A stroke is shortened to at most this share of its way; beyond that it takes longer."""
 _NO_OVERSHOOT, _BRAKING, _SHORTEST = 2.2, 2.5, 4.0
-"""A quintic that starts with speed v towards a target at distance d does not pass it if v T < 2.2 d or so; to brake within
-the acceleration limit A it needs about T = 2.5 v / A; and never less than 4 frames."""
+"""A quintic that starts with speed v towards a target at distance d does not pass it if v T < 2.2 d or so; to brake
+within the acceleration limit A it needs about T = 2.5 v / A; and never less than 4 frames."""
 _LIMITED = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.6])
-"""Weight of arm channels in the acceleration limit: shoulder, elbow fully, pronation (shared with the wrist) less."""
+"""Weight of arm channels in the acceleration limit: pronation, shared with the wrist, counts less."""
 
 
 class Stage(NamedTuple):

@@ -299,7 +299,7 @@ POSITION_LOWER = np.array([0.005, -0.50, 0.03])
 POSITION_UPPER = np.array([0.300, 0.05, 0.44])
 """Where a wrist may be, so that hands stay apart (fingers on their own side) and clear of the trunk. Strokes with one
 hand (`CROSSING`) may go further in: the other hand is low then."""
-_CLEAR_FORWARD = 0.165
+_CLEAR_FORWARD, _CHEST, _LOWEST_INSIDE = 0.185, -0.25, -0.42
 _TRUNK_SIDE = 0.055
 
 
@@ -315,7 +315,9 @@ def confine(hand: np.ndarray, alone: bool = False) -> np.ndarray:
     if alone:
         place[0] = max(min(inner, place[0]), POSITION_LOWER[0] - CROSSING)
     if place[0] < _TRUNK_SIDE:
-        place[2] = max(place[2], _CLEAR_FORWARD)
+        place[1] = max(place[1], _LOWEST_INSIDE)
+        # farther ahead of the chest than of the belly: the elbow is bent hard there
+        place[2] = max(place[2], _CLEAR_FORWARD + 0.25 * max(place[1] - _CHEST, 0.0))
     hand[FLEXION] = min(max(hand[FLEXION], -0.6), 0.6)
     hand[DEVIATION] = min(max(hand[DEVIATION], -0.35), 0.4)
     np.clip(hand[SHAPE], hands.LOWER, hands.UPPER, out=hand[SHAPE])
