@@ -115,19 +115,20 @@ def setup(context: LaunchContext) -> list:
         condition=IfCondition(args["viewer"]),
         **common,
     )
-    actions = [sim, gesture, viewer, player]
+    # Included files first: what they refuse (a missing file) must be known before any process runs.
+    rviz = include("rviz.launch.py", {"namespace": args["namespace"]}, condition=IfCondition(args["rviz"]))
+    actions = [gesture, rviz]
     if args["record"]:
-        actions.insert(
-            0,
+        actions.append(
             Node(
                 executable="record_node",
                 name="bag_recorder",
                 parameters=[{"out": args["record"]}],
                 remappings=remap,
                 **common,
-            ),
+            )
         )
-    actions.append(include("rviz.launch.py", {"namespace": args["namespace"]}, condition=IfCondition(args["rviz"])))
+    actions += [sim, viewer, player]
     if args["exit_at_end"].lower() == "true" and not loop:
         actions.append(RegisterEventHandler(OnProcessExit(target_action=player, on_exit=end)))
     return actions

@@ -101,19 +101,19 @@ def setup(context: LaunchContext) -> list:
             **{k: args[k] for k in ("config_file", "generator", "sync_mode", "audio_topic", "log_level")},
         }.items(),
     )
-    actions = [sim, gesture, player]
+    # The included file first: what it refuses (a missing file) must be known before any process runs.
+    actions = [gesture]
     if args["record"]:
-        actions.insert(
-            0,
+        actions.append(
             Node(
                 executable="record_node",
                 name="bag_recorder",
                 parameters=[{"out": args["record"], "use_sim_time": True}],
                 remappings=[("audio", args["audio_topic"])],
                 **common,
-            ),
+            )
         )
-    return [*actions, RegisterEventHandler(OnProcessExit(target_action=player, on_exit=end))]
+    return [*actions, sim, player, RegisterEventHandler(OnProcessExit(target_action=player, on_exit=end))]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -299,9 +299,7 @@ class Pipeline:
             return
         self._reference = composer.extend(self._reference, np.array(targets))
         shortest = self.config.trajectory.window
-        self._reference, window = composer.publish(
-            self._reference, now, lead, self.config.trajectory.window, on_knot=False
-        )
+        self._reference, window = composer.publish(self._reference, now, lead, shortest, on_knot=False)
         result.windows = self._split(window)
         self.counters.windows += 1
 

@@ -103,10 +103,14 @@ class MotionFrames:
         return axis_angle_to_matrix(self.poses)
 
     @property
+    def _numbers(self) -> tuple[np.ndarray, ...]:
+        return self.poses, self.translation, self.face, self.expression
+
+    @property
     def finite(self) -> np.ndarray:
         """Whether every number of each frame is finite. Shape [T], bool."""
-        flat = [np.isfinite(a).reshape(len(self), -1).all(1) for a in (self.poses, self.translation, self.face)]
-        return np.logical_and.reduce(flat) & np.isfinite(self.expression).all(1)
+        flat = [np.isfinite(a).all(axis=tuple(range(1, a.ndim))) for a in self._numbers]
+        return np.asarray(np.logical_and.reduce(flat))
 
     @staticmethod
     def concatenate(pieces: Sequence[MotionFrames]) -> MotionFrames:

@@ -16,6 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
 from speech_gesture_pkg.commands.common import add_motion, add_robot, config_of, need_ros, report, urdf_of
 from speech_gesture_pkg.commands.processes import NodeProcess, isolated_environment, stop_all
 from speech_gesture_pkg.evaluation.offline_run import run_offline
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.add_argument("--audio", help="speech file (default: the bundled clip)")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are printed (default: %(default)s)")
+    parser.add_argument(
+        "--kinematics", nargs="+", metavar="WAV", help="only the figures of the motion, over these files"
+    )
     parser.add_argument("--no-ros", action="store_true", help="only what needs no ROS")
     add_robot(parser)
     add_motion(parser)
@@ -33,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print the table."""
+    if options.kinematics:
+        figures = kinematics(config_of(options), options.kinematics)
+        report(options, figures, kinematics_table(figures))
+        return 0
     audio = read_audio(options.audio or resource(DEMO_AUDIO))
     urdf = urdf_of(options)
     config = config_of(options, **{"robot.urdf": str(urdf)})

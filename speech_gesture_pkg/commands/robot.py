@@ -8,7 +8,7 @@ from pathlib import Path
 from speech_gesture_pkg.commands.common import report, writable_file
 from speech_gesture_pkg.commands.robot_poses import check_poses
 from speech_gesture_pkg.retarget.mapping import map_robot
-from speech_gesture_pkg.retarget.report import mapping_table, to_yaml
+from speech_gesture_pkg.retarget.report import format_table, mapping_table, to_yaml
 from speech_gesture_pkg.retarget.retargeter import Retargeter
 from speech_gesture_pkg.retarget.robot import RobotModel
 
@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
     if options.png:
         from speech_gesture_pkg.viewer.picture import render_poses
 
-        render_poses(Path(options.urdf), check_poses(Retargeter(robot, mapping)), writable_file(options.png))
+        render_poses(Path(options.urdf), check_poses(Retargeter(robot, mapping)), writable_file(options.png), columns=3)
         written.append(options.png)
     text = "\n".join(
-        [_table(rows), *(f"warning: {w}" for w in mapping.warnings), *(f"missing: {m}" for m in mapping.missing)]
+        [format_table(rows), *(f"warning: {w}" for w in mapping.warnings), *(f"missing: {m}" for m in mapping.missing)]
     )
     result = {
         "robot": robot.name,
@@ -49,11 +49,3 @@ def run(options: argparse.Namespace) -> int:
     report(options, result, f"{robot.name}\n{text}" + "".join(f"\nwrote {w}" for w in written))
     return 0
 
-
-def _table(rows: list) -> str:
-    """Rows of equal keys as aligned columns."""
-    cells = [[str(v) for v in (r.values() if isinstance(r, dict) else r)] for r in rows]
-    if not cells:
-        return "no joint could be mapped"
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)

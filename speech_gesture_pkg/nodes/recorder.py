@@ -25,7 +25,7 @@ DEPTH = 200
 STANDARD_TOPICS: tuple[str, ...] = (
     *("audio", "audio_info", "joint_states", "robot_description", "/diagnostics", "/clock"),
     *("speech_gesture/smplx", "speech_gesture/face", "speech_gesture/markers", "speech_gesture/audio_out"),
-    "*/joint_trajectory",
+    *("*/joint_trajectory", "*/reference"),
 )
 """What a recording of this system holds. A leading `*/` matches every topic that ends so."""
 
@@ -56,6 +56,7 @@ class BagRecorder(Node):
         self.out = Path(out)
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
+        self._early: list[tuple[str, Connection, bytes]] = []
         self._types = TypeDefinitions()
         self._skipped: set[str] = set()
         self._writer: Writer | None = _writer(self.out, compress)
@@ -64,9 +65,10 @@ class BagRecorder(Node):
 
     def close(self) -> None:
         """Finish the bag (index and metadata.yaml). Does nothing the second time."""
-        writer, self._writer = self._writer, None
-        if writer is None:
+        if self._writer is None:
             return
+        self._write_out(self.get_clock().now().nanoseconds or time.time_ns())
+        writer, self._writer = self._writer, None
         missing = sorted(self._names - self.counts.keys() - self._skipped)
         if missing:
             self.get_logger().info(f"never published, so not in the bag: {', '.join(missing)}")
@@ -104,13 +106,21 @@ class BagRecorder(Node):
         self.create_subscription(message, topic, callback, matching_qos(publishers, DEPTH), raw=True)
 
     def _on_message(self, topic: str, connection: Connection, data: bytes) -> None:
+        now = self.get_clock().now().nanoseconds
+        self._early.append((topic, connection, bytes(data)))
+        if now:  # simulated time is 0 until the first /clock: what came before is stamped with that
+            self._write_out(now)
+
+    def _write_out(self, now_ns: int) -> None:
         if self._writer is None:
             return
-        try:
-            self._writer.write(connection, self.get_clock().now().nanoseconds, bytes(data))
-        except OSError as e:
-            raise OutputError(f"bag {self.out} cannot be written: {e.strerror or e}") from e
-        self.counts[topic] += 1
+        for topic, connection, data in self._early:
+            try:
+                self._writer.write(connection, now_ns, data)
+            except OSError as e:
+                raise OutputError(f"bag {self.out} cannot be written: {e.strerror or e}") from e
+            self.counts[topic] += 1
+        self._early.clear()
 
 
 class RecordNode(BagRecorder):

@@ -8,7 +8,7 @@ from speech_gesture_pkg.generators.prosody.limbs import GAZE, HEAD, NOD, Limbs, 
 
 _EYES_AHEAD_FRAMES = 2
 _SACCADE_FRAMES = 3
-_NOD = 0.085
+_NOD = 0.105
 """Depth of an ordinary nod, rad."""
 _LISTENER = np.zeros(2)
 LARGE_SHIFT = 0.14
@@ -32,7 +32,7 @@ def posture(limbs: Limbs, frame: int, size: float, chance: np.ndarray, tilt: flo
         chance: four numbers in [0, 1).
         tilt: added roll, rad.
     """
-    yaw, pitch, roll = (2.0 * chance[:3] - 1.0) * np.array([0.11, 0.065, 0.075]) * size
+    yaw, pitch, roll = (2.0 * chance[:3] - 1.0) * np.array([0.11, 0.085, 0.075]) * size
     target = np.array([yaw, pitch, roll + tilt])
     limbs.send(HEAD, frame, (Stage(target, 12 + int(10 * chance[3])),))
 

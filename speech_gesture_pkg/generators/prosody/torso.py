@@ -25,7 +25,7 @@ def lean(limbs: Limbs, frame: int, size: float, forward: float, left: bool, righ
 
 def posture(size: float, chance: np.ndarray) -> np.ndarray:
     """A new posture for a phrase: pitch, yaw, roll, rad. chance: three numbers in [0, 1). Shape [3]."""
-    return (2.0 * chance[:3] - 1.0) * np.array([0.055, 0.035, 0.028]) * size + np.array([0.01, 0.0, 0.0])
+    return (2.0 * chance[:3] - 1.0) * np.array([0.07, 0.035, 0.028]) * size + np.array([0.01, 0.0, 0.0])
 
 
 def shift(limbs: Limbs, frame: int, target: np.ndarray, frames: int = 30) -> None:
