@@ -24,9 +24,9 @@ ROS = [
         "ros-rcl-interfaces",
     )
 ]
-VIEWER = ["viser>=1.0", "yourdfpy>=0.0.56", "trimesh>=4", "opencv-python-headless>=4.8", "imageio-ffmpeg>=0.5"]
+VIEWER = ["viser>=1.0", "trimesh>=4", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
 AUDIO = ["sounddevice>=0.4.6"]
-TEST = ["pytest>=7,<9", "pytest-timeout>=2", "hypothesis>=6"]
+TEST = ["pytest>=7,<9", "pytest-timeout>=2", "hypothesis>=6", "yourdfpy>=0.0.56"]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
@@ -68,7 +68,7 @@ setup(
         "soundfile>=0.12",
         "pin>=3.0",
         "daqp>=0.6",
-        "rosbags>=0.10",
+        "rosbags>=0.11",
         "tqdm>=4.60",
     ],
     extras_require={

@@ -48,4 +48,3 @@ def run(options: argparse.Namespace) -> int:
     }
     report(options, result, f"{robot.name}\n{text}" + "".join(f"\nwrote {w}" for w in written))
     return 0
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -9,7 +10,6 @@ from rclpy.lifecycle import LifecycleNode
 from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.config import AudioConfig
 from speech_gesture_pkg.errors import InputError, SpeechGestureError
-from speech_gesture_pkg.nodes.clock import now_seconds
 from speech_gesture_pkg.nodes.messages.audio import AudioAdapter, adapter_for, format_from_info
 from speech_gesture_pkg.nodes.messages.audio_types import audio_info_class
 from speech_gesture_pkg.nodes.messages.graph import AUDIO_QOS, detect_audio_type, qos_problem
@@ -67,7 +67,7 @@ class AudioInput:
     def _subscribe(self, kind: str) -> None:
         self._adapter = adapter_for(kind)
         if self._delay:
-            self._late_audio = DelayedAudio(self._node, self._adapter.message, self._adapter)
+            self._late_audio = DelayedAudio(self._node, self._adapter, self._worker.time)
             self._worker.each_cycle = self._late_audio.flush
         self._subscription = self._node.create_subscription(self._adapter.message, TOPIC, self._on_audio, AUDIO_QOS)
         self._node.get_logger().info(f"listening on {self._node.resolve_topic_name(TOPIC)} ({kind})")
@@ -80,7 +80,7 @@ class AudioInput:
             self._node.get_logger().error(str(e), throttle_duration_sec=5.0)
 
     def _on_audio(self, message: Any) -> None:
-        now = now_seconds(self._node)
+        now = self._worker.time.now()
         assert self._adapter is not None
         if len(self.problem) and "publishers" in self.problem:
             self._worker.drop("second publisher", self.problem)
@@ -90,6 +90,8 @@ class AudioInput:
         except InputError as e:
             self._worker.drop("unusable audio", f"audio message dropped: {e}")
             return
+        if audio.stamp is not None:
+            audio = replace(audio, stamp=audio.stamp - self._worker.time.base)
         self._worker.put_audio(audio, now)
         if self._late_audio is not None:
             heard = audio.stamp if audio.stamp is not None else now - len(audio.samples) / audio.sample_rate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,8 @@ class Controller:
     """A trajectory controller.
 
     Attributes:
-        name: its node name without leading slash; the topic is `<name>/joint_trajectory`.
+        name: its node name, relative to the namespace of the gesture node where it lies within that, else absolute;
+            the topic is `<name>/joint_trajectory`.
         joints: in its own order.
         warnings: sentences about parameters that spoil the motion.
     """
@@ -47,16 +48,20 @@ class GraphProbe:
     """A helper node with an executor of its own, so that a node can wait for the graph inside a callback.
 
     Use as a context manager. All waits are bounded and poll the graph.
+
+    Args:
+        owner: names are resolved as this node resolves them.
+        interrupted: waits end early once it says so.
     """
 
-    def __init__(self, owner: Node) -> None:
+    def __init__(self, owner: Node, interrupted: Callable[[], bool] = lambda: False) -> None:
         self.node = rclpy.create_node(
             f"{owner.get_name()}_probe",
             namespace=owner.get_namespace(),
             context=owner.context,
             use_global_arguments=False,
         )
-        self._owner = owner
+        self._owner, self._interrupted = owner, interrupted
         self._executor = SingleThreadedExecutor(context=owner.context)
         self._executor.add_node(self.node)
 
@@ -74,7 +79,7 @@ class GraphProbe:
             value = ready()
             if value:
                 return value
-            if time.monotonic() >= deadline or not self._owner.context.ok():
+            if time.monotonic() >= deadline or self._interrupted() or not self._owner.context.ok():
                 return None
             self._executor.spin_once(timeout_sec=0.02)
 
@@ -99,21 +104,36 @@ class GraphProbe:
             self.node.destroy_subscription(subscription)
         return joints - seen
 
-    def trajectory_topics(self) -> list[str]:
-        """Controllers whose trajectory topic has a subscriber, by name, within the owner's namespace first."""
+    def listening(self, everywhere: bool = False) -> list[str]:
+        """Controllers whose trajectory topic has a subscriber: names relative to the owner's namespace.
+
+        Those of other namespaces, which are other robots', count only if `everywhere`; their names are absolute.
+        """
+        home = self._owner.get_namespace().rstrip("/") + "/"
         found = []
         for topic, types in self.node.get_topic_names_and_types():
             right = topic.endswith(SUFFIX) and "trajectory_msgs/msg/JointTrajectory" in types
-            if right and self.node.get_subscriptions_info_by_topic(topic):
-                found.append(topic[: -len(SUFFIX)].lstrip("/"))
+            if right and (everywhere or topic.startswith(home)) and self.node.get_subscriptions_info_by_topic(topic):
+                found.append(topic[: -len(SUFFIX)].removeprefix(home))
         return sorted(found)
+
+    def topic_of(self, name: str) -> str:
+        """Full name of a controller's trajectory topic, remappings included."""
+        return self._owner.resolve_topic_name(name + SUFFIX)
+
+    def subscribed(self, name: str) -> bool:
+        """Whether controller `name` listens."""
+        return bool(self.node.get_subscriptions_info_by_topic(self.topic_of(name)))
 
     def parameters(self, names: list[str], timeout: float = ANSWER_S) -> dict[str, dict[str, Any]]:
         """Parameters of trajectory controllers, all asked at once; a node that does not answer gives {}.
 
         Each parameter is asked for by itself: a rclcpp node answers nothing at all if one name is unknown to it.
         """
-        clients: dict[str, Any] = {n: self.node.create_client(GetParameters, f"/{n}/get_parameters") for n in names}
+        clients: dict[str, Any] = {
+            n: self.node.create_client(GetParameters, self.topic_of(n).removesuffix(SUFFIX) + "/get_parameters")
+            for n in names
+        }
         futures: dict[tuple[str, str], Any] = {}
 
         def answered() -> bool:
@@ -147,28 +167,34 @@ class GraphProbe:
             timeout: for discovery, s.
 
         Raises:
-            RobotError: a controller that was asked for has no subscriber, or its joints are nowhere to be had.
+            RobotError: no controller, one that was asked for has no subscriber, or its joints are nowhere to be had.
         """
         if names:
-            missing = self.until(lambda: set(names) <= set(self.trajectory_topics()), timeout)
-            if not missing:
-                absent = sorted(set(names) - set(self.trajectory_topics()))
-                raise RobotError(
-                    f"no controller listens on {', '.join(f'/{n}{SUFFIX}' for n in absent)}; is it loaded and active?"
-                )
+            if not self.until(lambda: all(self.subscribed(n) for n in names), timeout):
+                absent = ", ".join(self.topic_of(n) for n in names if not self.subscribed(n))
+                raise RobotError(f"no controller listens on {absent} after {timeout:g} s; is it loaded and active?")
         else:
-            # One poll more after the first sight: controllers of one robot appear within some tenths of a second.
-            self.until(self.trajectory_topics, timeout)
+            # More polls after the first sight: controllers of one robot appear within some tenths of a second.
+            if not self.until(self.listening, timeout):
+                raise RobotError(self._nobody(timeout))
             seen: list[list[str]] = []
 
             def settled() -> bool:
-                seen.append(self.trajectory_topics())
+                seen.append(self.listening())
                 return len(seen) > 15 and seen[-1] == seen[-15]
 
             self.until(settled, 1.5)
-            names = tuple(self.trajectory_topics())
+            names = tuple(self.listening())
         values = self.parameters([n for n in names if check or n not in joints])
         return [self._describe(n, joints.get(n, ()), values.get(n, {}), check) for n in names]
+
+    def _nobody(self, timeout: float) -> str:
+        """Sentence for a search that found no controller."""
+        home = self._owner.get_namespace()
+        within = "" if home == "/" else f" in namespace {home}"
+        text = f"no trajectory controller found{within}: no */joint_trajectory topic has a subscriber after {timeout:g} s"
+        others = self.listening(everywhere=True)
+        return text + (f"; elsewhere there are {', '.join(others)}: name yours in controllers.names" if others else "")
 
     @staticmethod
     def _describe(name: str, joints: tuple[str, ...], values: dict[str, Any], check: bool) -> Controller:
@@ -190,3 +216,33 @@ def _spoilers(name: str, values: dict[str, Any]) -> list[str]:
             "state and the motion is rough; set it to true (Humble: open_loop_control)"
         )
     return told
+
+
+def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> dict[str, list[str]]:
+    """Who else publishes on trajectory topics: full topic name to full node names.
+
+    Args:
+        node: whose publishers do not count.
+        topics: full names.
+        own: how many publishers `node` itself has on each.
+    """
+    found = {}
+    for topic in topics:
+        names = [
+            f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in node.get_publishers_info_by_topic(topic)
+        ]
+        me = node.get_fully_qualified_name()
+        others = [n for n in names if n != me]
+        if names.count(me) > own:
+            others.append(f"another node named {me}")
+        if others:
+            found[topic] = sorted(set(others))
+    return found
+
+
+def foreign_sentence(found: dict[str, list[str]]) -> str:
+    """One sentence for what `foreign_publishers` found, '' for nothing."""
+    names = sorted({n for nodes in found.values() for n in nodes})
+    if not names:
+        return ""
+    return f"{' and '.join(names)} publishes on {', '.join(sorted(found))} too; only one node may command a controller"

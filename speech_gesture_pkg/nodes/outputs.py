@@ -13,8 +13,9 @@ from visualization_msgs.msg import MarkerArray
 
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import OutputConfig
-from speech_gesture_pkg.nodes.clock import time_from_seconds
+from speech_gesture_pkg.nodes.clock import Timebase, time_from_seconds
 from speech_gesture_pkg.nodes.messages import diagnostics
+from speech_gesture_pkg.nodes.messages.audio import AudioAdapter
 from speech_gesture_pkg.nodes.messages.markers import SkeletonMarkers
 from speech_gesture_pkg.nodes.messages.motion import FaceMessage, SmplxMessage
 from speech_gesture_pkg.pipeline import Pipeline
@@ -34,10 +35,10 @@ class MotionOutputs:
             markers = SkeletonMarkers(config.marker_frame, (0.0, config.marker_offset, 0.0))
             self._jobs.append((node.create_lifecycle_publisher(MarkerArray, "~/markers", 10), markers))
 
-    def publish(self, frames: list[tuple[float, MotionFrames]]) -> None:
+    def publish(self, frames: list[tuple[float, MotionFrames]], time: Timebase) -> None:
         """Each frame, stamped with the time at which it happens on the robot."""
         for play, frame in frames:
-            stamp = time_from_seconds(play)
+            stamp = time.msg(play)
             for publisher, message in self._jobs:
                 publisher.publish(message.fill(frame, 0, stamp))
 
@@ -51,21 +52,21 @@ class MotionOutputs:
 class DelayedAudio:
     """`~/audio_out`: the audio messages themselves, re-published when their gesture happens (sync.mode delay)."""
 
-    def __init__(self, node: LifecycleNode, message: Any, adapter: Any) -> None:
-        self._node, self._adapter = node, adapter
+    def __init__(self, node: LifecycleNode, adapter: AudioAdapter, time: Timebase) -> None:
+        self._node, self._adapter, self._time = node, adapter, time
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self._publisher = node.create_publisher(message, "~/audio_out", qos)
+        self._publisher = node.create_publisher(adapter.message, "~/audio_out", qos)
         self._queue: deque[tuple[float, Any]] = deque(maxlen=2000)
 
     def put(self, message: Any, due: float) -> None:
-        """Keep `message` until node time `due`, s."""
+        """Keep `message` until time `due`, s since the base."""
         self._queue.append((due, message))
 
     def flush(self, now: float) -> None:
         """Publish what is due, stamped with the time at which it is heard."""
         while self._queue and self._queue[0][0] <= now:
             due, message = self._queue.popleft()
-            self._adapter.restamp(message, due)
+            self._adapter.restamp(message, due + self._time.base)
             self._publisher.publish(message)
 
     def destroy(self) -> None:

@@ -14,7 +14,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.nodes.clock import now_seconds
+from speech_gesture_pkg.nodes.clock import Timebase
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
@@ -32,10 +32,11 @@ class Worker:
     """Runs `pipeline.step` when audio comes and every 10 ms, and publishes what it gives.
 
     Attributes:
+        time: what the pipeline calls node time.
         pipeline: touched by this thread only, or under the lock.
         drops: how many messages were dropped, by reason.
         failure: why the thread died, '' while it lives.
-        each_cycle: called with the node time after every step.
+        each_cycle: called with the time after every step.
     """
 
     def __init__(self, node: LifecycleNode, pipeline: Pipeline, outputs: MotionOutputs) -> None:
@@ -43,6 +44,7 @@ class Worker:
         self.drops: Counter[str] = Counter()
         self.failure = ""
         self.each_cycle: Callable[[float], None] | None = None
+        self.time = Timebase(node)
         self._node, self._outputs = node, outputs
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -68,7 +70,7 @@ class Worker:
         self._running = False
         self._wake.set()
         self._thread.join(timeout=2.0)
-        self._send(self.pipeline.deactivate(now_seconds(self._node)))
+        self._send(self.pipeline.deactivate(self.time.now()))
         for publisher, _ in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=0.5))
 
@@ -90,13 +92,13 @@ class Worker:
     def pause(self, on: bool) -> None:
         """See Pipeline.pause."""
         with self._lock:
-            self.pipeline.pause(on, now_seconds(self._node))
+            self.pipeline.pause(on, self.time.now())
         self._wake.set()
 
     def reset(self) -> None:
         """See Pipeline.reset."""
         with self._lock:
-            self.pipeline.reset(now_seconds(self._node))
+            self.pipeline.reset(self.time.now())
 
     def restyle(self, config: GestureConfig) -> None:
         """See Pipeline.restyle."""
@@ -123,7 +125,7 @@ class Worker:
 
     def _cycle(self) -> None:
         with self._lock:
-            now = now_seconds(self._node)
+            now = self.time.now()
             if not self.pipeline.active:
                 if self.pipeline.measured is None:
                     return
@@ -132,11 +134,11 @@ class Worker:
                 self._push(*self._audio.popleft())
             result = self.pipeline.step(now)
             self._send(result.windows)
-        self._outputs.publish(result.frames)
+        self._outputs.publish(result.frames, self.time)
         for event in result.events:
             self._log(event)
         if self.each_cycle is not None:
-            self.each_cycle(now_seconds(self._node))
+            self.each_cycle(self.time.now())
 
     def _push(self, audio: Any, arrived: float) -> None:
         try:
@@ -151,7 +153,7 @@ class Worker:
             publisher, message = self._publishers[name]
             publisher.publish(
                 message.fill(
-                    None if zero else window.stamp,
+                    None if zero else self.time.msg(window.stamp),
                     window.time_from_start,
                     window.position,
                     window.velocity,

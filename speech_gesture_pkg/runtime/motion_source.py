@@ -18,7 +18,10 @@ LOUD = 10 ** (-50 / 20)
 """RMS from which audio counts as speech: -50 dB below full scale."""
 
 LONGEST_READ = 0.2
-"""Most audio that one generator step is given, s: a sentence that comes in one message must not block the loop."""
+"""Most audio that one generator step is given, s."""
+
+MOST_AT_ONCE = 0.4
+"""About as much audio is used in one `advance`, s: a sentence that comes in one message must not block the loop."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,14 @@ class MotionSource:
         """Stream time at which speech was last heard, s."""
         self.arrived = -np.inf
         """Steady time of the last audio message, s."""
+        self.caught_up = True
+        """Whether the last `advance` used all audio that it should, so that frames are as early as they can be."""
         self._align, self._clock = align, clock
         self.stream: AudioStream = self._new_stream(config.audio.sample_rate)
         self._segment = -1
         self._generator_state: Any = None
         self._retarget_state: Any = None
-        self._play = 0.0
+        self._begin_play, self._made = 0.0, 0
         self.offset = 0.0
         """Play time minus stream time of the current segment, s."""
 
@@ -108,12 +113,15 @@ class MotionSource:
     def advance(self, play_until: float) -> int:
         """Make frames from the audio that is there, up to play time `play_until`; returns how many new segments began.
 
+        After much audio at once it stops early, and `caught_up` is False.
+
         Raises:
             MotionFault: the generator or the retargeter failed; frames made before stay in `ready`.
         """
-        begun = 0
+        begun, used = 0, 0.0
         generator = self.generator
-        while True:
+        self.caught_up = True
+        while used < MOST_AT_ONCE:
             fresh = self._segment != self.stream.segment or self._generator_state is None
             offset = 0.0 if fresh else self.offset
             until = None if fresh else play_until - offset + generator.lookahead_s + 1.0 / generator.fps
@@ -126,10 +134,13 @@ class MotionSource:
                 begun += 1
                 self._begin(chunk.start)
             self._make(chunk)
+            used += chunk.duration
+        self.caught_up = False
+        return begun
 
     def postpone(self, seconds: float) -> None:
         """Everything of this segment happens `seconds` (a multiple of the grid step) later."""
-        self._play += seconds
+        self._begin_play += seconds
         self.offset += seconds
         self.ready = deque(replace(frame, play=frame.play + seconds) for frame in self.ready)
 
@@ -143,8 +154,8 @@ class MotionSource:
             seed=self.config.generator.seed, speaker=self.config.generator.speaker or None, style=self.style
         )
         self._retarget_state = self.retargeter.start()
-        self._play = self._align(start)
-        self.offset = self._play - start
+        self._begin_play, self._made = self._align(start), 0
+        self.offset = self._begin_play - start
 
     def _make(self, chunk: Any) -> None:
         try:
@@ -168,8 +179,10 @@ class MotionSource:
             raise MotionFault("retargeting gave joint positions that are not finite")
         arrival = self.arrived if self.stream.unread_s < 1.0 / self.generator.fps else -np.inf
         for i in range(len(motion)):
-            self.ready.append(ReadyFrame(self._play, q[i], motion[i : i + 1], arrival))
-            self._play += 1.0 / self.generator.fps
+            # Counted, not added up: at Unix time that would drift off the grid within hours.
+            play = self._begin_play + self._made / self.generator.fps
+            self.ready.append(ReadyFrame(play, q[i], motion[i : i + 1], arrival))
+            self._made += 1
 
     def _new_stream(self, rate: int) -> AudioStream:
         return AudioStream(rate, max_gap_s=self.config.audio.max_gap)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from speech_gesture_pkg.config import SyncConfig
+
+CLOCK_BACK = 0.2
+"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s."""
+
+CLOCK_FORWARD = 0.5
+"""Node clock runs ahead of the steady clock by more than this between two looks: it was set, s."""
+
+FOREIGN = 10.0
+"""Stamps further than this from the time of arrival come from another clock (an old bag without /clock), s."""
 
 
 def pipeline_latency(lookahead: float, chunk: float, lead: float, dt: float, jitter: float) -> float:
@@ -23,3 +34,33 @@ def play_time(stream_time: float, config: SyncConfig, latency: float) -> float:
 def on_grid(time: float, grid: float, dt: float) -> float:
     """The grid time `grid + n dt` nearest to `time`."""
     return grid + round((time - grid) / dt) * dt
+
+
+class ClockWatch:
+    """Tells jumps of the node clock from the passing of time, which the steady clock measures.
+
+    A clock that runs slowly or stands still (simulated time) has not jumped.
+
+    Args:
+        steady: steady clock, s.
+    """
+
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
+        self._last = (0.0, steady())
+
+    def start(self, now: float) -> None:
+        """Node time is `now`; what was before does not count."""
+        self._last = (now, self._steady())
+
+    def jump(self, now: float) -> float:
+        """Seconds by which the node clock was set since the last call (negative: back); 0 if it was not."""
+        before, steady = self._last
+        self.start(now)
+        jump = now - before - (self._last[1] - steady)
+        return jump if now < before - CLOCK_BACK or jump > CLOCK_FORWARD else 0.0
+
+
+def foreign(stamp: float, duration: float, now: float, config: SyncConfig) -> bool:
+    """Whether a stamp cannot be of the clock that says `now`, though sound is heard as it comes (not in stamp mode)."""
+    return config.mode != "stamp" and not now - FOREIGN <= stamp + duration <= now + duration + FOREIGN

@@ -23,6 +23,8 @@ import numpy as np
 from speech_gesture_pkg.trajectory.braking import braking_steps, next_factor, stop_factor
 from speech_gesture_pkg.trajectory.limits import GridLimits
 
+HELD = 1e-6
+"""A point farther than this from its target was held back by a limit, rad."""
 LANDING = 0.6
 """Part of the acceleration limit that the square-root law plans with; the rest is left for the target's own motion."""
 SOFT_STOP = 0.9
@@ -101,7 +103,7 @@ def chase(
         goal = _soften(c1, d, step, goal, reach, grid)
         s = _largest_stoppable(c1, brake, goal, s, grid)
     point = _go(brake, goal, s, grid)
-    return point, bool((grid.spread(movable) & (point != target)).any())
+    return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
 
 
 def _soften(

@@ -33,7 +33,7 @@ class Director:
         goal: where it leads now.
         anchor: joint vector at which the blend began. Shape [J].
         begin: grid time at which it began, s.
-        duration: of the blend, s; 0 = measured from the first target.
+        duration: of the blend, s; 0 = it begins with the first target, and is measured from that.
     """
 
     rest: np.ndarray
@@ -73,7 +73,10 @@ class Director:
             return goal, self
         current = self
         if self.duration == 0.0:
-            current = replace(self, duration=approach_duration(self.anchor, goal, self.approach_speed))
+            # Not earlier: live motion may begin long after it was asked for, and the blend is then as slow.
+            current = replace(
+                self, begin=time, duration=approach_duration(self.anchor, goal, self.approach_speed)
+            )
         progress = (time - current.begin) / current.duration
         if progress >= 1.0:
             return goal, replace(current, anchor=None)

@@ -13,7 +13,7 @@ from speech_gesture_pkg.trajectory.state import ComposerState, Window, cut, fini
 
 HISTORY = 2.0
 """Seconds of past motion that a state keeps for `positions_at`."""
-MIN_STEP = 0.002
+MIN_STEP = 0.005
 """Points of a window are at least so far apart, s."""
 HORIZON = 2.0
 """Longest motion in a published window ahead of its braking tail, s."""

@@ -43,6 +43,7 @@ class FrameComposer:
         note: str | None = None,
         timeline: bool = True,
         supersample: int = 2,
+        span: tuple[float | None, float | None] = (None, None),
     ) -> None:
         """Any of motion and trajectory may be None, not both; a trajectory needs its `urdf`.
 
@@ -52,6 +53,7 @@ class FrameComposer:
             note: text at the right of the timeline, e.g. a latency.
             timeline: whether to draw the strip below.
             supersample: samples per pixel each way (anti-aliasing).
+            span: first and last time of the timeline, s; None = the earliest and latest of what was given.
 
         Raises:
             InputError, ConfigError, RobotError naming what does not fit.
@@ -71,7 +73,9 @@ class FrameComposer:
         self._trajectory = None
         if trajectory is not None and self._robot is not None:
             self._trajectory = TrajectorySampler(trajectory, self._robot.joint_names)
-        self.begin, self.end = time_span(motion, trajectory, audio)
+        given = time_span(motion, trajectory, audio)
+        self.begin = given[0] if span[0] is None else span[0]
+        self.end = given[1] if span[1] is None else span[1]
 
         strip = round(height * (0.2 if audio is not None or _has_phases(motion) else 0.06)) if timeline else 0
         self._timeline = Timeline(width, strip, self.begin, self.end, audio, motion, note) if strip else None

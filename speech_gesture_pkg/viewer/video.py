@@ -83,10 +83,18 @@ def render_video(
         raise OutputError(f"cannot write {out}: folder {out.parent} does not exist")
     ffmpeg = ffmpeg_path()
     composer = FrameComposer(
-        motion, trajectory, urdf, audio, width, height, framing, note=note, supersample=supersample
+        motion,
+        trajectory,
+        urdf,
+        audio,
+        width,
+        height,
+        framing,
+        note=note,
+        supersample=supersample,
+        span=(begin, end),
     )
-    first = composer.begin if begin is None else begin
-    last = composer.end if end is None else end
+    first, last = composer.begin, composer.end
     if not last > first:
         raise ConfigError(f"the video would run from {first:.2f} s to {last:.2f} s; the end must be after the begin")
     count = max(round((last - first) * fps), 1)

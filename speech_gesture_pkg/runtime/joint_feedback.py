@@ -1,0 +1,39 @@
+"""JointFeedback: where the robot is, put together from joint state messages that may each name some joints only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+
+class JointFeedback:
+    """The newest position of each joint, and how old it is.
+
+    Args:
+        joint_names: the J joints of interest; others are ignored.
+        timeout: older positions count as lost, s.
+        steady: steady clock, s.
+    """
+
+    def __init__(self, joint_names: Sequence[str], timeout: float, steady: Callable[[], float]) -> None:
+        self._index = {name: i for i, name in enumerate(joint_names)}
+        self._timeout, self._steady = timeout, steady
+        self._position = np.full(len(joint_names), np.nan)
+        self._seen = np.full(len(joint_names), -np.inf)
+
+    def push(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> None:
+        """Positions of some joints, rad or m. Names without a finite position are passed over."""
+        now = self._steady()
+        for name, position in zip(names, positions, strict=False):
+            joint = self._index.get(name)
+            if joint is not None and np.isfinite(position):
+                self._position[joint] = position
+                self._seen[joint] = now
+
+    @property
+    def position(self) -> np.ndarray | None:
+        """All joints, shape [J]; None while one has not been seen yet or not for `timeout`."""
+        if self._steady() - self._seen.min() > self._timeout:
+            return None
+        return self._position.copy()

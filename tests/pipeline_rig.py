@@ -1,0 +1,324 @@
+"""A stage for the ROS-free pipeline: two hand-moved clocks, a talker, controllers that follow, and an auditor.
+
+The auditor knows the promise about motion (DESIGN section 4) and nothing of the composer: it takes limits from the robot
+and the parameters, interpolates as a joint_trajectory_controller does, and compares each window with what was sent
+before it.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.evaluation.offline_run import VirtualClock
+from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+from speech_gesture_pkg.pipeline import Event, Pipeline
+from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.trajectory.layout import make_layout
+
+ARM = ("left_shoulder", "left_elbow", "left_wrist", "gripper")  # the gripper is not ours: it must keep its place
+HEAD = ("neck_yaw", "neck_pitch")
+ROBOT = SimpleNamespace(
+    joint_names=ARM + HEAD,
+    lower=np.array([-1.5, -0.1, -1.0, 0.0, -1.0, -0.6]),
+    upper=np.array([2.0, 2.4, 1.0, 0.08, 1.0, 0.5]),
+    velocity=np.array([4.0, 5.0, 6.0, 0.2, 3.0, 3.0]),
+)
+REST = np.array([0.1, 0.3, 0.0, 0.0, 0.05])
+GROUPS = {"left_arm": ARM[:3], "head": HEAD}
+CONTROLLERS = {"arm_controller": ARM, "head_controller": HEAD}
+
+
+class Talkative:
+    """A generator whose five numbers follow the loudness of the audio and wave; it misbehaves on demand.
+
+    `mischief` is "", "raise", "nan" or "wild" (jumps beyond all limits from frame to frame); `cost` is how much compute
+    a frame takes, s on the stage's clocks.
+    """
+
+    name, fps, hop_frames, lookahead_s, sample_rate = "talkative", 30.0, 1, 0.1, 16000
+
+    def __init__(self, spend=lambda seconds: None) -> None:
+        self.mischief, self.cost, self.spend = "", 0.0, spend
+        self.styles = []
+        self.longest = 0.0
+        self.starts = 0
+
+    def start(self, seed=0, speaker=None, style=None):
+        self.starts += 1
+        return np.zeros(0, np.float32), None, 0
+
+    def step(self, audio: AudioChunk, state, style=None):
+        kept, begin, made = state
+        begin = audio.start if begin is None else begin
+        kept = np.concatenate([kept, audio.samples])
+        self.styles.append(style)
+        self.longest = max(self.longest, audio.duration)
+        if self.mischief == "raise":
+            raise ValueError("no more ideas")
+        ready = int((len(kept) / 16000 - self.lookahead_s) * self.fps + 1e-6) + 1
+        count = max(ready - made, 0)
+        self.spend(count * self.cost)
+        poses = np.zeros((count, 55, 3))
+        for i in range(count):
+            k = made + i
+            here = kept[max(0, round((k / self.fps - 0.1) * 16000)) : round((k / self.fps + 0.1) * 16000)]
+            loud = min(1.0, 8.0 * float(np.sqrt(np.mean(here**2)))) if len(here) else 0.0
+            swing = 0.03 + loud * (1.0 if style is None else style.amplitude)
+            poses[i, 0] = swing * np.sin(2 * np.pi * np.array([0.9, 1.3, 1.7]) * k / self.fps)
+            poses[i, 1, :2] = 0.5 * swing * np.sin(2 * np.pi * np.array([0.5, 0.7]) * k / self.fps)
+            if self.mischief == "nan" and i % 3 == 0:
+                poses[i, 0, 1] = np.nan
+            if self.mischief == "wild":
+                poses[i, :2] = 100.0 * (-1.0) ** k
+        return MotionFrames(poses, self.fps, begin + made / self.fps), (kept, begin, made + count)
+
+
+class Puppeteer:
+    """A retargeter: the five numbers become the five mapped joints. `mischief` is "", "raise" or "nan"."""
+
+    joint_names, rest = ARM[:3] + HEAD, REST
+
+    def __init__(self) -> None:
+        self.mischief = ""
+
+    def start(self, q0=None):
+        return None
+
+    def step(self, motion: MotionFrames, state):
+        if self.mischief == "raise":
+            raise RuntimeError("infeasible")
+        q = REST + motion.poses[:, :2].reshape(len(motion), 6)[:, :5]
+        return (np.full_like(q, np.nan) if self.mischief == "nan" else q), state
+
+
+class Auditor:
+    """Checks every window of one controller, and is the robot that executes them.
+
+    Times are those of the node clock. `rebase` tells it of a clock that was set back: the robot went on moving.
+    """
+
+    def __init__(self, joints, lower, upper, velocity, acceleration, pose) -> None:
+        self.joints = tuple(joints)
+        self.lower, self.upper, self.velocity, self.acceleration = lower, upper, velocity, acceleration
+        self.pose = np.array(pose)
+        self.sent: list[SampledTrajectory] = []
+        self.windows = 0
+        self.bridge_speed = 0.0
+
+    def receive(self, window, now: float, lead: float, shortest: float) -> None:
+        w = window
+        where = f"window {self.windows} of {self.joints[0]} at {now:.4f}"
+        t = w.time_from_start
+        assert w.joint_names == self.joints, where
+        assert t[0] == 0 and (np.diff(t) > 0).all(), where
+        assert w.stamp > now, f"{where}: stamp {now - w.stamp:.4f} s in the past"
+        assert t[-1] >= shortest - 1e-9, where
+        assert (w.velocity[-1] == 0).all() and (w.acceleration[-1] == 0).all(), where
+        new = SampledTrajectory(w.stamp + t, w.position, w.velocity, w.acceleration)
+        # On its own time: an epoch of 1e9 s resolves 0.2 us only.
+        inner = SampledTrajectory(t, w.position, w.velocity, w.acceleration)
+        p, v, a = inner.at(np.concatenate([t, np.linspace(0.0, t[-1], 3 * len(t))]))
+        for values in (p, v, a):
+            assert np.isfinite(values).all(), where
+        assert (p >= self.lower - 1e-9).all() and (p <= self.upper + 1e-9).all(), where
+        assert (np.abs(v) <= self.velocity * (1 + 1e-6)).all(), f"{where}: {np.abs(v / self.velocity).max()}"
+        assert (np.abs(a) <= self.acceleration * (1 + 1e-6)).all(), f"{where}: {np.abs(a / self.acceleration).max()}"
+        if not self.sent:
+            self._bridge(new, now)
+        else:
+            for had, got, limit in zip(self._state(w.stamp), new.at(new.times[:1]), (1.0, self.velocity), strict=False):
+                step = np.abs(had - got[0])
+                assert (step <= 1e-6 * np.maximum(limit, 1.0) * (1 + 1e-7 * abs(now))).all(), (
+                    f"{where}: jumps by {step.max():.4g}"
+                )
+        self.sent = [s for s in self.sent[-60:] if s.times[0] < new.times[0] - 1e-9] + [new]
+        self.windows += 1
+
+    def _bridge(self, new: SampledTrajectory, now: float) -> None:
+        """The controller moves by itself from where the robot stands to the first point: it must have time for it."""
+        way = np.abs(new.position[0] - self.pose).max()
+        assert np.abs(new.velocity[0]).max() < 1e-9
+        self.bridge_speed = 1.875 * way / (new.times[0] - now)
+        start = SampledTrajectory(
+            np.array([now, new.times[0]]),
+            np.stack([self.pose, new.position[0]]),
+            np.zeros((2, len(self.pose))),
+            np.zeros((2, len(self.pose))),
+        )
+        self.sent.append(start)
+
+    def _state(self, time: float):
+        begun = [s for s in self.sent if s.times[0] <= time] or self.sent[:1]
+        s = begun[-1]
+        p, v, a = s.at(np.array([time]))
+        ended = time >= s.times[-1]
+        return p[0], (0 * v[0] if ended else v[0]), (0 * a[0] if ended else a[0])
+
+    def position(self, time: float) -> np.ndarray:
+        return self._state(time)[0] if self.sent else self.pose
+
+    def speed(self, time: float) -> float:
+        return float(np.abs(self._state(time)[1]).max()) if self.sent else 0.0
+
+    def rebase(self, shift: float) -> None:
+        self.sent = [SampledTrajectory(s.times + shift, s.position, s.velocity, s.acceleration) for s in self.sent]
+
+    def move_by_hand(self, pose: np.ndarray) -> None:
+        self.sent, self.pose = [], np.array(pose)
+
+
+class Stage:
+    """Everything round a pipeline.
+
+    Attributes:
+        steady, shift: the steady clock, and how far the node clock is from it, s.
+        events, states, frames: what came out so far (states: every change).
+    """
+
+    def __init__(self, values=None, pose=None, start=1000.0, pipeline=None, limits=None) -> None:
+        self.config = GestureConfig().with_values(values or {})
+        self.steady, self.shift = VirtualClock(50.0), start - 50.0
+        self.generator, self.puppeteer = Talkative(self._spend), Puppeteer()
+        if pipeline is None:
+            mapped = self.puppeteer.joint_names
+            layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
+            pipeline = Pipeline(self.config, self.generator, self.puppeteer, layout, None, self.steady)
+            safety = self.config.safety
+            acceleration = [safety.acceleration_arms] * 3 + [safety.acceleration_torso] + [safety.acceleration_head] * 2
+            limits = (ROBOT.lower, ROBOT.upper, ROBOT.velocity, np.array(acceleration))
+        elif callable(pipeline):
+            pipeline = pipeline(self.steady)
+        self.pipeline = pipeline
+        self.names = list(pipeline.layout.joint_names)
+        self.pose = pipeline.layout.rest_from(np.full(len(self.names), 0.04)) if pose is None else np.array(pose, float)
+        self.auditors = {
+            name: Auditor([self.names[i] for i in index], *(x[index] for x in limits), self.pose[index])
+            for name, index in pipeline.layout.controllers.items()
+        }
+        self.events: list[Event] = []
+        self.frames: list = []
+        self.states: list[State] = []
+        self.joints_alive = True
+        self.rng = np.random.default_rng(0)
+        self._phase = 0.0
+
+    # --- clocks, robot, talker --------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        return self.steady.now + self.shift
+
+    def _spend(self, seconds: float) -> None:
+        self.steady.now += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the node clock (the controllers are on the same clock)."""
+        self.shift += seconds
+        if seconds < 0:
+            # Controllers hold or go on; the robot is where it is. After a jump forward they are where the old windows
+            # say they are by now: at the end of the tail.
+            for auditor in self.auditors.values():
+                auditor.rebase(seconds)
+
+    @property
+    def robot(self) -> np.ndarray:
+        """Where the robot is."""
+        pose = np.zeros(len(self.names))
+        for name, index in self.pipeline.layout.controllers.items():
+            pose[index] = self.auditors[name].position(self.now)
+        return pose
+
+    @property
+    def speed(self) -> float:
+        return max(a.speed(self.now) for a in self.auditors.values())
+
+    def move_by_hand(self, pose: np.ndarray) -> None:
+        for name, index in self.pipeline.layout.controllers.items():
+            self.auditors[name].move_by_hand(np.asarray(pose)[index])
+
+    def voice(self, seconds: float, rate: int = 16000, level: float = 0.3) -> np.ndarray:
+        """Something that sounds like syllables: a buzz with a 4 Hz envelope."""
+        t = self._phase + np.arange(round(seconds * rate)) / rate
+        self._phase += len(t) / rate
+        buzz = np.sign(np.sin(2 * np.pi * 120 * t)) + 0.3 * self.rng.normal(size=len(t))
+        return (level * np.clip(np.sin(2 * np.pi * 4 * t), 0.1, 1) * buzz / 1.5).astype(np.float32)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def activate(self) -> Stage:
+        self.pipeline.push_joint_state(self.names, self.robot)
+        self.pipeline.activate(self.now)
+        return self
+
+    def push(self, samples, stamp, rate: int = 16000) -> None:
+        self.events += self.pipeline.push_audio(samples, rate, stamp, self.now)
+
+    def step(self):
+        if self.joints_alive:
+            self.pipeline.push_joint_state(self.names, self.robot)
+        result = self.pipeline.step(self.now)
+        self.accept(result.windows)
+        self.events += result.events
+        self.frames += result.frames
+        if not self.states or self.states[-1] is not self.pipeline.state:
+            self.states.append(self.pipeline.state)
+        return result
+
+    def accept(self, windows) -> None:
+        if not windows:
+            return
+        assert set(windows) == set(self.auditors)
+        assert len({w.stamp for w in windows.values()}) == 1
+        trajectory = self.config.trajectory
+        for name, window in windows.items():
+            self.auditors[name].receive(window, self.now, trajectory.lead, trajectory.window)
+
+    def silence(self, seconds: float, tick: float = 0.01) -> Stage:
+        """No audio messages at all."""
+        for _ in range(round(seconds / tick)):
+            self.steady.now += tick
+            self.step()
+        return self
+
+    def speak(self, seconds, chunk=0.032, late=0.0, ahead=0.0, stamped=True, rate=16000, level=0.3) -> Stage:
+        """Audio in messages of `chunk` s (a number or a function), which arrive `late` s after their last sample.
+
+        `ahead`: the stamp says that the sound is heard so much later than it arrives (`sync.mode: stamp`).
+        """
+        end = self.now + seconds
+        due = self.now + (chunk() if callable(chunk) else chunk)
+        begin = self.now
+        while due <= end + 1e-9:
+            samples = self.voice(due - begin, rate, level)
+            arrival = due + late
+            while self.now + 0.01 < arrival:
+                self.steady.now += 0.01
+                self.step()
+            self.steady.now = max(self.steady.now, arrival - self.shift)
+            self.push(samples, begin + ahead if stamped else None, rate)
+            self.step()
+            begin, due = due, due + (chunk() if callable(chunk) else chunk)
+        return self
+
+    def stop(self) -> Stage:
+        """Deactivate, and let the controllers finish alone."""
+        self.accept(self.pipeline.deactivate(self.now))
+        assert self.pipeline.state is State.INACTIVE
+        for auditor in self.auditors.values():
+            if auditor.sent:
+                self.steady.now = max(self.steady.now, auditor.sent[-1].times[-1] - self.shift)
+        return self
+
+    @property
+    def codes(self) -> list[str]:
+        return [e.code for e in self.events]
+
+    def rest_error(self) -> float:
+        """How far the mapped joints are from the rest pose."""
+        rest = self.pipeline.layout.rest
+        return float(np.nanmax(np.abs(self.robot - np.where(np.isnan(rest), np.nan, rest))))
