@@ -8,20 +8,21 @@ node clock (the one stamps are on); ages and latencies are measured on the stead
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.generators.base import Generator
+from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
+from speech_gesture_pkg.runtime.lateness import MOST_EXTRA, Lateness, Verdict
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
+from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
 from speech_gesture_pkg.runtime.states import Severity, State
 from speech_gesture_pkg.runtime.stats import RollingStats
-from speech_gesture_pkg.runtime.sync import on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import ClockWatch, foreign, on_grid, pipeline_latency, play_time
 from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
 from speech_gesture_pkg.trajectory.director import Director, Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
@@ -29,56 +30,14 @@ from speech_gesture_pkg.trajectory.layout import JointLayout
 AHEAD = 0.3
 """How far beyond the lead known motion is put into a window, s."""
 
-CLOCK_BACK = 0.2
-"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s."""
-
 CHUNK = 0.032
 """Length of an audio message that the live latency allows for, s."""
 
-LATE_RUN = 8
-"""So many frames in a row too late for their time: the offset is too small."""
-
-MOST_EXTRA = 2.0
-"""Longest delay that is added because audio or motion comes late, s."""
+REJOIN = 0.2
+"""After so long without live motion the robot has braked, and joins in again by a blend, s."""
 
 DISPLACED = 0.1
 """A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something a person should know. `code` names the kind, for counting and for rate limits."""
-
-    severity: Severity
-    code: str
-    text: str
-
-
-@dataclass
-class StepResult:
-    """What one step gives to the outside.
-
-    Attributes:
-        windows: controller name -> window for exactly its joints.
-        frames: the human motion behind the new part of the windows, as (play time, frame).
-        events: for log and diagnostics.
-    """
-
-    windows: dict[str, Window] = field(default_factory=dict)
-    frames: list[tuple[float, MotionFrames]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-
-
-@dataclass
-class Counters:
-    """Totals since activation."""
-
-    frames: int = 0
-    late_frames: int = 0
-    windows: int = 0
-    faults: int = 0
-    resets: int = 0
-    realigned: int = 0
 
 
 class Pipeline:
@@ -119,15 +78,13 @@ class Pipeline:
         self._hold = np.zeros(len(layout.joint_names))
         self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
         self._director = Director(layout.rest_from(self._hold), config.safety.approach_speed)
-        self._measured: np.ndarray | None = None
-        self._measured_at = -np.inf
-        self._paused = False
-        self._now = -np.inf
+        self._feedback = JointFeedback(layout.joint_names, safety.joint_state_timeout, steady)
+        self._clock = ClockWatch(steady)
+        self._paused = self._failing = False
         self._active_since = 0.0
-        self._late_run: list[float] = []
         lead = config.trajectory.lead
         self._needed = pipeline_latency(generator.lookahead_s, CHUNK, lead, self.dt, config.sync.jitter)
-        self._extra = 0.0
+        self._lateness = Lateness(self.dt)
 
     # --- inputs -------------------------------------------------------------------------------------------------
 
@@ -135,22 +92,22 @@ class Pipeline:
         """Mono audio `[N]` at `rate` Hz whose first sample is at `stamp` (None: unstamped). Raises InputError."""
         if self.state is State.INACTIVE or self._paused:
             return []
+        told = []
+        if stamp is not None and foreign(stamp, len(samples) / max(rate, 1), now, self.config.sync):
+            text = f"audio: its time stamps are {abs(now - stamp):.0f} s from the node's clock; samples are counted"
+            told.append(Event(Severity.WARN, "foreign_stamps", text))
+            stamp = None
         events = self._source.push(samples, rate, stamp, now, self._steady())
-        return [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in events]
+        return told + [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in events]
 
     def push_joint_state(self, names: list[str], positions: np.ndarray) -> None:
-        """Measured joint positions; joints that are not commanded are ignored."""
-        index = {n: i for i, n in enumerate(names)}
-        values = np.array([positions[index[n]] if n in index else np.nan for n in self.layout.joint_names])
-        if np.isfinite(values).all():
-            self._measured = values
-            self._measured_at = self._steady()
+        """Measured joint positions, of all joints or some; joints that are not commanded are ignored."""
+        self._feedback.push(names, positions)
 
     @property
     def measured(self) -> np.ndarray | None:
-        """Last complete joint state, None if there is none or it is too old. Shape [J]."""
-        fresh = self._steady() - self._measured_at <= self.config.safety.joint_state_timeout
-        return self._measured if fresh else None
+        """Where the robot is; None if a joint was never seen or not for too long. Shape [J]."""
+        return self._feedback.position
 
     @property
     def active(self) -> bool:
@@ -160,7 +117,7 @@ class Pipeline:
     @property
     def wanted_offset(self) -> float:
         """How much later than the stamp of its sound a gesture should happen, s, before rounding to the grid."""
-        return play_time(0.0, self.config.sync, self._needed) + self._extra
+        return play_time(0.0, self.config.sync, self._needed) + self._lateness.extra
 
     @property
     def offset(self) -> float:
@@ -180,20 +137,31 @@ class Pipeline:
     # --- lifecycle ----------------------------------------------------------------------------------------------
 
     def activate(self, now: float) -> None:
-        """Start from the measured joint state, slowly."""
-        if self.measured is None:
+        """Start from the measured joint state, slowly. Doing it twice changes nothing."""
+        if self.state is not State.INACTIVE:
+            return
+        measured = self.measured
+        if measured is None:
             raise RuntimeError("activate needs a fresh joint state")
         self.counters = Counters()
-        self._source.flush()
-        self._paused = False
-        self._start_from(self.measured, now)
+        self._paused = self._failing = False
+        self._lateness.extra = 0.0
+        self._clock.start(now)
+        self._start_from(measured, now)
 
     def deactivate(self, now: float) -> dict[str, Window]:
-        """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone."""
+        """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone.
+
+        Without joint states it is not known where the robot is: then it brakes and stays there.
+        """
         if self.state is State.INACTIVE:
             return {}
+        self._follow_clock(now)
         lead, speed = self.config.trajectory.lead, self.config.safety.approach_speed
-        final = self._composer.stop(self._reference, now, lead, self._director.rest, speed)
+        if self.measured is None:
+            _, final = self._composer.hold(self._reference, now, lead)
+        else:
+            final = self._composer.stop(self._reference, now, lead, self._director.rest, speed)
         self.state = State.INACTIVE
         return self._split(final)
 
@@ -201,8 +169,9 @@ class Pipeline:
         """Stop and go to rest, forgetting all audio (barge-in); or go on. Doing it twice changes nothing."""
         if on == self._paused or self.state is State.INACTIVE:
             return
+        self._follow_clock(now)
         self._paused = on
-        self._source.flush()
+        self._flush()
         self._discard(now)
         self._lead_to(Goal.REST if on else Goal.FOLLOW, now)
 
@@ -210,8 +179,10 @@ class Pipeline:
         """Forget audio and generator state; blend into what comes next."""
         if self.state is State.INACTIVE:
             return
+        self._follow_clock(now)
         self.counters.resets += 1
-        self._source.flush()
+        self._lateness.extra = 0.0
+        self._flush()
         if not self._paused:
             self._discard(now)
             self._lead_to(Goal.FOLLOW, now)
@@ -232,8 +203,8 @@ class Pipeline:
         began = self._steady()
         self._watch(now, result)
         self._listen(now, result)
-        self._move(now, result)
-        self._now = now
+        # A slow generator: the window must start ahead of the time at which it is sent.
+        self._move(now + self._steady() - began, result)
         self._judge(now)
         if result.frames:
             self.compute.add(self._steady() - began)
@@ -241,24 +212,41 @@ class Pipeline:
 
     def _watch(self, now: float, result: StepResult) -> None:
         """Clock jumps and lost joint states."""
-        if now < self._now - CLOCK_BACK:
-            self._event(
-                result, Severity.WARN, "clock_back", f"clock went back by {self._now - now:.2f} s: starting anew"
-            )
-            self.counters.resets += 1
-            self._source.flush()
-            self._start_from(self._stop_point() if self.measured is None else self.measured, now)
-        lost = self.measured is None
-        if lost and self._director.goal is not Goal.BRAKE:
+        jump = self._follow_clock(now)
+        if jump:
+            way = "back" if jump < 0 else "forward"
+            result.tell(Severity.WARN, f"clock_{way}", f"clock was set {way} by {abs(jump):.2f} s: starting anew")
+        measured = self.measured
+        if measured is None and self._director.goal is not Goal.BRAKE:
             timeout = self.config.safety.joint_state_timeout
-            self._event(result, Severity.ERROR, "joint_states", f"no complete joint state for {timeout} s: braking")
+            result.tell(Severity.ERROR, "joint_states", f"no complete joint state for {timeout} s: braking")
             self._discard(now)
             self._director = self._director.brake()
-        elif self.measured is not None and self._director.goal is Goal.BRAKE and self._at_rest():
-            if np.abs(self.measured - self._stop_point()).max() > DISPLACED:
-                self._start_from(self.measured, now)
+        elif measured is not None and self._director.goal is Goal.BRAKE and self._stands(now):
+            if np.abs(measured - self._stop_point()).max() > DISPLACED:
+                self._start_from(measured, now)
             self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
-            self._event(result, Severity.INFO, "joint_states", "joint states are back: approaching again")
+            result.tell(Severity.INFO, "joint_states", "joint states are back: approaching again")
+
+    def _follow_clock(self, now: float) -> float:
+        """Notice a node clock that was set: forget the audio, brake, approach again. Returns the jump, s.
+
+        Set back: the robot has gone on moving meanwhile, so its reference moves along to the new time. Set forward:
+        nothing is moved. Controllers on the same clock are at the end of their braking tails in that moment, others
+        finish them before the new stamps come; in both cases the motion goes on from there, as after any gap.
+        """
+        jump = self._clock.jump(now)
+        if not jump:
+            return 0.0
+        self.counters.resets += 1
+        self._flush()
+        self._active_since = now
+        if jump < 0:
+            self._reference = replace(self._reference, grid=self._reference.grid + jump)
+        self._discard(now)
+        if self._director.goal is not Goal.BRAKE:
+            self._lead_to(self._director.goal, now)
+        return jump
 
     def _listen(self, now: float, result: StepResult) -> None:
         """Audio to frames that wait for their time."""
@@ -269,13 +257,14 @@ class Pipeline:
             # As far as real audio would have come by now, so that idle motion is never late.
             sync = self.config.sync
             for e in self._source.fill(now + self._needed + sync.offset - self.wanted_offset - sync.jitter):
-                self._event(result, Severity.WARN, e.kind.name.lower(), f"audio: {e}")
+                result.tell(Severity.WARN, e.kind.name.lower(), f"audio: {e}")
         try:
             begun = self._source.advance(now + self.config.trajectory.lead + AHEAD)
         except MotionFault as e:
             self.counters.faults += 1
+            self._failing = True
             self._source.restart()
-            self._event(result, Severity.ERROR, "motion_fault", f"{e}: braking, generator state reset")
+            result.tell(Severity.ERROR, "motion_fault", f"{e}: braking, generator state reset")
             begun = 1
         if begun and self._director.goal is Goal.FOLLOW:
             self._lead_to(Goal.FOLLOW, now)
@@ -285,35 +274,49 @@ class Pipeline:
         """Frames whose time has come to control points, and the window from them."""
         lead, composer = self.config.trajectory.lead, self._composer
         self._reference = composer.commit(self._reference, now, lead)
-        targets = []
+        targets: list[np.ndarray] = []
         time = composer.next_time(self._reference)
         following = self._director.goal is Goal.FOLLOW
+        if not following:
+            self._pass_by(now + lead, result)
         while time < now + lead + AHEAD:
-            live = self._take(time, result)
+            live = self._take(time, result) if following else None
             if live is None and following:
                 break
+            if following and not targets and self._reference.gap * self.dt > REJOIN:
+                self._lead_to(Goal.FOLLOW, now)
             target, self._director = self._director.target(time, live)
             targets.append(target)
             time += self.dt
-        if not targets or (not following and self._at_rest() and not self._director.blending(time)):
+        unchanged = not targets or (not following and self._at_rest() and not self._director.blending(time))
+        # The first window goes out at once: a robot that stands outside its limits needs the time to come inside.
+        if unchanged and self._reference.sent is not None:
             return
-        self._reference = composer.extend(self._reference, np.array(targets))
+        if targets:
+            self._reference = composer.extend(self._reference, np.array(targets))
         shortest = self.config.trajectory.window
         self._reference, window = composer.publish(self._reference, now, lead, shortest, on_knot=False)
         result.windows = self._split(window)
         self.counters.windows += 1
 
+    def _pass_by(self, time: float, result: StepResult) -> None:
+        """Frames up to `time` while the robot does not follow them: only to be seen."""
+        ready = self._source.ready
+        while ready and ready[0].play < time:
+            frame = ready.popleft()
+            result.frames.append((frame.play, frame.motion))
+
     def _take(self, time: float, result: StepResult) -> np.ndarray | None:
         """The live joint vector for grid time `time`; frames whose time has passed are counted and dropped."""
         ready = self._source.ready
         while ready and ready[0].play < time - 0.5 * self.dt:
-            self._late_run.append(time - ready.popleft().play)
+            self._lateness.add(time - ready.popleft().play, time)
             self.counters.late_frames += 1
         if not ready or ready[0].play > time + 0.5 * self.dt:
             return None
         frame = ready.popleft()
         self.counters.frames += 1
-        self._late_run.clear()
+        self._failing = False
         result.frames.append((frame.play, frame.motion))
         if self._steady() - frame.arrival < self.config.audio.idle_timeout:
             self.latency.add(self._steady() - frame.arrival)
@@ -327,27 +330,25 @@ class Pipeline:
 
     def _realign(self, now: float, result: StepResult) -> None:
         """Frames that keep coming too late for their time: from now on motion happens that much later."""
-        if len(self._late_run) < LATE_RUN:
-            return
-        more = math.ceil(max(self._late_run) / self.dt) * self.dt
-        self._late_run.clear()
-        if self._extra + more > MOST_EXTRA:
-            text = f"motion is made too slowly: it would be more than {MOST_EXTRA} s late"
-            self._event(result, Severity.ERROR, "too_slow", text)
-            return
-        self._extra += more
-        self.counters.realigned += 1
-        self._source.postpone(more)
-        mode = self.config.sync.mode
-        text = f"audio or motion comes too late for {mode} mode: gestures happen {more:.2f} s later from now on"
-        self._event(result, Severity.WARN, "late", text)
-        self._lead_to(Goal.FOLLOW, now)
+        verdict, more = self._lateness.judge(now)
+        if verdict is Verdict.SKIP:
+            self._flush()
+            text = f"audio or motion comes more than {MOST_EXTRA} s too late: skipped to the newest"
+            result.tell(Severity.ERROR, "too_slow", text)
+        elif verdict is Verdict.DELAY:
+            self.counters.realigned += 1
+            self._source.postpone(more)
+            text = f"audio or motion comes too late for {self.config.sync.mode} mode: {more:.2f} s later from now on"
+            result.tell(Severity.WARN, "late", text)
+            if self._director.goal is Goal.FOLLOW:
+                self._lead_to(Goal.FOLLOW, now)
 
     def _start_from(self, q: np.ndarray, now: float) -> None:
+        self._flush()
         self._hold = np.array(q)
         self._reference = self._composer.start(self._hold, now)
         self._director = Director(self.layout.rest_from(self._hold), self.config.safety.approach_speed)
-        self._now = self._active_since = now
+        self._active_since = now
         self.state = State.APPROACHING
         self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
 
@@ -356,6 +357,11 @@ class Pipeline:
         time = self._composer.next_time(self._reference)
         self._director = self._director.towards(goal, self._stop_point(), max(time, now))
 
+    def _flush(self) -> None:
+        """Forget audio and motion that wait."""
+        self._source.flush()
+        self._lateness.clear()
+
     def _discard(self, now: float) -> None:
         """Drop the planned motion that the controllers need not follow any more."""
         committed = self._composer.commit(self._reference, now, self.config.trajectory.lead)
@@ -363,6 +369,10 @@ class Pipeline:
 
     def _stop_point(self) -> np.ndarray:
         return self._composer.stop_point(self._reference)
+
+    def _stands(self, now: float) -> bool:
+        """Whether the robot has come to rest by now."""
+        return self._at_rest() and bool(np.abs(self.commanded(now) - self._stop_point()).max() < 1e-6)
 
     def _at_rest(self) -> bool:
         return self._composer.at_rest(self._reference)
@@ -373,11 +383,12 @@ class Pipeline:
         quiet = now - max(self._source.heard_at, self._active_since)
         if self._paused:
             self.state = State.PAUSED
-        elif goal is Goal.BRAKE:
+        elif goal is Goal.BRAKE or self._failing:
             self.state = State.BRAKING
         elif goal is Goal.REST:
             self.state = State.RESTING
             if quiet < self.config.safety.rest_after or not self.config.safety.rest_after:
+                self._discard(now)
                 self._lead_to(Goal.FOLLOW, now)
         elif self._director.blending(now):
             self.state = State.APPROACHING
@@ -388,6 +399,3 @@ class Pipeline:
 
     def _split(self, window: Window) -> dict[str, Window]:
         return {name: window.select(joints) for name, joints in self.layout.controllers.items()}
-
-    def _event(self, result: StepResult, severity: Severity, code: str, text: str) -> None:
-        result.events.append(Event(severity, code, text))

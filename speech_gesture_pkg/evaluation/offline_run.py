@@ -17,6 +17,10 @@ from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 
+POLL = 0.02
+"""Longest time between two steps, as in the node, s."""
+
+
 @dataclass
 class OfflineRun:
     """What came out.
@@ -25,7 +29,7 @@ class OfflineRun:
         windows: controller -> every window, in order.
         frames: (play time, frame) of all human motion that was played.
         events: all events.
-        joints: commanded motion at 100 Hz.
+        joints: commanded motion, sampled between the audio messages.
         seconds: audio time covered.
         busy: wall time of the pipeline's steps, s.
         step_times: wall time of each step that published, s.
@@ -96,8 +100,8 @@ def run_offline(
     pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
     pipeline.activate(clock.now)
     for samples, stamp in _messages(audio, start + settle_s, chunk_s, start + run.seconds):
-        while clock.now + 0.01 < stamp:
-            clock.now += 0.01
+        while clock.now + POLL < stamp:
+            clock.now += POLL
             _step(pipeline, clock, run)
             positions.append(pipeline.commanded(clock.now))
             times.append(clock.now)
@@ -135,6 +139,7 @@ def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> None:
 
 
 def _trajectory(pipeline: Pipeline, times: np.ndarray, positions: np.ndarray) -> RobotTrajectory:
+    fps = float(1.0 / np.median(np.diff(times)))
     velocity = np.gradient(positions, times, axis=0)
     acceleration = np.gradient(velocity, times, axis=0)
-    return RobotTrajectory(pipeline.layout.joint_names, times, positions, velocity, acceleration, 100.0)
+    return RobotTrajectory(pipeline.layout.joint_names, times, positions, velocity, acceleration, fps)

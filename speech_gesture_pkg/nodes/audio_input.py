@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,90 +10,158 @@ from rclpy.lifecycle import LifecycleNode
 
 from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.config import AudioConfig
-from speech_gesture_pkg.errors import InputError, SpeechGestureError
+from speech_gesture_pkg.errors import ConfigError, InputError, SpeechGestureError
 from speech_gesture_pkg.nodes.messages.audio import AudioAdapter, adapter_for, format_from_info
 from speech_gesture_pkg.nodes.messages.audio_types import audio_info_class
-from speech_gesture_pkg.nodes.messages.graph import AUDIO_QOS, detect_audio_type, qos_problem
+from speech_gesture_pkg.nodes.messages.graph import (
+    AUDIO_QOS,
+    AudioTopic,
+    Publisher,
+    detect_audio_type,
+    publishers_of,
+    qos_problem,
+)
 from speech_gesture_pkg.nodes.outputs import DelayedAudio
 from speech_gesture_pkg.nodes.worker import Worker
 
 TOPIC = "audio"
+AUTO = "auto"
+GID_BYTES = 16
+"""Length of a DDS identifier; Humble pads it with zeros."""
+
+
+def check_audio(config: AudioConfig) -> AudioFormat:
+    """The format that parameters tell. Raises ConfigError for a sample format or message type that does not exist."""
+    if config.message_type != AUTO:
+        adapter_for(config.message_type)
+    try:
+        return AudioFormat(config.sample_rate, config.channels, config.sample_format)
+    except InputError as e:
+        raise ConfigError(f"audio.sample_format: {e}") from e
 
 
 class AudioInput:
     """Subscribes `audio` as soon as its type is known and hands samples to the worker.
 
-    Attributes:
-        problem: sentence about what is wrong with the audio, '' if nothing is.
+    The first publisher that is heard owns the topic until it leaves; what others send is dropped.
     """
 
     def __init__(self, node: LifecycleNode, config: AudioConfig, worker: Worker, delay: bool) -> None:
         self._node, self._worker, self._delay = node, worker, delay
-        self._format = AudioFormat(config.sample_rate, config.channels, config.sample_format)
+        self._format = check_audio(config)
         self._wanted = config.message_type
         self._adapter: AudioAdapter | None = None
         self._subscription: Any = None
         self._late_audio: DelayedAudio | None = None
-        self.problem = ""
+        self._owner: bytes | None = None
+        self._topic_problem = self._info_problem = ""
         info = audio_info_class()
         self._info = node.create_subscription(info, "audio_info", self._on_info, 1) if info else None
-        if self._wanted != "auto":
+        if self._wanted != AUTO:
             self._subscribe(self._wanted)
         # The graph shows a new publisher after some tenths of a second: look often until there is one.
         self._timer = node.create_timer(0.1, self.look)
 
+    @property
+    def problem(self) -> str:
+        """Sentence about what is wrong with the audio, '' if nothing is."""
+        return self._topic_problem or self._info_problem
+
     def look(self) -> None:
         """Ask the graph: subscribe when the type is known, complain when two speak or policies do not fit."""
         found = detect_audio_type(self._node, TOPIC)
-        problem = found.problem
-        if self._adapter is None and found.type_name and not problem:
+        kinds = {p.type_name for p in found.publishers}
+        if self._wanted == AUTO and found.type_name and (self._adapter is None or self._adapter.type_name not in kinds):
             self._subscribe(found.type_name)
         if self._adapter is not None:
             self._timer.cancel()
-            mismatches = (qos_problem(x, AUDIO_QOS, found.topic) for x in found.publishers)
-            problem = problem or next((m for m in mismatches if m), "")
-        if problem and problem != self.problem:
+        problem = self._judge(found)
+        if problem and problem != self._topic_problem:
             self._node.get_logger().error(problem)
-        self.problem = problem
+        self._topic_problem = problem
+
+    def _judge(self, found: AudioTopic) -> str:
+        """What is wrong with the publishers, in one sentence; '' for nothing."""
+        if found.problem:
+            owner = next((p.node for p in found.publishers if _gid(p) == self._owner), "")
+            return found.problem + (f"; only {owner} is listened to" if owner and len(found.publishers) > 1 else "")
+        if self._adapter is None:
+            return ""
+        for publisher in found.publishers:
+            if publisher.type_name != self._adapter.type_name:
+                return (
+                    f"{publisher.node} publishes {publisher.type_name} on {found.topic}, but audio.message_type is "
+                    f"{self._adapter.type_name}"
+                )
+            if mismatch := qos_problem(publisher, AUDIO_QOS, found.topic):
+                return mismatch
+        return ""
 
     def destroy(self, node: LifecycleNode) -> None:
         """Take it off the graph."""
         node.destroy_timer(self._timer)
-        for subscription in (self._subscription, self._info):
-            if subscription is not None:
-                node.destroy_subscription(subscription)
-        if self._late_audio is not None:
-            self._late_audio.destroy()
+        self._unsubscribe()
+        if self._info is not None:
+            node.destroy_subscription(self._info)
 
     def _subscribe(self, kind: str) -> None:
-        self._adapter = adapter_for(kind)
+        self._unsubscribe()
+        self._adapter = adapter = adapter_for(kind)
         if self._delay:
-            self._late_audio = DelayedAudio(self._node, self._adapter, self._worker.time)
-            self._worker.each_cycle = self._late_audio.flush
-        self._subscription = self._node.create_subscription(self._adapter.message, TOPIC, self._on_audio, AUDIO_QOS)
+            late = DelayedAudio(self._node, adapter, self._worker.time, lambda: self._worker.pipeline.offset)
+            self._late_audio = late
+            self._worker.each_cycle = late.flush
+        # A function of two arguments is also told who sent the message.
+        self._subscription = self._node.create_subscription(adapter.message, TOPIC, self._on_audio, AUDIO_QOS)
         self._node.get_logger().info(f"listening on {self._node.resolve_topic_name(TOPIC)} ({kind})")
+
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        if self._late_audio is not None:
+            self._worker.each_cycle = None
+            self._late_audio.destroy()
+        self._subscription = self._late_audio = self._owner = None
 
     def _on_info(self, message: Any) -> None:
         try:
             self._format = format_from_info(message)
+            self._info_problem = ""
         except SpeechGestureError as e:
-            self.problem = str(e)
+            self._info_problem = str(e)
             self._node.get_logger().error(str(e), throttle_duration_sec=5.0)
 
-    def _on_audio(self, message: Any) -> None:
+    def _on_audio(self, message: Any, info: Mapping[str, Any]) -> None:
         now = self._worker.time.now()
         assert self._adapter is not None
-        if len(self.problem) and "publishers" in self.problem:
-            self._worker.drop("second publisher", self.problem)
+        if not self._from_owner(info):
+            self._worker.drop("second publisher", self._topic_problem or "a second publisher speaks on the audio topic")
             return
         try:
             audio = self._adapter.read(message, self._format)
         except InputError as e:
-            self._worker.drop("unusable audio", f"audio message dropped: {e}")
+            self._worker.drop_audio(e)
             return
         if audio.stamp is not None:
             audio = replace(audio, stamp=audio.stamp - self._worker.time.base)
         self._worker.put_audio(audio, now)
         if self._late_audio is not None:
-            heard = audio.stamp if audio.stamp is not None else now - len(audio.samples) / audio.sample_rate
-            self._late_audio.put(message, heard + self._worker.pipeline.offset)
+            begin = audio.stamp if audio.stamp is not None else now - len(audio.samples) / audio.sample_rate
+            self._late_audio.put(message, begin)
+
+    def _from_owner(self, info: Mapping[str, Any]) -> bool:
+        """Whether a message comes from the publisher that owns the topic; the first one becomes its owner."""
+        sender = info.get("publisher_gid")
+        if sender is None:  # this rclpy does not tell: nobody is listened to while two speak
+            return len(publishers_of(self._node, TOPIC)) < 2
+        gid = bytes(sender["data"])[:GID_BYTES]
+        if gid != self._owner:
+            if self._owner is not None and any(_gid(p) == self._owner for p in publishers_of(self._node, TOPIC)):
+                self.look()
+                return False
+            self._owner = gid
+        return True
+
+
+def _gid(publisher: Publisher) -> bytes:
+    return bytes(publisher.gid)[:GID_BYTES]

@@ -192,7 +192,9 @@ class GraphProbe:
         """Sentence for a search that found no controller."""
         home = self._owner.get_namespace()
         within = "" if home == "/" else f" in namespace {home}"
-        text = f"no trajectory controller found{within}: no */joint_trajectory topic has a subscriber after {timeout:g} s"
+        text = (
+            f"no trajectory controller found{within}: no */joint_trajectory topic has a subscriber after {timeout:g} s"
+        )
         others = self.listening(everywhere=True)
         return text + (f"; elsewhere there are {', '.join(others)}: name yours in controllers.names" if others else "")
 
@@ -228,9 +230,7 @@ def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> dict[str,
     """
     found = {}
     for topic in topics:
-        names = [
-            f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in node.get_publishers_info_by_topic(topic)
-        ]
+        names = [f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in node.get_publishers_info_by_topic(topic)]
         me = node.get_fully_qualified_name()
         others = [n for n in names if n != me]
         if names.count(me) > own:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import signal
-import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from speech_gesture_pkg.assembly import Robot, load_robot, make_pipeline
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import RobotError, SpeechGestureError
-from speech_gesture_pkg.nodes.audio_input import AudioInput
+from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
+from speech_gesture_pkg.nodes.audio_input import AudioInput, check_audio
 from speech_gesture_pkg.nodes.clock import now_seconds
-from speech_gesture_pkg.nodes.controllers import Controller, GraphProbe
+from speech_gesture_pkg.nodes.controllers import Controller, GraphProbe, foreign_publishers, foreign_sentence
 from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
+from speech_gesture_pkg.nodes.parameters import declare
+from speech_gesture_pkg.nodes.spin import WAKE_S, StopFlag, close, init
 from speech_gesture_pkg.nodes.worker import Worker
+from speech_gesture_pkg.runtime.stats import RateLimiter
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 OK, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+RETRY_S = 1.0
+"""With autostart, time between attempts to activate."""
+WARN_S = 5.0
+"""An attempt that fails for the same reason as one before is told once in so many seconds."""
 
 
 class GestureNode(LifecycleNode):
@@ -34,12 +41,19 @@ class GestureNode(LifecycleNode):
 
     configure reads parameters, URDF and generator; activate finds controllers and joint states, then moves slowly from
     where the robot stands. What is wrong is told in one sentence, and the transition fails.
+
+    Attributes:
+        problem: why the last transition failed, '' if it did not.
+        exit_code: of a process that gives up because of that.
+        interrupted: transitions that wait for others end early once it says so.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("speech_gesture", **kwargs)
-        declare_all(self)
+        self._wrong_parameters = declare_all(self)
         self.problem = ""
+        self.exit_code = 0
+        self.interrupted: Callable[[], bool] = lambda: False
         self._config = GestureConfig()
         self._controllers: dict[str, tuple[str, ...]] = {}
         self._robot: Robot | None = None
@@ -48,6 +62,7 @@ class GestureNode(LifecycleNode):
         self._outputs: MotionOutputs | None = None
         self._subscription: Any = None
         self._state = "unconfigured"
+        self._limit = RateLimiter(WARN_S)
         self._diagnostics = Diagnostics(self)
         self.create_timer(1.0, self._every_second)
         self.create_service(SetBool, "~/pause", self._on_pause)
@@ -58,15 +73,17 @@ class GestureNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Parameters, robot, generator."""
-        return self._guard(self._configure, "inactive")
+        return self._guard(self._configure, "inactive", self.get_logger().error)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Controllers, joint states, and the slow approach."""
-        result = self._guard(self._activate, "active")
+        result = self._guard(self._activate, "active", self._warn)
         if result is OK:
             super().on_activate(state)
             assert self._worker is not None
             self._worker.start()
+        else:
+            self._stop()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -88,24 +105,33 @@ class GestureNode(LifecycleNode):
         self._state = "finalized"
         return OK
 
-    def _guard(self, job: Any, reached: str) -> TransitionCallbackReturn:
+    def _guard(self, job: Callable[[], None], reached: str, log: Callable[[str], Any]) -> TransitionCallbackReturn:
         try:
             job()
         except SpeechGestureError as e:
-            self.problem = str(e)
-            self.get_logger().error(str(e))
+            if not self.interrupted():
+                log(str(e))
+            self.problem, self.exit_code = str(e), e.exit_code
             return FAILURE
-        self.problem = ""
+        self.problem, self.exit_code = "", 0
         self._state = reached
         return OK
 
+    def _warn(self, sentence: str) -> None:
+        """Attempts to activate repeat, so their sentence is limited."""
+        if self._limit.ready(time.monotonic(), sentence):
+            self.get_logger().warning(f"{sentence}: staying inactive")
+
     def _configure(self) -> None:
+        for sentence in self._wrong_parameters.values():
+            raise ConfigError(sentence)
         self._config, self._controllers = read_config(self)
+        check_audio(self._config.audio)
         config = self._config.robot
         text = ""
         if not config.urdf:
             topic, timeout = self.resolve_topic_name("robot_description"), config.description_timeout
-            with GraphProbe(self) as probe:
+            with GraphProbe(self, self.interrupted) as probe:
                 message = probe.message(String, "robot_description", LATCHED, timeout)
             if message is None:
                 raise RobotError(f"no robot: robot.urdf is empty and nothing came on {topic} within {timeout:g} s")
@@ -118,7 +144,7 @@ class GestureNode(LifecycleNode):
     def _activate(self) -> None:
         assert self._robot is not None
         timeout = self._config.controllers.discovery_timeout
-        with GraphProbe(self) as probe:
+        with GraphProbe(self, self.interrupted) as probe:
             found = self._find_controllers(probe, timeout)
             joints = {j for c in found for j in c.joints}
             absent = probe.joint_state_covers(joints, "joint_states", timeout)
@@ -140,17 +166,12 @@ class GestureNode(LifecycleNode):
     def _find_controllers(self, probe: GraphProbe, timeout: float) -> list[Controller]:
         settings = self._config.controllers
         found = probe.find(settings.names, self._controllers, settings.check_parameters, timeout)
-        if not found:
-            raise RobotError(
-                f"no trajectory controller found: no */joint_trajectory topic has a subscriber after {timeout:g} s"
-            )
+        others = foreign_sentence(foreign_publishers(self, [probe.topic_of(c.name) for c in found], own=0))
+        if others:
+            raise RobotError(others)
         for controller in found:
             for warning in controller.warnings:
                 self.get_logger().warning(warning)
-            topic = f"{controller.name}/joint_trajectory"
-            others = [i.node_name for i in probe.node.get_publishers_info_by_topic(f"/{topic}")]
-            if others:
-                raise RobotError(f"{', '.join(others)} already publishes on /{topic}; only one node may command it")
         return found
 
     def _stop(self) -> None:
@@ -185,9 +206,11 @@ class GestureNode(LifecycleNode):
         return response
 
     def _on_parameters(self, changes: list[Any]) -> Any:
-        result, config = live_change(self._config, changes, self._state == "active")
+        result, config = live_change(self._config, changes, self._state in ("inactive", "active"))
         if result.successful:
             self._config = config
+            for change in changes:
+                self._wrong_parameters.pop(change.name, None)
             if self._worker is not None:
                 self._worker.restyle(config)
         return result
@@ -195,17 +218,16 @@ class GestureNode(LifecycleNode):
     def _every_second(self) -> None:
         if self._audio is not None:
             self._audio.look()
-        pipeline = self._worker.pipeline if self._worker else None
-        drops = self._worker.drops if self._worker else {}
-        failure = self._worker.failure if self._worker else ""
-        problem = failure or self.problem or (self._audio.problem if self._audio else "")
-        self._diagnostics.publish(pipeline, drops, problem, now_seconds(self))
+        worker, problem = self._worker, self.problem
+        if worker is not None:
+            worker.hold(foreign_sentence(foreign_publishers(self, worker.topics, own=1)))
+            problem = worker.failure or worker.held or (self._audio.problem if self._audio else "")
+        pipeline, drops = (worker.pipeline, worker.drops) if worker else (None, {})
+        self._diagnostics.publish(self._state, pipeline, drops, problem, now_seconds(self))
 
-    def start_by_itself(self) -> bool:
-        """configure and activate without a lifecycle manager; whether it is active now."""
-        if self._state == "unconfigured" and self.trigger_configure() is not OK:
-            return False
-        return self._state == "active" or self.trigger_activate() is OK
+    def wants_activation(self) -> bool:
+        """Whether it is configured and nobody has activated or cleaned it up."""
+        return self._state == "inactive"
 
     def close(self) -> None:
         """Leave the robot at rest, whatever the state."""
@@ -213,44 +235,39 @@ class GestureNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run until SIGINT or SIGTERM; then brake, go to rest, exit 0. Exit code 4 or 5 if configuring fails."""
-    # rclpy's own handlers would close the context before the last windows are out.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    wanted: list[int] = []
-    for sig in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sig, lambda number, frame: wanted.append(number))
-    node = GestureNode()
-    node.declare_parameter("autostart", False)
-    code = 0
+    """Run until SIGINT or SIGTERM; then brake, go to rest, exit 0. If autostart fails: the exit code of its error."""
+    node: GestureNode | None = None
     try:
-        if node.get_parameter("autostart").value and not _autostart(node, wanted):
-            code = 5
-        else:
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            while not wanted and rclpy.ok():
-                executor.spin_once(timeout_sec=0.1)
-    finally:
-        node.close()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return code
+        init(args)
+        with StopFlag() as stop:
+            try:
+                node = GestureNode()
+                node.interrupted = lambda: stop.set
+                autostart = declare(node, "autostart", False, "Configure and activate without a lifecycle manager.")
+                if autostart and node.trigger_configure() is not OK and not stop.set:
+                    return node.exit_code or 1
+                _spin(node, stop, autostart)
+            finally:
+                close(node)
+    except ExternalShutdownException:
+        return 0
+    except SpeechGestureError as e:
+        get_logger("speech_gesture").fatal(str(e))
+        return e.exit_code
+    return 0
 
 
-def _autostart(node: GestureNode, wanted: list[int]) -> bool:
-    """Configure once; activate until it works (controllers may come later). False if configuring fails."""
+def _spin(node: GestureNode, stop: StopFlag, activate: bool) -> None:
+    """Spin; with `activate`, try to activate until it works or somebody else decides (controllers may come later)."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    if node.trigger_configure() is not OK:
-        return False
-    while not wanted and not node.start_by_itself():
-        for _ in range(10):
-            executor.spin_once(timeout_sec=0.1)
-            if wanted:
-                break
-    executor.remove_node(node)
-    return True
+    due = time.monotonic()
+    while not stop.set and rclpy.ok():
+        if activate and time.monotonic() >= due:
+            activate = node.wants_activation() and node.trigger_activate() is not OK
+            due = time.monotonic() + RETRY_S
+        executor.spin_once(timeout_sec=WAKE_S)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

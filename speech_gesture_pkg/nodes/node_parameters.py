@@ -7,24 +7,39 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
 
 from speech_gesture_pkg.config import GestureConfig, Parameter, parameters, unknown_parameter
 from speech_gesture_pkg.errors import ConfigError
 
+Type = RosParameter.Type
 _OURS = ("autostart", "use_sim_time", "start_type_description_service")
 
 
-def declare_all(node: Node) -> None:
-    """Declare every parameter with description, range and unit. Raises ConfigError for a value of the wrong kind."""
+def declare_all(node: Node) -> dict[str, str]:
+    """Declare every parameter with description, range and unit.
+
+    Returns a sentence by parameter for each given value that is not allowed: the default is declared in its place, so
+    that the node lives and can fail `configure` with that sentence.
+    """
+    given: dict[str, Any] = getattr(node, "_parameter_overrides", {})
+    wrong = {}
     for p in parameters():
         default = list(p.default) or [""] if p.kind is tuple else p.default
+        override = given.get(p.name)
+        if p.kind is float and override is not None and override.type_ is Type.INTEGER:
+            given[p.name] = RosParameter(p.name, Type.DOUBLE, float(override.value))  # `amplitude: 1` means 1.0
         try:
             node.declare_parameter(p.name, default, _descriptor(p))
-        except InvalidParameterTypeException as e:
-            kind = "list of strings" if p.kind is tuple else p.kind.__name__
-            raise ConfigError(f"{p.name} has the wrong type; it must be a {kind}, e.g. {default!r}") from e
-        except InvalidParameterValueException as e:
-            raise ConfigError(f"{p.name} is out of range; it must be in [{p.low}, {p.high}] {p.unit}".rstrip()) from e
+        except (InvalidParameterTypeException, InvalidParameterValueException):
+            try:
+                p.check(override.value if override is not None else None)
+                kind = "list of strings" if p.kind is tuple else p.kind.__name__
+                wrong[p.name] = f"{p.name} has the wrong type; it must be of type {kind}, e.g. {default!r}"
+            except ConfigError as e:
+                wrong[p.name] = str(e)
+            node.declare_parameter(p.name, default, _descriptor(p), ignore_override=True)
+    return wrong
 
 
 def read_config(node: Node) -> tuple[GestureConfig, dict[str, tuple[str, ...]]]:
@@ -32,26 +47,39 @@ def read_config(node: Node) -> tuple[GestureConfig, dict[str, tuple[str, ...]]]:
 
     Raises ConfigError for an unknown parameter or a value that is not allowed.
     """
+    given = getattr(node, "_parameter_overrides", {})
     values = {}
     for p in parameters():
         value = node.get_parameter(p.name).value
         values[p.name] = tuple(value) if p.kind is tuple else value
     config = GestureConfig().with_values(values)
     joints: dict[str, tuple[str, ...]] = {}
-    for name in config.controllers.names:
-        key = f"controllers.{name}.joints"
-        if not node.has_parameter(key):
-            node.declare_parameter(key, [""], ParameterDescriptor(description=f"joints of {name}; empty = ask it"))
-        given = tuple(j for j in node.get_parameter(key).value if j)
-        if given:
-            joints[name] = given
-    for name in getattr(node, "_parameter_overrides", {}):
+    head, tail = "controllers.", ".joints"
+    named = {n[len(head) : -len(tail)] for n in given if n.startswith(head) and n.endswith(tail) and n.count(".") > 1}
+    for name in sorted(named.union(config.controllers.names)):
+        joints |= _joints_of(node, name)
+    for name in given:
         if not node.has_parameter(name) and name not in _OURS and not name.startswith("qos_overrides."):
             raise ConfigError(unknown_parameter(name))
     return config, joints
 
 
-def live_change(config: GestureConfig, changes: list[Any], active: bool) -> tuple[SetParametersResult, GestureConfig]:
+def _joints_of(node: Node, controller: str) -> dict[str, tuple[str, ...]]:
+    """{controller: joints} if the parameter tells them, else {}. Raises ConfigError if it is no list of strings."""
+    key = f"controllers.{controller}.joints"
+    try:
+        if not node.has_parameter(key):
+            what = f"Joints of {controller}; empty = ask it."
+            node.declare_parameter(key, [""], ParameterDescriptor(description=what))
+    except InvalidParameterTypeException as e:
+        raise ConfigError(f"{key} has the wrong type; it must be a list of joint names") from e
+    joints = tuple(j for j in node.get_parameter(key).value if j)
+    return {controller: joints} if joints else {}
+
+
+def live_change(
+    config: GestureConfig, changes: list[Any], configured: bool
+) -> tuple[SetParametersResult, GestureConfig]:
     """Check a parameter change; the new configuration if it is allowed."""
     table = {p.name: p for p in parameters()}
     values = {}
@@ -59,8 +87,10 @@ def live_change(config: GestureConfig, changes: list[Any], active: bool) -> tupl
         row = table.get(change.name)
         if row is None:
             continue
-        if active and not row.live:
-            reason = f"{change.name} cannot change while active; deactivate and configure again"
+        if configured and not row.live:
+            reason = (
+                f"{change.name} is fixed once the node is configured; deactivate and clean up, set it, configure again"
+            )
             return SetParametersResult(successful=False, reason=reason), config
         values[change.name] = tuple(change.value) if row.kind is tuple else change.value
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -45,27 +46,30 @@ class MotionOutputs:
     def destroy(self, node: LifecycleNode) -> None:
         """Take the publishers off the graph."""
         for publisher, _ in self._jobs:
-            node.destroy_publisher(publisher)
+            node.destroy_lifecycle_publisher(publisher)
         self._jobs = []
 
 
 class DelayedAudio:
     """`~/audio_out`: the audio messages themselves, re-published when their gesture happens (sync.mode delay)."""
 
-    def __init__(self, node: LifecycleNode, adapter: AudioAdapter, time: Timebase) -> None:
-        self._node, self._adapter, self._time = node, adapter, time
+    def __init__(self, node: LifecycleNode, adapter: AudioAdapter, time: Timebase, offset: Callable[[], float]) -> None:
+        self._node, self._adapter, self._time, self._offset = node, adapter, time, offset
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._publisher = node.create_publisher(adapter.message, "~/audio_out", qos)
         self._queue: deque[tuple[float, Any]] = deque(maxlen=2000)
 
-    def put(self, message: Any, due: float) -> None:
-        """Keep `message` until time `due`, s since the base."""
-        self._queue.append((due, message))
+    def put(self, message: Any, begin: float) -> None:
+        """Keep `message`, whose first sample is at `begin` (s since the base), until its gesture happens."""
+        self._queue.append((begin, message))
 
     def flush(self, now: float) -> None:
-        """Publish what is due, stamped with the time at which it is heard."""
-        while self._queue and self._queue[0][0] <= now:
-            due, message = self._queue.popleft()
+        """Publish what is due, stamped with the time at which it is heard.
+
+        The offset is asked for now: it may have grown since the message came.
+        """
+        while self._queue and (due := self._queue[0][0] + self._offset()) <= now:
+            message = self._queue.popleft()[1]
             self._adapter.restamp(message, due + self._time.base)
             self._publisher.publish(message)
 
@@ -80,17 +84,26 @@ class Diagnostics:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._last: tuple[float, int] | None = None
 
-    def publish(self, pipeline: Pipeline | None, drops: dict[str, int], problem: str, now: float) -> None:
-        """One status: state, real-time factor, latency, limits, drops."""
+    def publish(
+        self, lifecycle: str, pipeline: Pipeline | None, drops: dict[str, int], problem: str, now: float
+    ) -> None:
+        """One status: state, real-time factor, latency, limits, drops.
+
+        Args:
+            lifecycle: state of the node.
+            pipeline: None unless the node is active.
+            drops: messages that were not used, by reason.
+            problem: what a person should mend, '' if nothing.
+            now: node time, s.
+        """
         state = pipeline.state if pipeline else State.INACTIVE
         level = diagnostics.OK
         if problem or state in (State.DEGRADED, State.INACTIVE):
             level = diagnostics.WARN
-        if state is State.BRAKING:
+        if state is State.BRAKING or (problem and pipeline):
             level = diagnostics.ERROR
-        values: dict[str, Any] = {"state": state.name.lower()}
+        values: dict[str, Any] = {"state": state.name.lower(), "lifecycle": lifecycle}
         if pipeline is not None:
             values |= self._figures(pipeline)
         values |= {f"dropped: {reason}": count for reason, count in drops.items()}

@@ -21,21 +21,25 @@ from speech_gesture_pkg.pipeline import Event, Pipeline
 from speech_gesture_pkg.runtime.states import Severity
 from speech_gesture_pkg.runtime.stats import RateLimiter
 
-PERIOD = 0.01
+PERIOD = 0.02
 """Longest time between two steps, s."""
+
+REBASE = 3600.0
+"""A clock that is farther from its base when motion starts gets a new base, s."""
 
 LOG_PERIOD = 5.0
 """The same kind of event is logged once in so many seconds."""
 
 
 class Worker:
-    """Runs `pipeline.step` when audio comes and every 10 ms, and publishes what it gives.
+    """Runs `pipeline.step` when audio comes and every 20 ms, and publishes what it gives.
 
     Attributes:
         time: what the pipeline calls node time.
         pipeline: touched by this thread only, or under the lock.
         drops: how many messages were dropped, by reason.
         failure: why the thread died, '' while it lives.
+        held: why nothing is sent although the node is active, '' normally (see `hold`).
         each_cycle: called with the time after every step.
     """
 
@@ -43,6 +47,7 @@ class Worker:
         self.pipeline = pipeline
         self.drops: Counter[str] = Counter()
         self.failure = ""
+        self.held = ""
         self.each_cycle: Callable[[float], None] | None = None
         self.time = Timebase(node)
         self._node, self._outputs = node, outputs
@@ -50,7 +55,7 @@ class Worker:
         self._wake = threading.Event()
         self._audio: deque[tuple[Any, float]] = deque(maxlen=1000)
         self._limit = RateLimiter(LOG_PERIOD)
-        self._running = False
+        self._running = self._paused = False
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._publishers = {}
         for name, columns in pipeline.layout.controllers.items():
@@ -77,7 +82,12 @@ class Worker:
     def destroy(self) -> None:
         """Take the publishers off the graph."""
         for publisher, _ in self._publishers.values():
-            self._node.destroy_publisher(publisher)
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    @property
+    def topics(self) -> list[str]:
+        """Full names of the trajectory topics."""
+        return [publisher.topic_name for publisher, _ in self._publishers.values()]
 
     def put_audio(self, audio: Any, now: float) -> None:
         """Queue received audio that came at node time `now`."""
@@ -85,13 +95,14 @@ class Worker:
         self._wake.set()
 
     def put_joint_state(self, message: Any) -> None:
-        """Keep the newest joint state."""
+        """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
         with self._lock:
-            self.pipeline.push_joint_state(message.name, message.position)
+            self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
 
     def pause(self, on: bool) -> None:
-        """See Pipeline.pause."""
+        """See Pipeline.pause. It also holds for a pipeline that has not begun yet."""
         with self._lock:
+            self._paused = on
             self.pipeline.pause(on, self.time.now())
         self._wake.set()
 
@@ -105,10 +116,27 @@ class Worker:
         with self._lock:
             self.pipeline.restyle(config)
 
-    def drop(self, reason: str, sentence: str) -> None:
+    def hold(self, sentence: str) -> None:
+        """Send nothing more: the controllers finish the braking tail they have. '' goes on, with a slow approach."""
+        if sentence != self.held:
+            self.held = sentence
+            if sentence:
+                self._node.get_logger().error(f"{sentence}: braking")
+            else:
+                self._node.get_logger().info("nobody else commands the robot any more: going on")
+
+    def drop(self, reason: str, sentence: str, severity: Severity = Severity.ERROR) -> None:
         """Count a message that is not used and say why, now and then."""
         self.drops[reason] += 1
-        self._log(Event(Severity.ERROR, reason, sentence))
+        self._log(Event(severity, reason, sentence))
+
+    def drop_audio(self, error: InputError) -> None:
+        """Count and tell an audio message that cannot be used: numbers that are not finite are a hiccup, the rest needs
+        mending by a person."""
+        if "NaN" in str(error):
+            self.drop("audio not finite", f"audio message dropped: {error}", Severity.WARN)
+        else:
+            self.drop("unusable audio", f"audio message dropped: {error}")
 
     def _run(self) -> None:
         try:
@@ -126,10 +154,17 @@ class Worker:
     def _cycle(self) -> None:
         with self._lock:
             now = self.time.now()
+            if self.held:
+                self.pipeline.deactivate(now)
+                self._audio.clear()
+                return
             if not self.pipeline.active:
-                if self.pipeline.measured is None:
+                if self.pipeline.measured is None or not self._clock_runs():
+                    self._audio.clear()
                     return
+                now = self.time.now()
                 self.pipeline.activate(now)
+                self.pipeline.pause(self._paused, now)
             while self._audio:
                 self._push(*self._audio.popleft())
             result = self.pipeline.step(now)
@@ -140,12 +175,21 @@ class Worker:
         if self.each_cycle is not None:
             self.each_cycle(self.time.now())
 
+    def _clock_runs(self) -> bool:
+        """Simulated time is 0 until the first /clock, and then anything: the base is set anew, to keep floats small."""
+        if not self._node.get_clock().now().nanoseconds:
+            return False
+        if abs(self.time.now()) > REBASE:
+            self._audio.clear()
+            self.time.base += int(self.time.now())
+        return True
+
     def _push(self, audio: Any, arrived: float) -> None:
         try:
             for event in self.pipeline.push_audio(audio.samples, audio.sample_rate, audio.stamp, arrived):
                 self._log(event)
         except InputError as e:
-            self.drop("unusable audio", f"audio message dropped: {e}")
+            self.drop_audio(e)
 
     def _send(self, windows: dict[str, Any]) -> None:
         zero = self.pipeline.config.trajectory.stamp_zero

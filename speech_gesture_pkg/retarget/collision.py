@@ -52,6 +52,7 @@ class CollisionModel:
         self.capsules, self.warnings = fit_capsules(robot)
         self._joint = np.array([c.joint for c in self.capsules], int)
         self._ends = np.array([[c.start, c.end] for c in self.capsules]).reshape(-1, 2, 3)
+        self._half = 0.5 * np.linalg.norm(self._ends[:, 1] - self._ends[:, 0], axis=1)
         self.radius = np.array([c.radius for c in self.capsules])
         limb = limb_of_joints(robot, robot_map)
         self.pairs = self._choose_pairs(robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest)
@@ -62,8 +63,12 @@ class CollisionModel:
         Args:
             q: joint positions, rad. Shape [N, J].
         """
-        gaps = self.distances(q)
-        return gaps.min(1) if gaps.shape[1] else np.full(len(gaps), np.inf)
+        q = np.atleast_2d(np.asarray(q, float))
+        if not len(self.pairs):
+            return np.full(len(q), np.inf)
+        full = self._whole(q)
+        chunks = [self._smallest(self.end_points(full[k : k + _CHUNK])) for k in range(0, len(q), _CHUNK)]
+        return np.concatenate(chunks) if chunks else np.zeros(0)
 
     def is_free(self, q: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """Whether each configuration keeps a gap above `margin` metres. `[N, J]` to bool `[N]`."""
@@ -72,8 +77,7 @@ class CollisionModel:
     def distances(self, q: np.ndarray) -> np.ndarray:
         """Gap of every checked pair, metres. `[N, J]` to `[N, P]`."""
         q = np.atleast_2d(np.asarray(q, float))
-        full = np.repeat(self._neutral[None], len(q), 0)
-        full[:, self._index] = q
+        full = self._whole(q)
         gaps = np.empty((len(q), len(self.pairs)))
         for first in range(0, len(q), _CHUNK):
             gaps[first : first + _CHUNK] = self._gaps(self.end_points(full[first : first + _CHUNK]), self.pairs)
@@ -100,7 +104,29 @@ class CollisionModel:
     def end_points(self, full: np.ndarray) -> np.ndarray:
         """End points of all capsules in the root frame. All the robot's joints `[N, robot J]` to `[C, 2, N, 3]`."""
         poses = self.robot.joint_transforms(full)[self._joint]
-        return np.einsum("cnij,cej->ceni", poses[..., :3, :3], self._ends) + poses[:, None, :, :3, 3]
+        turned = poses[..., :3, :3] @ self._ends.transpose(0, 2, 1)[:, None]
+        return (turned + poses[..., :3, 3:]).transpose(0, 3, 1, 2)
+
+    def _whole(self, q: np.ndarray) -> np.ndarray:
+        """All the robot's joints, those not in `joint_names` neutral. `[N, J]` to `[N, robot J]`."""
+        full = np.repeat(self._neutral[None], len(q), 0)
+        full[:, self._index] = q
+        return full
+
+    def _smallest(self, ends: np.ndarray) -> np.ndarray:
+        """Smallest gap of each configuration. `[C, 2, N, 3]` to `[N]`.
+
+        The distance of two capsules' middles bounds their gap from both sides; only pairs whose lower bound is below
+        the smallest upper bound are measured.
+        """
+        middle = 0.5 * (ends[:, 0] + ends[:, 1]).transpose(1, 0, 2)
+        square = np.einsum("nci,nci->nc", middle, middle)
+        a, b = self.pairs[:, 0], self.pairs[:, 1]
+        apart = (square[:, :, None] + square[:, None] - 2.0 * (middle @ middle.transpose(0, 2, 1)))[:, a, b]
+        upper = np.sqrt(np.maximum(apart, 0.0)) - (self.radius[a] + self.radius[b])
+        lower = upper - (self._half[a] + self._half[b])
+        near = (lower <= upper.min(1, keepdims=True) + 1e-6).any(0)
+        return self._gaps(ends, self.pairs[near]).min(1)
 
     def _gaps(self, ends: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         """Gaps of pairs. `[C, 2, N, 3]` to `[N, P]`."""

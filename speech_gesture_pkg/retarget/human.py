@@ -132,8 +132,8 @@ def human_targets(motion: MotionFrames) -> HumanTargets:
     hand_frame = fore_frame @ local[:, 12:14]
     to_body = SMPLX_TO_BODY
     return HumanTargets(
-        np.einsum("ab,tsbc,sc->tsa", to_body, upper_frame, _UPPER),
-        np.einsum("ab,tsbc,sc->tsa", to_body, fore_frame, _FORE),
+        (to_body @ upper_frame @ _UPPER[..., None])[..., 0],
+        (to_body @ fore_frame @ _FORE[..., None])[..., 0],
         to_body @ hand_frame @ PALMS,
         to_body @ local[:, 4] @ local[:, 5] @ to_body.T,
         to_body @ turned @ to_body.T,

@@ -71,8 +71,6 @@ class MotionSource:
         """Stream time at which speech was last heard, s."""
         self.arrived = -np.inf
         """Steady time of the last audio message, s."""
-        self.caught_up = True
-        """Whether the last `advance` used all audio that it should, so that frames are as early as they can be."""
         self._align, self._clock = align, clock
         self.stream: AudioStream = self._new_stream(config.audio.sample_rate)
         self._segment = -1
@@ -113,14 +111,13 @@ class MotionSource:
     def advance(self, play_until: float) -> int:
         """Make frames from the audio that is there, up to play time `play_until`; returns how many new segments began.
 
-        After much audio at once it stops early, and `caught_up` is False.
+        After much audio it stops early; the next call goes on.
 
         Raises:
             MotionFault: the generator or the retargeter failed; frames made before stay in `ready`.
         """
         begun, used = 0, 0.0
         generator = self.generator
-        self.caught_up = True
         while used < MOST_AT_ONCE:
             fresh = self._segment != self.stream.segment or self._generator_state is None
             offset = 0.0 if fresh else self.offset
@@ -135,7 +132,6 @@ class MotionSource:
                 self._begin(chunk.start)
             self._make(chunk)
             used += chunk.duration
-        self.caught_up = False
         return begun
 
     def postpone(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from speech_gesture_pkg.config import SyncConfig
@@ -63,4 +64,5 @@ class ClockWatch:
 
 def foreign(stamp: float, duration: float, now: float, config: SyncConfig) -> bool:
     """Whether a stamp cannot be of the clock that says `now`, though sound is heard as it comes (not in stamp mode)."""
-    return config.mode != "stamp" and not now - FOREIGN <= stamp + duration <= now + duration + FOREIGN
+    early, late = stamp - now, now - stamp - duration
+    return config.mode != "stamp" and math.isfinite(stamp) and max(early, late) > FOREIGN

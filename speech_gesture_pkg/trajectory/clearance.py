@@ -34,17 +34,19 @@ def tail_samples(point: np.ndarray, step: np.ndarray, grid: GridLimits) -> np.nd
 
 
 def first_blocked(points: np.ndarray, begin: int, distance: Distance, margin: float, grid: GridLimits) -> int | None:
-    """Index of the first of `points[begin:]` that may not be commanded, or None. One call of `distance`.
+    """Index of the first of `points[begin:]` that may not be commanded, or None. One call of `distance`, rarely two.
 
     A point is free if it and its tail keep `margin`, or, where its predecessor has lost the margin already, if they
     come no closer than the predecessor. A distance that is NaN is not free.
     """
-    groups = [points[begin - 1 : begin]]
-    groups += [tail_samples(points[n], points[n] - points[n - 1], grid) for n in range(begin, len(points))]
+    groups = [tail_samples(points[n], points[n] - points[n - 1], grid) for n in range(begin, len(points))]
     values = np.asarray(distance(np.concatenate(groups)), float)
     starts = np.cumsum([0] + [len(g) for g in groups[:-1]])
-    closest = np.minimum.reduceat(values, starts)[1:]
-    floor = np.minimum(margin, values[starts[:-1]] - _NO_CLOSER)
+    closest = np.minimum.reduceat(values, starts)
+    if (closest >= margin).all():
+        return None
+    before = np.concatenate([distance(points[begin - 1 : begin]), values[starts[:-1]]])
+    floor = np.minimum(margin, before - _NO_CLOSER)
     blocked = np.flatnonzero(~(closest >= floor))
     return begin + int(blocked[0]) if len(blocked) else None
 

@@ -74,9 +74,7 @@ class Director:
         current = self
         if self.duration == 0.0:
             # Not earlier: live motion may begin long after it was asked for, and the blend is then as slow.
-            current = replace(
-                self, begin=time, duration=approach_duration(self.anchor, goal, self.approach_speed)
-            )
+            current = replace(self, begin=time, duration=approach_duration(self.anchor, goal, self.approach_speed))
         progress = (time - current.begin) / current.duration
         if progress >= 1.0:
             return goal, replace(current, anchor=None)

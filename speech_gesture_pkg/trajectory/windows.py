@@ -162,7 +162,7 @@ def _window(state: ComposerState, index: int, end: int, min_length: float) -> Wi
 def _from(state: ComposerState, window: Window, begin: float) -> Window:
     """`window` with a first point at time `begin`, a little before its first knot."""
     ahead = window.stamp - begin
-    if not MIN_STEP < ahead <= state.dt:
+    if not MIN_STEP < ahead <= state.dt or begin < state.time_of(state.first + 1):
         return window
     since = np.array([begin - state.time_of(state.first)])
     first = bspline.at_times(state.points, state.dt, since)
