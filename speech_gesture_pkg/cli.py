@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
+import threading
 from importlib import import_module
 
 from speech_gesture_pkg import __version__
-from speech_gesture_pkg.errors import SpeechGestureError
+from speech_gesture_pkg.errors import MissingDependencyError, OutputError, SpeechGestureError
 
 VERBS = {
     "demo": "the whole loop: speech file -> audio topic -> gesture node -> simulated robot; bag, video, report",
@@ -25,10 +28,14 @@ VERBS = {
 }
 
 
+_EXTRAS = "pip install 'speech_gesture_pkg[demo]' brings all that the verbs need"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a verb. Exit codes: 0 done, 1 failed, 2 usage, 3 input, 4 option or parameter, 5 robot, 6 output, 7 missing
     dependency, 130 interrupted."""
     arguments = sys.argv[1:] if argv is None else argv
+    _interrupt_on(signal.SIGTERM)
     parser = argparse.ArgumentParser(prog="speech-gesture", description=__doc__.split(". ")[0] + ".")
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -36,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     for verb, help_text in VERBS.items():
         sub = verbs.add_parser(verb, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         if verb == asked:
-            import_module(f"speech_gesture_pkg.commands.{verb}").add_arguments(sub)
+            sub = import_module(f"speech_gesture_pkg.commands.{verb}").add_arguments(sub) or sub
             sub.add_argument("--json", action="store_true", help="print the result as JSON")
             sub.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     options = parser.parse_args(arguments)
@@ -46,9 +53,27 @@ def main(argv: list[str] | None = None) -> int:
     except SpeechGestureError as e:
         print(f"speech-gesture {options.verb}: {e}", file=sys.stderr)
         return e.exit_code
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] == __package__:
+            raise
+        print(f"speech-gesture {options.verb}: this needs the Python package {e.name}; {_EXTRAS}", file=sys.stderr)
+        return MissingDependencyError.exit_code
+    except BrokenPipeError:  # the reader of our output (say, `| head`) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        print(f"speech-gesture {options.verb}: {where}{e.strerror or e}", file=sys.stderr)
+        return OutputError.exit_code
     except KeyboardInterrupt:
         print(f"speech-gesture {options.verb}: interrupted", file=sys.stderr)
         return 130
+
+
+def _interrupt_on(number: int) -> None:
+    """Let a signal end a verb as Ctrl-C does, so that nodes and files are closed."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -212,8 +212,7 @@ class Pipeline:
 
     def _watch(self, now: float, result: StepResult) -> None:
         """Clock jumps and lost joint states."""
-        jump = self._follow_clock(now)
-        if jump:
+        if jump := self._follow_clock(now):
             way = "back" if jump < 0 else "forward"
             result.tell(Severity.WARN, f"clock_{way}", f"clock was set {way} by {abs(jump):.2f} s: starting anew")
         measured = self.measured
@@ -288,9 +287,9 @@ class Pipeline:
             target, self._director = self._director.target(time, live)
             targets.append(target)
             time += self.dt
-        unchanged = not targets or (not following and self._at_rest() and not self._director.blending(time))
+        resting = not following and composer.at_rest(self._reference) and not self._director.blending(time)
         # The first window goes out at once: a robot that stands outside its limits needs the time to come inside.
-        if unchanged and self._reference.sent is not None:
+        if (resting or not targets) and self._reference.sent is not None:
             return
         if targets:
             self._reference = composer.extend(self._reference, np.array(targets))
@@ -372,10 +371,9 @@ class Pipeline:
 
     def _stands(self, now: float) -> bool:
         """Whether the robot has come to rest by now."""
-        return self._at_rest() and bool(np.abs(self.commanded(now) - self._stop_point()).max() < 1e-6)
-
-    def _at_rest(self) -> bool:
-        return self._composer.at_rest(self._reference)
+        return self._composer.at_rest(self._reference) and bool(
+            np.abs(self.commanded(now) - self._stop_point()).max() < 1e-6
+        )
 
     def _judge(self, now: float) -> None:
         """Which state we are in, and whether a long silence ends in the rest pose."""

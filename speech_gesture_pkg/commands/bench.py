@@ -17,7 +17,15 @@ import numpy as np
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
-from speech_gesture_pkg.commands.common import add_motion, add_robot, config_of, need_ros, report, urdf_of
+from speech_gesture_pkg.commands.common import (
+    add_motion,
+    add_robot,
+    changed_values,
+    config_of,
+    need_ros,
+    report,
+    urdf_of,
+)
 from speech_gesture_pkg.commands.processes import NodeProcess, isolated_environment, stop_all
 from speech_gesture_pkg.evaluation.offline_run import run_offline
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
@@ -98,7 +106,7 @@ def pipeline_figures(config: Any, audio: Any, repeat: int) -> dict[str, float]:
 
 def live_figures(options: argparse.Namespace, urdf: Path, audio: Any) -> dict[str, float]:
     """Through real topics and processes."""
-    config = config_of(options, **{"robot.urdf": str(urdf)})
+    config = config_of(options, **{"robot.urdf": str(urdf), "controllers.names": ()})
     robot = load_robot(config)
     layout = layout_of(robot, {}, config)
     controllers = {n: [layout.joint_names[i] for i in c] for n, c in layout.controllers.items()}
@@ -111,10 +119,10 @@ def live_figures(options: argparse.Namespace, urdf: Path, audio: Any) -> dict[st
         try:
             time.sleep(2.0)  # the robot is there long before the node, as in use
             began = time.perf_counter()
-            parameters = {"autostart": True, "robot.urdf": str(urdf), "generator.name": options.generator}
+            parameters = {"autostart": True, **changed_values(config)}
             gesture = NodeProcess("gesture_node", parameters, ros)
             processes.append(gesture)
-            gesture.wait_for("commanding", 30.0)
+            gesture.wait_for("commanding", 30.0, processes)
             active = time.perf_counter() - began
             found = _probe(audio, f"/{next(iter(controllers))}/joint_trajectory", robot.generator.lookahead_s)
             return {"start_to_active_s": active, "rss_mb": rss_mb(gesture.pid), **found}

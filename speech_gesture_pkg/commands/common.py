@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from speech_gesture_pkg.assembly import robot_urdf
-from speech_gesture_pkg.config import GestureConfig, load_yaml
+from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml, parameters
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
 from speech_gesture_pkg.resources import ROBOTS
 
@@ -32,8 +32,8 @@ def urdf_of(options: argparse.Namespace) -> Path:
 
 def add_motion(parser: argparse.ArgumentParser) -> None:
     """Generator, style and parameters."""
-    parser.add_argument("--generator", default="prosody", help="which generator (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
+    parser.add_argument("--generator", help="which generator (default: prosody)")
+    parser.add_argument("--seed", type=int, help="seed of every random choice (default: 0)")
     parser.add_argument("--config", help="YAML parameter file (see config/gesture.yaml)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="one parameter, e.g. --set style.amplitude=1.5"
@@ -41,18 +41,43 @@ def add_motion(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(options: argparse.Namespace, **more: Any) -> GestureConfig:
-    """Parameters from --config, --generator, --seed and --set, in that order of precedence, lowest first."""
+    """Parameters from --config, --generator, --seed and --set, in that order of precedence, lowest first.
+
+    Args:
+        options: of a verb with `add_motion`.
+        more: parameters that the verb has options of its own for; they rank with --generator; None = not given.
+
+    Raises:
+        ConfigError: naming the parameter or the file.
+    """
+    values = load_yaml(options.config) if options.config else {}
+    controller_joints(values)
+    values.pop("autostart", None)
+    own = {"generator.name": options.generator, "generator.seed": options.seed, **more}
+    values |= {name: value for name, value in own.items() if value is not None}
+    return GestureConfig().with_values(values | set_values(options.set))
+
+
+def set_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """Values of `--set NAME=VALUE` options, read as YAML. Raises ConfigError for a malformed one."""
     import yaml
 
-    values = load_yaml(options.config) if options.config else {}
-    values = {k: v for k, v in values.items() if not (k.startswith("controllers.") and k.endswith(".joints"))}
-    values |= {"generator.name": options.generator, "generator.seed": options.seed, **more}
-    for pair in options.set:
-        name, equals, value = pair.partition("=")
-        if not equals:
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals or not name.strip():
             raise ConfigError(f"--set {pair!r} is malformed; it must look like --set style.amplitude=1.5")
-        values[name.strip()] = yaml.safe_load(value)
-    return GestureConfig().with_values(values)
+        values[name.strip()] = "" if value is None else value
+    return values
+
+
+def changed_values(config: GestureConfig) -> dict[str, Any]:
+    """The parameters that differ from their defaults."""
+    return {p.name: config.value(p.name) for p in parameters() if config.value(p.name) != p.default}
 
 
 def writable_file(path: str | Path) -> Path:

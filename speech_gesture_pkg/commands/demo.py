@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.commands.common import (
     add_motion,
     add_robot,
+    changed_values,
     config_of,
     need_ros,
     progress,
@@ -22,8 +25,10 @@ from speech_gesture_pkg.commands.common import (
     writable_folder,
 )
 from speech_gesture_pkg.commands.processes import NodeProcess, isolated_environment, stop_all
+from speech_gesture_pkg.config import SYNC_MODES, controller_joints, load_yaml
 from speech_gesture_pkg.errors import SpeechGestureError
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.runtime.sim_rules import RULES
 
 SETTLE = 1.5
 """Seconds that the robot idles before the speech and after it."""
@@ -37,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--headless", action="store_true", help="no browser page; end by itself (the default without a display)"
     )
     parser.add_argument("--port", type=int, default=8080, help="port of the browser page")
-    parser.add_argument("--distro", default="newest", help="whose controller rules the simulated robot follows")
-    parser.add_argument("--sync", default="live", choices=("live", "stamp", "delay"), help="sync.mode")
+    parser.add_argument(
+        "--distro", default="newest", choices=tuple(RULES), help="whose controller rules the simulated robot follows"
+    )
+    parser.add_argument("--sync", choices=SYNC_MODES, help="sync.mode (default: live)")
     parser.add_argument(
         "--stamp-zero", action="store_true", help="trajectories with stamp 0 (to see how much worse it is)"
     )
@@ -52,50 +59,57 @@ def run(options: argparse.Namespace) -> int:
     audio_path = Path(options.audio) if options.audio else resource(DEMO_AUDIO)
     audio = read_audio(audio_path)
     urdf = urdf_of(options)
-    config_of(options)  # wrong parameters fail here, in one sentence, before anything starts
-    from speech_gesture_pkg.assembly import layout_of, load_robot
-
-    config = config_of(options, **{"robot.urdf": str(urdf)})
+    zero = True if options.stamp_zero else None
+    more = {"robot.urdf": str(urdf), "sync.mode": options.sync, "trajectory.stamp_zero": zero}
+    config = config_of(options, **more)
     robot = load_robot(config)
-    layout = layout_of(robot, {}, config)
+    given = controller_joints(load_yaml(options.config)) if options.config else {}
+    layout = layout_of(robot, given, config)
     out = writable_folder(options.out)
     need_ros()
     headless = options.headless or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     bag = _fresh(out / "bag")
     controllers = {n: [layout.joint_names[i] for i in c] for n, c in layout.controllers.items()}
     ros = isolated_environment(out / "log")
-    parameters = _gesture_parameters(options, urdf)
     processes: list[NodeProcess] = []
-    code = 0
+
+    def start(module: str, parameters: dict[str, Any]) -> NodeProcess:
+        processes.append(NodeProcess(module, parameters, ros))
+        return processes[-1]
+
     try:
-        processes.append(NodeProcess("sim_robot_node", _sim_parameters(options, urdf, controllers), ros))
-        processes.append(NodeProcess("recorder", {"out": str(bag)}, ros))
-        gesture = NodeProcess("gesture_node", parameters, ros)
-        processes.append(gesture)
+        sim = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
+        start("sim_robot_node", sim | {f"{name}.joints": joints for name, joints in controllers.items()})
+        start("recorder", {"out": str(bag)})
         if not headless:
-            processes.append(NodeProcess("viewer_node", {"urdf": str(urdf), "port": options.port}, ros))
-        gesture.wait_for("commanding", timeout=30.0)
+            start("viewer_node", {"urdf": str(urdf), "port": options.port})
+        names = {"controllers.names": list(controllers)} | {f"controllers.{n}.joints": j for n, j in given.items()}
+        gesture = start("gesture_node", {**changed_values(config), **names, "autostart": True})
+        gesture.wait_for("commanding", 30.0, processes)
+        if not headless:
+            print(f"watch it at http://127.0.0.1:{options.port} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
         time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo
-        player = NodeProcess("wav_player_node", {"file": str(audio_path), "exit_at_end": True}, ros)
-        processes.append(player)
-        if not headless:
-            print(f"watch it at http://127.0.0.1:{options.port} (Ctrl-C ends the demo)")
-        _play(player, gesture, audio.duration)
+        player = start("wav_player_node", {"file": str(audio_path), "loop": not headless, "exit_at_end": True})
+        if headless:
+            _play(player, processes, audio.duration)
+        else:
+            _repeat(processes)
         time.sleep(SETTLE)
         gesture.stop()
-        code = gesture.code or 0
+        gesture.check()
         time.sleep(2.0)  # the controllers finish the last window: the way to rest
     finally:
         stop_all(processes)
-    return code or _show(options, out, bag, robot.model.urdf, layout, audio)
+    return _show(options, out, bag, robot.model.urdf, layout, audio)
 
 
-def _play(player: NodeProcess, gesture: NodeProcess, seconds: float) -> None:
+def _play(player: NodeProcess, processes: list[NodeProcess], seconds: float) -> None:
     """Wait for the speech to end, with a progress bar; stop at once if a node dies."""
     began = time.monotonic()
     bar = iter(progress(range(int(10 * seconds) + 1), "speaking"))
     while player.running():
-        gesture.check()
+        for process in processes:
+            process.check()
         time.sleep(0.1)
         next(bar, None)
         if time.monotonic() - began > seconds + 30.0:
@@ -103,7 +117,20 @@ def _play(player: NodeProcess, gesture: NodeProcess, seconds: float) -> None:
     player.check()
 
 
+def _repeat(processes: list[NodeProcess]) -> None:
+    """Let the speech play again and again for the person who watches, until Ctrl-C."""
+    try:
+        while True:
+            for process in processes:
+                process.check()
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        print("ending the demo", file=sys.stderr, flush=True)
+    processes[-1].stop()
+
+
 def _show(options: argparse.Namespace, out: Path, bag: Path, urdf: str, layout: Any, audio: Any) -> int:
+    # matplotlib, rosbags and the like take their time: not before the nodes run
     from speech_gesture_pkg.commands.check import promise_text
     from speech_gesture_pkg.commands.demo_report import diagnostics_of, summary_text, write_video
     from speech_gesture_pkg.evaluation.promise import check_promise
@@ -126,26 +153,6 @@ def _show(options: argparse.Namespace, out: Path, bag: Path, urdf: str, layout: 
     (out / "summary.txt").write_text(text + "\n", encoding="utf-8")
     report(options, figures, text)
     return 0 if promise.kept or options.stamp_zero else 1
-
-
-def _gesture_parameters(options: argparse.Namespace, urdf: Path) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "autostart": True,
-        "robot.urdf": str(urdf),
-        "generator.name": options.generator,
-        "generator.seed": options.seed,
-        "sync.mode": options.sync,
-        "trajectory.stamp_zero": bool(options.stamp_zero),
-    }
-    if options.config:
-        values["--params-file"] = options.config
-    values |= dict(pair.partition("=")[::2] for pair in options.set)
-    return values
-
-
-def _sim_parameters(options: argparse.Namespace, urdf: Path, controllers: dict[str, list[str]]) -> dict[str, Any]:
-    values: dict[str, Any] = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
-    return values | {f"{name}.joints": joints for name, joints in controllers.items()}
 
 
 def _fresh(folder: Path) -> Path:

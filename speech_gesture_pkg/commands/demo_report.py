@@ -23,7 +23,7 @@ def diagnostics_of(bag: Path) -> dict[str, str]:
 
 
 def write_video(bag: Path, out: Path, urdf: Path, audio: AudioChunk) -> Path:
-    """Robot (as measured) and human side by side, with the sound as it was heard."""
+    """Robot (as measured) and human side by side, with the sound as heard; `audio` is what was played, once or more."""
     from tqdm import tqdm
 
     content = read_content(bag)
@@ -45,7 +45,7 @@ def write_video(bag: Path, out: Path, urdf: Path, audio: AudioChunk) -> Path:
             urdf=urdf,
             audio=heard,
             begin=begin,
-            end=float(heard.end + 1.5),
+            end=float(heard.start + min(heard.duration, audio.duration) + 1.5),
             progress=step,
         )
     finally:

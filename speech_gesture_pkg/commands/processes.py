@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import os
 import random
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,16 @@ def isolated_environment(log: Path) -> dict[str, str]:
     return environment
 
 
+def _die_with_parent() -> None:
+    """SIGINT when the parent ends, however it ends (Linux; PR_SET_PDEATHSIG is 1)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)
+
+
 class NodeProcess:
     """One node of this package in a process of its own.
+
+    It has a session of its own: Ctrl-C reaches the parent only, which then stops its nodes in the right order.
 
     Args:
         module: of `speech_gesture_pkg.nodes`.
@@ -41,7 +52,13 @@ class NodeProcess:
         for name, value in parameters.items():
             command += [name, str(value)] if name.startswith("--") else ["-p", f"{name}:={yaml_value(value)}"]
         self._process = subprocess.Popen(
-            command, env=environment, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            command,
+            env=environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
 
     @property
@@ -67,20 +84,25 @@ class NodeProcess:
     def check(self) -> None:
         """Raise SpeechGestureError with its last words if it has died with an error."""
         if self.code not in (None, 0):
-            lines = [line for line in self.output().splitlines() if line.strip()]
-            told = next((x for x in reversed(lines) if "[ERROR]" in x or "[FATAL]" in x), lines[-1] if lines else "")
-            told = told.split("]: ", 1)[-1]
-            error = SpeechGestureError(f"{self.module} ended with code {self.code}: {told}")
+            error = SpeechGestureError(f"{self.module} ended with code {self.code}: {self.last_words()}")
             error.exit_code = self.code if self.code and self.code > 0 else 1
             raise error
 
-    def wait_for(self, text: str, timeout: float) -> None:
-        """Wait until it has printed `text`. Raises SpeechGestureError if it dies or takes too long."""
+    def last_words(self) -> str:
+        """The last warning or error that it has printed, without level, time and name."""
+        lines = [line for line in self.output().splitlines() if line.strip()]
+        bad = [line for line in lines if any(level in line for level in ("[WARN]", "[ERROR]", "[FATAL]"))]
+        return (bad or lines or ["it said nothing"])[-1].split("]: ", 1)[-1]
+
+    def wait_for(self, text: str, timeout: float, others: Iterable[NodeProcess] = ()) -> None:
+        """Wait until it has printed `text`. Raises SpeechGestureError if it or one of `others` dies, or if it takes too
+        long."""
         deadline = time.monotonic() + timeout
         while text not in self.output():
-            self.check()
+            for process in (*others, self):
+                process.check()
             if time.monotonic() > deadline:
-                raise SpeechGestureError(f"{self.module} was not ready within {timeout:g} s: {self.output()[-400:]}")
+                raise SpeechGestureError(f"{self.module} was not ready within {timeout:g} s: {self.last_words()}")
             time.sleep(0.05)
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -101,14 +123,9 @@ def stop_all(processes: list[NodeProcess]) -> None:
 
 
 def yaml_value(value: Any) -> str:
-    """A Python value as ROS command-line YAML."""
+    """A Python value as ROS command-line YAML (a JSON string is a YAML string)."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(f'"{v}"' if isinstance(v, str) else yaml_value(v) for v in value) + "]"
-    return f'"{value}"' if isinstance(value, str) and not _plain(value) else str(value)
-
-
-def _plain(text: str) -> bool:
-    """Whether YAML reads the text as the same string, or as the number or flag that was meant on the command line."""
-    return bool(text) and not any(c in text for c in "{}[],&*#?|-<>=!%@:\"' ")
+        return "[" + ", ".join(yaml_value(v) for v in value) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

@@ -13,13 +13,14 @@ from speech_gesture_pkg.retarget.retargeter import Retargeter
 from speech_gesture_pkg.retarget.robot import RobotModel
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Options of the verb; returns the parser of the action, which takes the common options."""
     actions = parser.add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="map, limits, warnings, picture, YAML override")
     check.add_argument("urdf", help="URDF file")
     check.add_argument("--png", help="picture of rest and gesture poses to write")
     check.add_argument("--yaml", help="joint map to write, to edit and give as robot.map_file")
+    return check
 
 
 def run(options: argparse.Namespace) -> int:

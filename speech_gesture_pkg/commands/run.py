@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from speech_gesture_pkg.commands.common import need_ros
+from speech_gesture_pkg.commands.common import need_ros, set_values
+from speech_gesture_pkg.commands.processes import yaml_value
+from speech_gesture_pkg.config import load_yaml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,22 +16,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generator", default=None, help="which generator")
     parser.add_argument("--audio-topic", default=None, help="audio topic (default: audio)")
     parser.add_argument("--sync", choices=("live", "stamp", "delay"), default=None, help="sync.mode")
-    parser.add_argument("--config", help="ROS 2 parameter file")
+    parser.add_argument("--config", help="YAML parameter file (see config/gesture.yaml)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one parameter")
     parser.add_argument("--use-sim-time", action="store_true", help="time from /clock")
 
 
 def ros_arguments(options: argparse.Namespace) -> list[str]:
     """The same as `ros2 run speech_gesture_pkg gesture_node --ros-args ...`."""
-    arguments = ["--ros-args", "-p", "autostart:=true"]
+    values: dict[str, Any] = {"autostart": True}
     if options.config:
-        arguments += ["--params-file", options.config]
-    given = {"robot.urdf": options.urdf, "generator.name": options.generator, "sync.mode": options.sync}
-    pairs = [f"{k}:={v}" for k, v in given.items() if v] + [s.replace("=", ":=", 1) for s in options.set]
+        values |= load_yaml(options.config)
+    own = {"robot.urdf": options.urdf, "generator.name": options.generator, "sync.mode": options.sync}
+    values |= {name: value for name, value in own.items() if value}
     if options.use_sim_time:
-        pairs.append("use_sim_time:=true")
-    for pair in pairs:
-        arguments += ["-p", pair]
+        values["use_sim_time"] = True
+    values |= set_values(options.set)
+    arguments = ["--ros-args"]
+    for name, value in values.items():
+        if value not in ([], ()):  # ROS cannot tell the type of an empty list; it is the default of every list here
+            arguments += ["-p", f"{name}:={yaml_value(value)}"]
     if options.audio_topic:
         arguments += ["-r", f"audio:={options.audio_topic}"]
     return arguments
@@ -36,7 +42,8 @@ def ros_arguments(options: argparse.Namespace) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the node until it is interrupted."""
+    arguments = ros_arguments(options)
     need_ros()
     from speech_gesture_pkg.nodes.gesture_node import main
 
-    return main(ros_arguments(options))
+    return main(arguments)

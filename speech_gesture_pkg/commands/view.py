@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_motion
+from speech_gesture_pkg.body.files import load_motion, read_npz
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of, writable_file
 from speech_gesture_pkg.errors import InputError
@@ -87,13 +85,6 @@ def load_scene(path: Path) -> Scene:
         if content.motion is None and content.joints is None:
             raise InputError(f"bag {path} holds neither SMPL-X motion nor joint states: there is nothing to see")
         return Scene(content.motion, content.joints, content.audio)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            keys = set(data.files)
-    except FileNotFoundError as e:
-        raise InputError(f"file {path} does not exist") from e
-    except (OSError, ValueError) as e:
-        raise InputError(f"{path} is not a readable npz file: {e}") from e
-    if "joint_names" in keys and "position" in keys:
+    if "joint_names" in read_npz(path):
         return Scene(trajectory=RobotTrajectory.load(path))
     return Scene(motion=load_motion(path))

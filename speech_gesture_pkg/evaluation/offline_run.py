@@ -16,7 +16,6 @@ from speech_gesture_pkg.pipeline import Event, Pipeline
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
-
 POLL = 0.02
 """Longest time between two steps, as in the node, s."""
 

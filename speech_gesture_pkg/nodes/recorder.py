@@ -10,6 +10,7 @@ from typing import Any
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
 
@@ -22,6 +23,8 @@ from speech_gesture_pkg.nodes.typedefs import TypeDefinitions
 
 DISCOVER_S = 0.05
 DEPTH = 200
+LONGEST_TRANSPORT_NS = 2_000_000_000
+"""A send time that lies farther back than this, or in the future, is of another machine's clock and is not used."""
 STANDARD_TOPICS: tuple[str, ...] = (
     *("audio", "audio_info", "joint_states", "robot_description", "/diagnostics", "/clock"),
     *("speech_gesture/smplx", "speech_gesture/face", "speech_gesture/markers", "speech_gesture/audio_out"),
@@ -57,6 +60,7 @@ class BagRecorder(Node):
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
         self._early: list[tuple[str, Connection, bytes]] = []
+        self._simulated = bool(self.get_parameter("use_sim_time").value)
         self._types = TypeDefinitions()
         self._skipped: set[str] = set()
         self._writer: Writer | None = _writer(self.out, compress)
@@ -102,11 +106,17 @@ class BagRecorder(Node):
             topic, kind, msgdef=definition, rihs01=digest, offered_qos_profiles=[_offered(publishers)]
         )
         self.counts[topic] = 0
-        callback = partial(self._on_message, topic, connection)
+        callback: Any = partial(self._on_message, topic, connection)
+        if not hasattr(Subscription, "CallbackType"):  # Humble: callbacks take the message alone
+            callback = partial(self._on_message, topic, connection, info={})
         self.create_subscription(message, topic, callback, matching_qos(publishers, DEPTH), raw=True)
 
-    def _on_message(self, topic: str, connection: Connection, data: bytes) -> None:
+    def _on_message(self, topic: str, connection: Connection, data: bytes, info: Any) -> None:
+        """Write a message at the time at which it was sent (so that a busy recorder does not make it look late)."""
         now = self.get_clock().now().nanoseconds
+        sent = int(info.get("source_timestamp", 0)) if not self._simulated else 0
+        if 0 <= now - sent < LONGEST_TRANSPORT_NS:
+            now = sent
         self._early.append((topic, connection, bytes(data)))
         if now:  # simulated time is 0 until the first /clock: what came before is stamped with that
             self._write_out(now)

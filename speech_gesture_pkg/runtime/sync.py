@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from speech_gesture_pkg.config import SyncConfig
 
-CLOCK_BACK = 0.2
-"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s."""
+CLOCK_BACK = 0.05
+"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s. (Less than that lies inside the
+window that controllers on the same clock execute, and they go back along it.)"""
 
 CLOCK_FORWARD = 0.5
 """Node clock runs ahead of the steady clock by more than this between two looks: it was set, s."""
@@ -59,7 +60,8 @@ class ClockWatch:
         before, steady = self._last
         self.start(now)
         jump = now - before - (self._last[1] - steady)
-        return jump if now < before - CLOCK_BACK or jump > CLOCK_FORWARD else 0.0
+        back = now < before and jump < -CLOCK_BACK
+        return jump if back or jump > CLOCK_FORWARD else 0.0
 
 
 def foreign(stamp: float, duration: float, now: float, config: SyncConfig) -> bool:

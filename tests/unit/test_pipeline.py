@@ -141,7 +141,7 @@ def test_a_late_ten_second_message_does_not_block_the_loop_either():
     stage.stop()
 
 
-# --- silence, rest, pause, reset ---------------------------------------------------------------------------------------
+# --- silence, rest, pause, reset ------------------------------------------------------------------------------------
 
 
 def test_long_silence_ends_in_the_rest_pose_and_speech_wakes_it():
@@ -216,7 +216,7 @@ def test_style_changes_take_effect_while_running():
     stage.stop()
 
 
-# --- start and end -----------------------------------------------------------------------------------------------------
+# --- start and end --------------------------------------------------------------------------------------------------
 
 
 def test_a_start_pose_far_away_is_left_slowly():
@@ -290,7 +290,7 @@ def test_activating_twice_changes_nothing():
     stage.stop()
 
 
-# --- clocks ------------------------------------------------------------------------------------------------------------
+# --- clocks ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [-0.3, -5.0, -900.0])
@@ -363,7 +363,7 @@ def test_unix_time_for_hours_keeps_frames_on_the_grid():
     assert np.abs(steps - np.round(steps)).max() < 2e-5
 
 
-# --- robot -------------------------------------------------------------------------------------------------------------
+# --- robot ----------------------------------------------------------------------------------------------------------
 
 
 def test_lost_joint_states_brake_and_their_return_approaches():
@@ -439,7 +439,7 @@ def test_deactivate_without_joint_states_brakes_and_stays():
     assert np.abs(stage.robot - at).max() < 0.3
 
 
-# --- generator and retargeter ------------------------------------------------------------------------------------------
+# --- generator and retargeter ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["generator", "puppeteer"])
@@ -493,7 +493,7 @@ def test_a_slow_generator_sends_only_future_points(cost):
     stage.stop()
 
 
-# --- sync modes and stamps -----------------------------------------------------------------------------------------------
+# --- sync modes and stamps ------------------------------------------------------------------------------------------
 
 
 def motion_delay(stage: Stage, begin: float) -> float:

@@ -1,0 +1,182 @@
+"""What the tests of gesture_node share: lifecycle calls, speech from the test process, a fake robot, expectations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Int16MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from speech_gesture_pkg.assembly import layout_of, load_robot, robot_urdf
+from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+
+NODE = "/speech_gesture"
+TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 5}
+CHUNK = 0.032
+ARMS = ("shoulder", "elbow", "wrist")
+BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def rest_pose() -> dict[str, float]:
+    """Joint name -> rest position of the demo humanoid, rad."""
+    config = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})
+    layout = layout_of(load_robot(config), {}, config)
+    rest = layout.rest_from(np.zeros(len(layout.joint_names)))
+    return dict(zip(layout.joint_names, rest.tolist(), strict=True))
+
+
+def speech(kind: str = "int16") -> np.ndarray:
+    """The bundled speech, 16 kHz mono, from where it gets loud. Shape [N]."""
+    samples = read_audio(resource(DEMO_AUDIO)).samples
+    loud = int(np.argmax(np.abs(samples) > 0.1))
+    samples = samples[max(loud - 1600, 0) :]
+    return (samples * 32767).astype(np.int16) if kind == "int16" else samples
+
+
+class Speaker:
+    """Speaks the bundled clip again and again, in real time, while the probe waits.
+
+    Args:
+        probe: its node publishes (or `node`).
+        message: makes a message from samples and the time at which they begin, s.
+    """
+
+    def __init__(
+        self,
+        probe: Any,
+        topic: str = "audio",
+        kind: Any = Int16MultiArray,
+        message: Callable[[np.ndarray, float], Any] = lambda x, _: Int16MultiArray(data=x.tolist()),
+        node: Any = None,
+    ) -> None:
+        self.node = node or probe.node
+        self.samples, self.size, self.sent = speech(), round(CHUNK * 16000), 0
+        self._message = message
+        self.publisher = self.node.create_publisher(kind, topic, BEST_EFFORT)
+        self._began = time.monotonic()
+        self._timer = self.node.create_timer(CHUNK / 2, self._tick)
+
+    def _tick(self) -> None:
+        due = int((time.monotonic() - self._began) / CHUNK)
+        while self.sent < due:
+            first = self.sent * self.size % (len(self.samples) - self.size)
+            begin = self.node.get_clock().now().nanoseconds * 1e-9 - (due - self.sent) * CHUNK
+            self.publisher.publish(self._message(self.samples[first : first + self.size], begin))
+            self.sent += 1
+
+    def stop(self) -> None:
+        """Fall silent and leave the graph."""
+        self.node.destroy_timer(self._timer)
+        self.node.destroy_publisher(self.publisher)
+
+
+class Watch:
+    """Diagnostics, joint states and trajectories as the test process hears them."""
+
+    def __init__(self, probe: Any, namespace: str = "") -> None:
+        self.probe = probe
+        self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
+        self.states = probe.collect(JointState, f"{namespace}/joint_states")
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Keys and values of the node's latest diagnostics, with `level` and `message`."""
+        for array in reversed(self.diagnostics):
+            for status in array.status:
+                if status.name == "speech_gesture: pipeline":
+                    found = {v.key: v.value for v in status.values}
+                    return found | {"level": str(status.level[0]), "message": status.message}
+        return {}
+
+    def until_state(self, *states: str, timeout: float = 15.0) -> None:
+        """Wait until diagnostics show one of the pipeline states."""
+        self.probe.wait(lambda: self.values.get("state") in states, timeout)
+
+    def positions(self) -> dict[str, float]:
+        """Latest joint positions, rad."""
+        return dict(zip(self.states[-1].name, self.states[-1].position, strict=True))
+
+    def arm_speed(self) -> float:
+        """Fastest arm joint now, rad/s."""
+        last = self.states[-1]
+        return max(abs(v) for n, v in zip(last.name, last.velocity, strict=True) if any(a in n for a in ARMS))
+
+    def moving(self) -> bool:
+        """Whether an arm is in the middle of a gesture."""
+        return bool(self.states) and self.values.get("state") == "gesturing" and self.arm_speed() > 0.5
+
+    def still(self, duration: float = 0.3) -> bool:
+        """Whether no joint has moved in the last `duration` seconds."""
+        if len(self.states) < 2:
+            return False
+        end = seconds(self.states[-1].header.stamp)
+        recent = [m for m in self.states if seconds(m.header.stamp) > end - duration]
+        q = np.array([m.position for m in recent])
+        return end - seconds(self.states[0].header.stamp) > duration and bool(np.ptp(q, axis=0).max() < 1e-6)
+
+    def span(self, duration: float, words: Sequence[str] = ARMS) -> float:
+        """Mean over the arm joints of the span of their positions during the next `duration` seconds, rad."""
+        del self.states[:]
+        end = time.monotonic() + duration
+        self.probe.wait(lambda: time.monotonic() > end, duration + 5.0)
+        columns = [i for i, n in enumerate(self.states[0].name) if any(a in n for a in words)]
+        return float(np.ptp(np.array([m.position for m in self.states])[:, columns], axis=0).mean())
+
+
+class FakeRobot:
+    """A robot in the test process: listens to trajectories, stands still, publishes joint states while told to."""
+
+    def __init__(self, probe: Any, controller: str, joints: Sequence[str], namespace: str = "") -> None:
+        self.joints, self.publishing = list(joints), False
+        self.windows = probe.collect(JointTrajectory, f"{namespace}/{controller}/joint_trajectory")
+        self._node = probe.node
+        self._states = probe.node.create_publisher(JointState, f"{namespace}/joint_states", 10)
+        rest = rest_pose()
+        self._message = JointState(name=self.joints, position=[rest[j] for j in self.joints])
+        probe.node.create_timer(0.02, self._tick)
+
+    def _tick(self) -> None:
+        if self.publishing:
+            self._message.header.stamp = time_from_seconds(self._node.get_clock().now().nanoseconds * 1e-9)
+            self._states.publish(self._message)
+
+
+def change(probe: Any, transition: str, node: str = NODE, timeout: float = 20.0) -> bool:
+    """Ask for a lifecycle transition; whether it succeeded."""
+    request = ChangeState.Request()
+    request.transition.id = TRANSITIONS[transition]
+    return probe.call(ChangeState, f"{node}/change_state", request, timeout).success
+
+
+def lifecycle(probe: Any, node: str = NODE) -> str:
+    """The node's lifecycle state."""
+    return probe.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+
+
+def set_parameter(probe: Any, name: str, value: Any, node: str = NODE) -> str:
+    """Set a parameter; '' or why it was refused."""
+    request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+    result = probe.call(SetParameters, f"{node}/set_parameters", request).results[0]
+    return "" if result.successful else result.reason
+
+
+def assert_stops(window: JointTrajectory) -> None:
+    """The window ends with zero velocity."""
+    assert np.abs(window.points[-1].velocities).max() < 1e-9
+
+
+def told(output: str, *parts: str) -> bool:
+    """Whether one line of the output holds all the parts."""
+    return any(all(p in line for p in parts) for line in output.splitlines())
