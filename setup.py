@@ -39,7 +39,7 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Speech-driven whole-body gestures for ROS 2 humanoids: audio topic in, safe JointTrajectory out",
-    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description=(Path(__file__).resolve().parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="speech_gesture_pkg maintainers",
     maintainer="speech_gesture_pkg maintainers",
@@ -83,7 +83,7 @@ setup(
         "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER,
         "test": TEST,
-        "dev": [*TEST, "setuptools<80", "ruff>=0.6", "mypy>=1.10", "types-PyYAML", "colcon-core", "colcon-ros"],
+        "dev": [*TEST, "setuptools<80", "ruff>=0.6", "mypy>=1.10", "types-PyYAML", "colcon-core", "colcon-ros", "colcon-defaults"],
     },
     entry_points={
         "console_scripts": [

@@ -31,6 +31,7 @@ ROBOT = SimpleNamespace(
 REST = np.array([0.1, 0.3, 0.0, 0.0, 0.05])
 GROUPS = {"left_arm": ARM[:3], "head": HEAD}
 CONTROLLERS = {"arm_controller": ARM, "head_controller": HEAD}
+AWAY = np.array([1.2, 1.5, -0.5, 0.04, 0.6, 0.3])
 
 
 class Talkative:
@@ -50,23 +51,24 @@ class Talkative:
 
     def start(self, seed=0, speaker=None, style=None):
         self.starts += 1
-        return np.zeros(0, np.float32), None, 0
+        return np.zeros(0, np.float32), None, 0, 0
 
     def step(self, audio: AudioChunk, state, style=None):
-        kept, begin, made = state
+        kept, begin, made, gone = state  # gone: samples that are forgotten already
         begin = audio.start if begin is None else begin
         kept = np.concatenate([kept, audio.samples])
         self.styles.append(style)
         self.longest = max(self.longest, audio.duration)
         if self.mischief == "raise":
             raise ValueError("no more ideas")
-        ready = int((len(kept) / 16000 - self.lookahead_s) * self.fps + 1e-6) + 1
+        ready = int(((gone + len(kept)) / 16000 - self.lookahead_s) * self.fps + 1e-6) + 1
         count = max(ready - made, 0)
         self.spend(count * self.cost)
         poses = np.zeros((count, 55, 3))
         for i in range(count):
             k = made + i
-            here = kept[max(0, round((k / self.fps - 0.1) * 16000)) : round((k / self.fps + 0.1) * 16000)]
+            middle = round(k / self.fps * 16000) - gone
+            here = kept[max(0, middle - 1600) : max(0, middle + 1600)]
             loud = min(1.0, 8.0 * float(np.sqrt(np.mean(here**2)))) if len(here) else 0.0
             swing = 0.03 + loud * (1.0 if style is None else style.amplitude)
             poses[i, 0] = swing * np.sin(2 * np.pi * np.array([0.9, 1.3, 1.7]) * k / self.fps)
@@ -75,7 +77,9 @@ class Talkative:
                 poses[i, 0, 1] = np.nan
             if self.mischief == "wild":
                 poses[i, :2] = 100.0 * (-1.0) ** k
-        return MotionFrames(poses, self.fps, begin + made / self.fps), (kept, begin, made + count)
+        old = max(0, len(kept) - 16000)
+        frames = MotionFrames(poses, self.fps, begin + made / self.fps)
+        return frames, (kept[old:], begin, made + count, gone + old)
 
 
 class Puppeteer:
@@ -327,3 +331,11 @@ class Stage:
         """How far the mapped joints are from the rest pose."""
         rest = self.pipeline.layout.rest
         return float(np.nanmax(np.abs(self.robot - np.where(np.isnan(rest), np.nan, rest))))
+
+
+def gesturing(values=None, **kwargs) -> Stage:
+    """A stage in mid-gesture."""
+    stage = Stage(values, **kwargs).activate().silence(0.5).speak(3.0)
+    assert stage.pipeline.state is State.GESTURING
+    assert stage.speed > 0.05
+    return stage

@@ -23,7 +23,8 @@ from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 NODE = "/speech_gesture"
-TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 5}
+# shutdown: of an active node
+TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 7}
 CHUNK = 0.032
 ARMS = ("shoulder", "elbow", "wrist")
 BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -1,4 +1,4 @@
-"""gesture_node beside a simulated robot: topics, types, the promise on what was recorded, lifecycle, live parameters."""
+"""gesture_node beside a simulated robot: interface, the promise on what was recorded, lifecycle, live parameters."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_interface_and_promise(probe, start, demo_urdf, tmp_path):
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     watch, speaker = Watch(probe), Speaker(probe)
     watch.until_state("gesturing")
-    probe.wait(lambda: float(watch.values.get("frames", 0)) > 90)
+    probe.wait(lambda: float(watch.values.get("frames", 0)) > 60)
     values = watch.values
     speaker.stop()
     assert gesture.stop() == 0
