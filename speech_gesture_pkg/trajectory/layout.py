@@ -104,8 +104,9 @@ def make_layout(
     kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
     limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
     lower, upper = (np.clip(a[robot_index], -_TURNS, _TURNS) for a in (robot.lower, robot.upper))
-    # Fingers and face rest at their limits (an open eye, a straight finger): no margin there.
-    wide = np.array([kind.get(n) not in ("hands", "face") for n in names])
+    # Fingers and face rest at their limits (an open eye, a straight finger): no margin there. Nor for joints that are
+    # not ours: an open gripper at its limit must stay there.
+    wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
     margin = np.where(wide, np.minimum(safety.position_margin, 0.05 * (upper - lower)), 0.0)
     limits = MotionLimits(
         names,

@@ -77,10 +77,10 @@ class Probe:
         """As `poll`, with callbacks running."""
         return poll(condition, timeout, lambda: self._executor.spin_once(timeout_sec=0.02))
 
-    def collect(self, kind: Any, topic: str, qos: Any = 100) -> list[Any]:
-        """A list that fills with the messages of a topic."""
+    def collect(self, kind: Any, topic: str, qos: Any = 100, raw: bool = False) -> list[Any]:
+        """A list that fills with the messages of a topic; `raw`: serialized, for many large ones."""
         got: list[Any] = []
-        self.node.create_subscription(kind, topic, got.append, qos)
+        self.node.create_subscription(kind, topic, got.append, qos, raw=raw)
         return got
 
     def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0) -> Any:

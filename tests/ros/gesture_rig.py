@@ -115,17 +115,22 @@ class Watch:
         return max(abs(v) for n, v in zip(last.name, last.velocity, strict=True) if any(a in n for a in ARMS))
 
     def moving(self) -> bool:
-        """Whether an arm is in the middle of a gesture."""
-        return bool(self.states) and self.values.get("state") == "gesturing" and self.arm_speed() > 0.5
+        """Whether an arm is in the middle of a gesture just now (not in messages that wait to be read)."""
+        if not self.states or self._now() - seconds(self.states[-1].header.stamp) > 0.1:
+            return False
+        return self.values.get("state") == "gesturing" and self.arm_speed() > 0.5
 
-    def still(self, duration: float = 0.3) -> bool:
-        """Whether no joint has moved in the last `duration` seconds."""
-        if len(self.states) < 2:
+    def still(self, duration: float = 0.3, since: float = 0.0) -> bool:
+        """Whether no joint has moved in the last `duration` seconds, all of them after node time `since`."""
+        if not self.states:
             return False
         end = seconds(self.states[-1].header.stamp)
-        recent = [m for m in self.states if seconds(m.header.stamp) > end - duration]
-        q = np.array([m.position for m in recent])
-        return end - seconds(self.states[0].header.stamp) > duration and bool(np.ptp(q, axis=0).max() < 1e-6)
+        begin = end - duration
+        recent = [m.position for m in self.states[-int(200 * duration) :] if seconds(m.header.stamp) >= begin]
+        return begin > since and len(recent) > 50 * duration and bool(np.ptp(np.array(recent), axis=0).max() < 1e-6)
+
+    def _now(self) -> float:
+        return self.probe.node.get_clock().now().nanoseconds * 1e-9
 
     def span(self, duration: float, words: Sequence[str] = ARMS) -> float:
         """Mean over the arm joints of the span of their positions during the next `duration` seconds, rad."""

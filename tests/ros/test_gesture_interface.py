@@ -75,6 +75,7 @@ def test_interface_and_promise(probe, start, demo_urdf, tmp_path):
     assert (times[-1] - times[0]) / (len(times) - 1) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_lifecycle_by_services(probe, start, demo_urdf):
     start("sim_robot_node")
     gesture = start("gesture_node", robot__urdf=demo_urdf)
@@ -114,6 +115,7 @@ def test_lifecycle_by_services(probe, start, demo_urdf):
     assert "Traceback" not in gesture.output
 
 
+@pytest.mark.slow
 def test_pause_reset_and_style(probe, start, demo_urdf):
     start("sim_robot_node")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)

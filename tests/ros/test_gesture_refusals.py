@@ -65,6 +65,7 @@ def test_a_configure_that_failed_can_be_mended(probe, start, demo_urdf):
     assert "Traceback" not in gesture.output
 
 
+@pytest.mark.slow
 def test_waits_for_controllers_and_joint_states_and_refuses_company(probe, start, demo_urdf):
     """Nobody there; then a controller without joint states; then another commander; then all is well; then company."""
     timing = {"controllers__discovery_timeout": 0.5, "robot__strict": False}

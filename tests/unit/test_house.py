@@ -1,4 +1,4 @@
-"""The laws of the house (DESIGN section 2): layers, what may be imported where, sizes, one version, one parameter table."""
+"""The laws of the house (DESIGN section 2): layers, imports, sizes, one version, one parameter table."""
 
 from __future__ import annotations
 

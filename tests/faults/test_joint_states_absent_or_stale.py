@@ -1,0 +1,88 @@
+"""Joint states absent or stale: do not start; while running: brake."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pipeline_rig import AWAY, CONTROLLERS, Stage, gesturing
+
+from speech_gesture_pkg.runtime.states import Severity, State
+
+
+def test_activate_needs_joint_states():
+    stage = Stage()
+    with pytest.raises(RuntimeError, match="joint state"):
+        stage.pipeline.activate(stage.now)
+
+
+def test_lost_joint_states_brake_and_their_return_approaches():
+    stage = gesturing()
+    stage.joints_alive = False
+    stage.speak(1.5)
+    assert stage.pipeline.state is State.BRAKING
+    assert stage.speed == 0.0
+    assert [e.severity for e in stage.events if e.code == "joint_states"] == [Severity.ERROR]
+    stage.joints_alive = True
+    stage.speak(0.3)
+    assert stage.pipeline.state is State.APPROACHING
+    stage.speak(3.0)
+    assert stage.pipeline.state is State.GESTURING
+    stage.stop()
+
+
+def test_joint_states_that_return_while_braking():
+    """The robot is still moving: it must brake to the end before it starts anew."""
+    for gap in np.arange(0.44, 0.80, 0.02):
+        stage = gesturing()
+        stage.joints_alive = False
+        stage.speak(float(gap), chunk=0.02)
+        stage.joints_alive = True
+        stage.speak(1.0).stop()
+
+
+def test_a_robot_that_was_moved_is_approached_where_it_is():
+    stage = gesturing()
+    stage.joints_alive = False
+    stage.speak(1.5)
+    stage.move_by_hand(AWAY)
+    stage.joints_alive = True
+    speeds = []
+    for _ in range(300):
+        stage.silence(0.01)
+        speeds.append(stage.speed)
+    assert 0.4 < max(speeds) < 0.95  # 0.8 rad/s and idle motion
+    stage.speak(3.0)
+    assert stage.pipeline.state is State.GESTURING
+    stage.stop()
+
+
+def test_joint_states_that_come_in_parts_are_put_together():
+    """An arm and a hand with a broadcaster each: no message is complete."""
+    stage = Stage()
+    for names in CONTROLLERS.values():
+        stage.pipeline.push_joint_state(list(names), np.full(len(names), 0.03))
+    np.testing.assert_allclose(stage.pipeline.measured, 0.03)
+    stage.steady.now += 0.4
+    stage.pipeline.push_joint_state(list(CONTROLLERS["arm_controller"]), np.full(4, 0.05))
+    assert stage.pipeline.measured is not None
+    stage.steady.now += 0.2
+    assert stage.pipeline.measured is None  # the head's are too old now
+
+
+def test_joint_states_without_positions_or_with_nan_do_not_count():
+    stage = Stage()
+    stage.pipeline.push_joint_state(stage.names, np.zeros(0))
+    stage.pipeline.push_joint_state(stage.names, np.full(len(stage.names), np.nan))
+    stage.pipeline.push_joint_state(["unknown"], np.zeros(1))
+    assert stage.pipeline.measured is None
+
+
+def test_deactivate_without_joint_states_brakes_and_stays():
+    """Where the robot is is not known: it stops instead of going to rest."""
+    stage = gesturing()
+    stage.joints_alive = False
+    stage.silence(0.6)
+    at = stage.robot
+    stage.stop()
+    assert stage.speed == 0.0
+    assert np.abs(stage.robot - at).max() < 0.3

@@ -1,0 +1,165 @@
+"""What comes on the audio topic: types, faults, two speakers, sync modes."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
+import rclpy
+from gesture_rig import BEST_EFFORT, Speaker, Watch, told
+from sensor_msgs.msg import CompressedImage, MultiDOFJointState
+from std_msgs.msg import Float32MultiArray, Int16MultiArray, UInt8MultiArray
+
+from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
+
+TOPIC = "/audio"
+
+
+def dropped(watch: Watch, reason: str) -> int:
+    return int(watch.values.get(f"dropped: {reason}", 0))
+
+
+@pytest.mark.slow
+def test_types_come_and_go_and_bad_audio_is_named(probe, start, demo_urdf):
+    """One run: late publisher; mp3 and odd bytes; float with NaN; then good speech of each type."""
+    start("sim_robot_node")
+    gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
+    watch = Watch(probe)
+    probe.wait(lambda: watch.values.get("lifecycle") == "active", 15.0)
+    assert "listening" not in gesture.output
+
+    out = probe.node.create_publisher(UInt8MultiArray, TOPIC, BEST_EFFORT)
+    probe.wait(out.get_subscription_count)
+    out.publish(UInt8MultiArray(data=b"ID3\x04" + bytes(600)))
+    out.publish(UInt8MultiArray(data=b"\xff\xfb\x90\x64" + bytes(413)))
+    probe.wait(lambda: told(gesture.output, "[ERROR]", "dropped", "mp3", "set coding_format", "to wave"))
+    out.publish(UInt8MultiArray(data=bytes(641)))
+    probe.wait(lambda: dropped(watch, "unusable audio") == 3)
+    frames = int(watch.values["frames"])
+    probe.wait(lambda: int(watch.values["frames"]) > frames)  # and idle motion goes on
+    probe.node.destroy_publisher(out)
+
+    out = probe.node.create_publisher(Float32MultiArray, TOPIC, BEST_EFFORT)
+    probe.wait(lambda: "(std_msgs/msg/Float32MultiArray)" in gesture.output)
+    probe.wait(out.get_subscription_count)
+    out.publish(Float32MultiArray(data=np.full(512, np.nan, np.float32).tolist()))
+    probe.wait(lambda: told(gesture.output, "[WARN]", "dropped", "NaN"))
+    probe.wait(lambda: dropped(watch, "audio not finite") == 1)
+    probe.node.destroy_publisher(out)
+
+    for kind, message in (
+        (Float32MultiArray, lambda x, _: Float32MultiArray(data=(x / np.float32(32768)).tolist())),
+        (UInt8MultiArray, lambda x, _: UInt8MultiArray(data=x.tobytes())),
+        (Int16MultiArray, lambda x, _: Int16MultiArray(data=x.tolist())),
+    ):
+        speaker = Speaker(probe, TOPIC, kind, message)
+        watch.until_state("gesturing")
+        speaker.stop()
+        watch.until_state("idle")
+    assert (dropped(watch, "unusable audio"), dropped(watch, "audio not finite")) == (3, 1)
+    assert watch.values["faults"] == "0"
+    assert gesture.stop() == 0
+    assert "Traceback" not in gesture.output
+
+
+def test_the_first_of_two_publishers_is_heard(probe, start, demo_urdf):
+    start("sim_robot_node")
+    gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
+    watch = Watch(probe)
+    first = Speaker(probe)
+    watch.until_state("gesturing")
+    other = rclpy.create_node("second_voice", context=probe.context)
+    intruder = Speaker(probe, kind=Int16MultiArray, node=other)
+    executor = rclpy.executors.SingleThreadedExecutor(context=probe.context)
+    executor.add_node(other)
+
+    def wait(condition, timeout=10.0):
+        probe.wait(lambda: executor.spin_once(timeout_sec=0) or condition(), timeout)
+
+    wait(lambda: told(gesture.output, "[ERROR]", "/probe", "/second_voice", "exactly one must speak"))
+    wait(lambda: "only /probe is listened to" in gesture.output)
+    wait(lambda: dropped(watch, "second publisher") > 0 and watch.values["level"] == "2")
+    assert watch.values["state"] == "gesturing"
+    before, sent = dropped(watch, "second publisher"), intruder.sent
+    count = len(watch.diagnostics)
+    wait(lambda: len(watch.diagnostics) > count + 1)
+    # every message of the second one is dropped, none of the first: they come at the same rate
+    assert dropped(watch, "second publisher") - before <= intruder.sent - sent + 2
+    first.stop()
+    wait(lambda: watch.values["level"] == "0")
+    after = dropped(watch, "second publisher")
+    count = len(watch.diagnostics)
+    wait(lambda: len(watch.diagnostics) > count + 1)
+    assert watch.values["state"] == "gesturing", "the one that is left takes over"
+    assert dropped(watch, "second publisher") == after
+    executor.shutdown()
+    other.destroy_node()
+    assert gesture.stop() == 0
+
+
+def test_delay_mode_sends_the_audio_on_when_its_gesture_happens(probe, start, demo_urdf):
+    start("sim_robot_node")
+    gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf, sync__mode="delay")
+    watch = Watch(probe)
+    sent, heard = {}, {}
+
+    def numbered(samples, begin):
+        chunk = samples.copy()
+        chunk[0] = len(sent)
+        sent[len(sent)] = begin
+        return Int16MultiArray(data=chunk.tolist())
+
+    def on_audio(message):
+        heard[message.data[0]] = probe.node.get_clock().now().nanoseconds * 1e-9
+
+    probe.node.create_subscription(Int16MultiArray, "/speech_gesture/audio_out", on_audio, BEST_EFFORT)
+    Speaker(probe, message=numbered)
+    watch.until_state("gesturing")
+    count = len(heard)
+    probe.wait(lambda: len(heard) > count + 60)
+    offset = float(watch.values["motion after sound [ms]"]) * 1e-3
+    late = np.array([heard[i] - sent[i] for i in list(heard)[-50:]])
+    assert 0.15 < offset < 0.6
+    assert np.median(late) == pytest.approx(offset, abs=0.03)
+    assert list(heard) == sorted(heard)
+    assert gesture.stop() == 0
+
+
+def test_stamp_mode_aims_at_the_stamp(probe, start, demo_urdf, tmp_path, monkeypatch):
+    """ros-drivers' AudioDataStamped is header + bytes; a message of that shape stands in where it is not installed."""
+    package = tmp_path / "site" / "audio_common_msgs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "msg.py").write_text("from sensor_msgs.msg import CompressedImage as AudioDataStamped\n")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    start("sim_robot_node")
+    kind = "audio_common_msgs/msg/AudioDataStamped"
+    params = {"autostart": True, "robot__urdf": demo_urdf, "sync__mode": "stamp", "audio__message_type": kind}
+    gesture = start("gesture_node", **params)
+    watch = Watch(probe)
+    smplx = probe.collect(MultiDOFJointState, "/speech_gesture/smplx")
+    ahead, begun = 0.6, []
+
+    def stamped(samples, begin):
+        begun.append(begin + ahead)
+        message = CompressedImage(data=samples.tobytes())
+        message.header.stamp = time_from_seconds(begin + ahead)
+        return message
+
+    speaker = Speaker(probe, kind=CompressedImage, message=stamped)
+    watch.until_state("gesturing")
+    probe.wait(lambda: len(begun) > 90)
+    # play time minus stamp; the trajectory's grid rounds it to half a frame
+    assert abs(float(watch.values["motion after sound [ms]"])) <= 17.0
+    end = time.monotonic() + 0.3
+    probe.wait(lambda: time.monotonic() > end)
+    newest = seconds(smplx[-1].header.stamp)
+    # frames exist up to the look-ahead before the end of what was said, and not beyond it
+    assert begun[-1] - 0.45 < newest < begun[-1] + 0.05
+    assert float(watch.values["late frames"]) == 0 or re.search("later from now on", gesture.output) is None
+    speaker.stop()
+    assert gesture.stop() == 0

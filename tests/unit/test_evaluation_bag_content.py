@@ -1,0 +1,132 @@
+"""read_content: what a bag shows, put back together from its messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bag_writing import EPOCH, BagWriter, T, header, int16_audio, joint_state
+from scipy.spatial.transform import Rotation
+
+from speech_gesture_pkg.body.parts import ARKIT_NAMES
+from speech_gesture_pkg.body.skeleton import JOINT_NAMES
+from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.bag_content import read_content
+
+FPS = 30.0
+
+
+def smplx(poses: np.ndarray, root: np.ndarray, stamp: float, order: list[str]):
+    """MultiDOFJointState of one frame, joints in `order`."""
+    transforms = []
+    for name in order:
+        x, y, z, w = Rotation.from_rotvec(poses[JOINT_NAMES.index(name)]).as_quat()
+        place = root if name == "pelvis" else np.zeros(3)
+        transforms.append(
+            T["geometry_msgs/msg/Transform"](
+                T["geometry_msgs/msg/Vector3"](*map(float, place)), T["geometry_msgs/msg/Quaternion"](x, y, z, w)
+            )
+        )
+    return T["sensor_msgs/msg/MultiDOFJointState"](header(stamp), order, transforms, [], [])
+
+
+def marker(text: str, stamp: float):
+    names = ("Point", "Quaternion", "Vector3")
+    point, turn, vector = (T[f"geometry_msgs/msg/{n}"] for n in names)
+    pose = T["geometry_msgs/msg/Pose"](point(0.0, 0.0, 0.0), turn(0.0, 0.0, 0.0, 1.0))
+    color = T["std_msgs/msg/ColorRGBA"](1.0, 1.0, 1.0, 1.0)
+    never = T["builtin_interfaces/msg/Duration"](0, 0)
+    uv = T["sensor_msgs/msg/CompressedImage"](header(0.0), "", np.zeros(0, np.uint8))
+    mesh = T["visualization_msgs/msg/MeshFile"]("", np.zeros(0, np.uint8))
+    single = T["visualization_msgs/msg/Marker"](
+        header(stamp), "gesture_phase", 0, 9, 0, pose, vector(1.0, 1.0, 1.0), color, never, False,
+        [], [], "", uv, [], text, "", mesh, False,
+    )  # fmt: skip
+    return T["visualization_msgs/msg/MarkerArray"]([single])
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    """One second of everything; frame 10 is missing."""
+    rng = np.random.default_rng(2)
+    poses = rng.uniform(-0.5, 0.5, (30, 55, 3))
+    roots = rng.uniform(-1, 1, (30, 3))
+    face = rng.uniform(0, 1, (30, 52))
+    order = list(JOINT_NAMES[::-1])
+    events = []
+    for i in range(30):
+        at = 5.0 + i / FPS
+        if i != 10:
+            events.append((at - 0.1, "/speech_gesture/smplx", smplx(poses[i], roots[i], at, order)))
+        events.append((at - 0.1, "/speech_gesture/face", joint_state(ARKIT_NAMES, at, face[i])))
+        events.append((at - 0.1, "/speech_gesture/markers", marker("stroke" if i >= 15 else "hold", at)))
+    for i in range(101):
+        at = 5.0 + i / 100
+        events.append((at, "/joint_states", joint_state(("a", "b"), at, [np.sin(at), 2 * at])))
+    sound = np.round(8000 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)).astype(np.int16)
+    for i in range(10):
+        # each message is sent when its last sample is recorded; the transport takes 2 ms, once 30 ms
+        received = 5.5 + 0.1 * (i + 1) + (0.030 if i == 4 else 0.002)
+        events.append((received, "/audio", int16_audio(sound[1600 * i : 1600 * (i + 1)])))
+    events.append((4.0, "/robot_description", T["std_msgs/msg/String"]("<robot name='r'/>")))
+    path = tmp_path_factory.mktemp("content") / "bag"
+    with BagWriter(path) as writer:
+        for received, topic, message in sorted(events, key=lambda e: e[0]):
+            writer.write(topic, message, received)
+    return path, poses, roots, face, sound
+
+
+def test_motion_comes_back_with_face_and_phase(bag):
+    path, poses, roots, face, _ = bag
+    motion = read_content(path).motion
+    assert motion is not None
+    assert len(motion) == 30
+    assert motion.start == pytest.approx(EPOCH + 5.0, abs=1e-6)
+    present = [i for i in range(30) if i != 10]
+    np.testing.assert_allclose(motion.poses[present], poses[present], atol=1e-9)
+    np.testing.assert_allclose(motion.translation[present], roots[present], atol=1e-12)
+    np.testing.assert_allclose(motion.poses[10], poses[9], atol=1e-9)  # a missing frame holds the one before
+    np.testing.assert_allclose(motion.face[present], face[present], atol=1e-12)
+    assert len(set(motion.phase[:15])) == 1
+    assert motion.phase[20] != motion.phase[5]
+
+
+def test_joints_come_back_with_their_speed(bag):
+    joints = read_content(bag[0]).joints
+    assert joints is not None
+    assert joints.joint_names == ("a", "b")
+    assert joints.fps == pytest.approx(100.0, rel=1e-4)
+    at = joints.time - EPOCH
+    np.testing.assert_allclose(joints.position[:, 0], np.sin(at), atol=1e-6)
+    np.testing.assert_allclose(joints.velocity[2:-2, 1], 2.0, atol=1e-3)
+    np.testing.assert_allclose(joints.velocity[2:-2, 0], np.cos(at[2:-2]), atol=1e-3)
+
+
+def test_unstamped_audio_is_placed_by_when_it_was_received(bag):
+    audio = read_content(bag[0]).audio
+    assert audio is not None
+    assert audio.duration == pytest.approx(1.0)
+    # transport makes messages late, never early: the earliest estimate counts
+    assert audio.start == pytest.approx(EPOCH + 5.502, abs=1e-5)
+    np.testing.assert_allclose(audio.samples, bag[4] / 32768, atol=1e-6)
+
+
+def test_description_and_counts(bag):
+    content = read_content(bag[0])
+    assert content.urdf == "<robot name='r'/>"
+    assert content.counts["/audio"] == 10
+    assert content.counts["/speech_gesture/smplx"] == 29
+
+
+def test_a_bag_with_nothing_of_it(tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.write("/words", T["std_msgs/msg/String"]("hello"), 1.0)
+    content = read_content(tmp_path / "bag")
+    assert content.motion is None
+    assert content.joints is None
+    assert content.audio is None
+    assert content.urdf == ""
+
+
+def test_no_bag_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        read_content(tmp_path / "nowhere")

@@ -1,0 +1,180 @@
+"""check_promise on small bags: a good one passes; each kind of violation is found and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bag_writing import BagWriter, joint_state, trajectory
+
+from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.promise import check_promise, urdf_limits
+from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+
+NAMES = ("shoulder", "elbow", "wheel")
+URDF = """<robot name="two">
+  <joint name="shoulder" type="revolute"><limit lower="-1" upper="1" velocity="2" effort="1"/></joint>
+  <joint name="elbow" type="revolute"><limit lower="0" upper="2" velocity="2" effort="1"/></joint>
+  <joint name="wheel" type="continuous"><limit velocity="3" effort="1"/></joint>
+  <joint name="plate" type="fixed"/>
+</robot>"""
+STEP = 0.05
+TAIL = 0.4
+
+
+def pose(t):
+    """A smooth common motion [N, 3] with its derivatives, and where it ends: 0.3 sin(t) about each joint's middle."""
+    t = np.asarray(t, float)[:, None]
+    middle = np.array([0.0, 1.0, 0.0])
+    return middle + 0.3 * np.sin(t), 0.3 * np.cos(t) + 0 * middle, -0.3 * np.sin(t) + 0 * middle
+
+
+def window(begin: float, names=NAMES):
+    """One window as a composer would send it: 0.2 s of the motion, then a quintic to rest 0.4 s later."""
+    times = np.arange(0, 0.2 + 1e-9, STEP)
+    p, v, a = (x[:, : len(names)].copy() for x in pose(begin + times))
+    end = p[-1] + 0.5 * TAIL * v[-1]
+    times = np.append(times, times[-1] + TAIL)
+    p, v, a = (np.vstack([x, row]) for x, row in ((p, end), (v, 0 * end), (a, 0 * end)))
+    return names, begin, times, p, v, a
+
+
+def write(path, change=lambda i, parts: parts, count=12, lead=0.03):
+    with BagWriter(path) as bag:
+        for i in range(count):
+            begin = 1.0 + 0.1 * i
+            names, stamp, times, p, v, a = change(i, window(begin))
+            message = trajectory(names, stamp, times, p, v, a)
+            bag.write("/arm_controller/joint_trajectory", message, begin - lead)
+    return path
+
+
+def test_urdf_limits_are_read_from_the_xml():
+    limits = urdf_limits(URDF)
+    assert limits["elbow"] == (0.0, 2.0, 2.0)
+    assert limits["wheel"] == (-np.inf, np.inf, 3.0)
+    assert "plate" not in limits
+
+
+def test_a_good_bag_passes(tmp_path):
+    report = check_promise(write(tmp_path / "bag"), URDF, dict.fromkeys(NAMES, 5.0))
+    assert report.kept, report.examples
+    assert report.messages == 12
+    assert report.least_lead == pytest.approx(0.03, abs=1e-6)
+    # 0.3 cos(1) of 2 rad/s at the first knots; the way to rest is a little faster
+    assert 0.3 * np.cos(1) / 2 <= report.worst["velocity_share"] < 0.12
+    # the quintic through sampled sines misses them by far less than a milliradian
+    assert report.worst["splice"] < 1e-5
+    assert sorted(report.moving) == sorted(NAMES)
+    assert report.as_dict()["joints_moving"] == 3
+
+
+def spoil(key, row, value, at=5):
+    """Change one number of one message: key is times, position, velocity or acceleration."""
+    index = {"times": 2, "position": 3, "velocity": 4, "acceleration": 5}[key]
+
+    def change(i, parts):
+        if i == at:
+            parts = list(parts)
+            table = parts[index].copy()
+            table[row] = value
+            parts[index] = table
+        return tuple(parts)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("finite", spoil("position", (2, 1), np.nan)),
+        ("finite", spoil("acceleration", (0, 0), np.inf)),
+        ("increasing", spoil("times", 2, STEP)),
+        ("increasing", spoil("times", 3, 0.01)),
+        ("tail", spoil("velocity", (-1, 1), 1e-3)),
+        ("position", spoil("position", (-1, 0), 1.01)),
+        ("position", spoil("position", (-1, 1), -0.01)),
+        ("velocity", spoil("velocity", (2, 0), 2.1)),
+        ("velocity", spoil("position", (2, 0), 0.9)),  # no point is too fast, but the way between them is
+        ("acceleration", spoil("acceleration", (2, 0), 5.5)),
+        ("continuous", spoil("position", 0, 0.002 + pose([1.5])[0][0])),
+        ("continuous", spoil("velocity", (0, 0), 0.5)),
+    ],
+)
+def test_each_kind_of_violation_is_found(tmp_path, kind, change):
+    report = check_promise(write(tmp_path / "bag", change), URDF, dict.fromkeys(NAMES, 5.0))
+    assert not report.kept
+    assert kind in report.broken, report.examples
+    assert "arm_controller" in report.examples[kind]
+
+
+def test_a_window_that_starts_somewhere_else_is_a_jump(tmp_path):
+    def change(i, parts):
+        names, stamp, times, p, v, a = parts
+        return names, stamp, times, p + (0.0011 if i == 5 else 0.0), v, a
+
+    report = check_promise(write(tmp_path / "bag", change), URDF)
+    assert report.broken["continuous"] == 2  # into it and out of it
+    assert report.worst["splice"] == pytest.approx(0.0011, abs=2e-5)
+
+
+def test_past_stamps_are_found(tmp_path):
+    report = check_promise(write(tmp_path / "bag", lead=-0.01), URDF)
+    assert report.broken["future"] == 12
+    assert report.least_lead == pytest.approx(-0.01, abs=1e-6)
+
+
+def test_other_joints_are_found(tmp_path):
+    def swap(i, parts):
+        return (("elbow", "shoulder", "wheel"), *parts[1:]) if i == 3 else parts
+
+    def fewer(i, parts):
+        return (NAMES[:2], parts[1], parts[2], *(x[:, :2] for x in parts[3:])) if i == 3 else parts
+
+    def unknown(i, parts):
+        return (("shoulder", "elbow", "tail"), *parts[1:])
+
+    for k, change in enumerate((swap, fewer, unknown)):
+        report = check_promise(write(tmp_path / f"bag{k}", change), URDF)
+        assert report.broken["joints"] >= 1
+
+
+def test_no_points_are_found(tmp_path):
+    def empty(i, parts):
+        return (parts[0], parts[1], [], [], [], []) if i == 3 else parts
+
+    assert check_promise(write(tmp_path / "bag", empty), URDF).broken["joints"] == 1
+
+
+def test_points_without_accelerations_are_refused_by_name(tmp_path):
+    def bare(i, parts):
+        return (*parts[:5], np.zeros((len(parts[2]), 0)))
+
+    with pytest.raises(InputError, match="arm_controller"):
+        check_promise(write(tmp_path / "bag", bare), URDF)
+
+
+def test_a_bag_without_trajectories_keeps_no_promise(tmp_path):
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.write("/joint_states", joint_state(NAMES, 0.0, [0, 0, 0]), 0.0)
+    report = check_promise(tmp_path / "bag", URDF)
+    assert report.messages == 0
+    assert not report.kept
+
+
+def test_the_checkers_quintic_is_the_one_through_both_ends():
+    """Against the boundary conditions solved as a linear system."""
+    rng = np.random.default_rng(1)
+    times = np.array([2.0, 2.3])
+    p, v, a = rng.normal(size=(3, 2, 2))
+    powers = np.vander(times - 2.0, 6, increasing=True)
+    k = np.arange(6)
+    shifted = np.hstack([np.zeros((2, 1)), powers[:, :-1]]) * k
+    twice = np.hstack([np.zeros((2, 2)), powers[:, :-2]]) * k * (k - 1)
+    x = np.linalg.solve(np.vstack([powers, shifted, twice]), np.vstack([p, v, a]))
+    at = np.linspace(2.0, 2.3, 9)
+    found = SampledTrajectory(times, p, v, a).at(at)
+    u = np.vander(at - 2.0, 6, increasing=True)
+    np.testing.assert_allclose(found[0], u @ x, atol=1e-12)
+    np.testing.assert_allclose(found[1], np.hstack([np.zeros((9, 1)), u[:, :-1]]) * k @ x, atol=1e-10)
+    np.testing.assert_allclose(found[2], np.hstack([np.zeros((9, 2)), u[:, :-2]]) * k * (k - 1) @ x, atol=1e-8)
+    np.testing.assert_allclose(SampledTrajectory(times, p, v, a).at([0.0, 9.0])[0], p)
