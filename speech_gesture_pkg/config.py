@@ -269,6 +269,9 @@ def load_yaml(path: str) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     sections = [v["ros__parameters"] for v in tree.values() if isinstance(v, Mapping) and "ros__parameters" in v]
     for section in sections or [tree]:
+        if not isinstance(section or {}, Mapping):
+            kind = type(section).__name__
+            raise ConfigError(f"parameter file {path}: ros__parameters holds {kind}; it must hold a mapping")
         merged.update(flatten(section or {}))
     merged.pop("use_sim_time", None)
     return merged

@@ -77,6 +77,7 @@ class Pipeline:
         )
         self._hold = np.zeros(len(layout.joint_names))
         self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
+        self._sent = self._reference
         self._director = Director(layout.rest_from(self._hold), config.safety.approach_speed)
         self._feedback = JointFeedback(layout.joint_names, safety.joint_state_timeout, steady)
         self._clock = ClockWatch(steady)
@@ -85,8 +86,6 @@ class Pipeline:
         lead = config.trajectory.lead
         self._needed = pipeline_latency(generator.lookahead_s, CHUNK, lead, self.dt, config.sync.jitter)
         self._lateness = Lateness(self.dt)
-
-    # --- inputs -------------------------------------------------------------------------------------------------
 
     def push_audio(self, samples: np.ndarray, rate: int, stamp: float | None, now: float) -> list[Event]:
         """Mono audio `[N]` at `rate` Hz whose first sample is at `stamp` (None: unstamped). Raises InputError."""
@@ -134,8 +133,6 @@ class Pipeline:
         counts = self._reference.counts
         return counts.limited / counts.steps if counts.steps else 0.0
 
-    # --- lifecycle ----------------------------------------------------------------------------------------------
-
     def activate(self, now: float) -> None:
         """Start from the measured joint state, slowly. Doing it twice changes nothing."""
         if self.state is not State.INACTIVE:
@@ -174,6 +171,7 @@ class Pipeline:
         self._flush()
         self._discard(now)
         self._lead_to(Goal.REST if on else Goal.FOLLOW, now)
+        self._judge(now)
 
     def reset(self, now: float) -> None:
         """Forget audio and generator state; blend into what comes next."""
@@ -193,8 +191,6 @@ class Pipeline:
         self._source.config = config
         self._source.style = style_of(config)
 
-    # --- the loop -----------------------------------------------------------------------------------------------
-
     def step(self, now: float) -> StepResult:
         """Listen, make motion, move. Call it when audio came and at least every 20 ms."""
         result = StepResult()
@@ -209,6 +205,10 @@ class Pipeline:
         if result.frames:
             self.compute.add(self._steady() - began)
         return result
+
+    def withdraw(self) -> None:
+        """The last step's windows could not be sent before their stamp: the robot still follows the ones before."""
+        self._reference = self._sent
 
     def _watch(self, now: float, result: StepResult) -> None:
         """Clock jumps and lost joint states."""
@@ -272,6 +272,7 @@ class Pipeline:
     def _move(self, now: float, result: StepResult) -> None:
         """Frames whose time has come to control points, and the window from them."""
         lead, composer = self.config.trajectory.lead, self._composer
+        self._sent = self._reference
         self._reference = composer.commit(self._reference, now, lead)
         targets: list[np.ndarray] = []
         time = composer.next_time(self._reference)
@@ -320,8 +321,6 @@ class Pipeline:
         if self._steady() - frame.arrival < self.config.audio.idle_timeout:
             self.latency.add(self._steady() - frame.arrival)
         return self.layout.from_retargeter(frame.q[None], self._hold)[0]
-
-    # --- helpers ------------------------------------------------------------------------------------------------
 
     def _align(self, stream_time: float) -> float:
         """Play time of a new segment's first frame, on the grid of the reference."""

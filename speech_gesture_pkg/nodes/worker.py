@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from trajectory_msgs.msg import JointTrajectory
@@ -26,6 +27,9 @@ PERIOD = 0.02
 
 REBASE = 3600.0
 """A clock that is farther from its base when motion starts gets a new base, s."""
+
+LEAST_LEAD = 0.005
+"""A window that would be sent later than this before its stamp is not sent (the machine held the process up), s."""
 
 LOG_PERIOD = 5.0
 """The same kind of event is logged once in so many seconds."""
@@ -168,7 +172,12 @@ class Worker:
             while self._audio:
                 self._push(*self._audio.popleft())
             result = self.pipeline.step(now)
-            self._send(result.windows)
+            stamp = min((w.stamp for w in result.windows.values()), default=np.inf)
+            if self.time.now() + LEAST_LEAD > stamp:
+                self.pipeline.withdraw()
+                self.drops["window too late to send"] += 1
+            else:
+                self._send(result.windows)
         self._outputs.publish(result.frames, self.time)
         for event in result.events:
             self._log(event)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.retarget.urdf import Link
 
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LEFT, _RIGHT = frozenset({"left", "l", "lft"}), frozenset({"right", "r", "rgt"})
 
 UP = np.array([0.0, 0.0, 1.0])
+PASSIVE_HINTS = ("passive", "unactuated")
 
 
 def tokens(name: str) -> list[str]:
@@ -43,8 +45,10 @@ class Node:
         link: the link that the joint carries.
         parent: index of the joint before it.
         origin, axis: of the joint. Shape [3].
-        points: origins of the joints, and centres of the shapes, that move rigidly with it. Shape [P, 3].
-        actuated: False for mimic joints and for joints without usable limits.
+        points: centres of the shapes that move rigidly with it (of the mass, for meshes); else its origin. Shape [P, 3].
+        actuated: False for mimic joints, passive joints of closed chains, and joints whose range is empty.
+        passive: whether its name says that nothing drives it.
+        problem: whether its limits cannot be used; its range counts as empty.
         followed: whether other joints mimic it.
     """
 
@@ -56,6 +60,8 @@ class Node:
     axis: np.ndarray
     points: np.ndarray
     actuated: bool
+    passive: bool
+    problem: bool
     followed: bool
     turns: bool
     lower: float
@@ -75,8 +81,7 @@ class Anatomy:
         shapes: list[list[np.ndarray]] = [[] for _ in poses]
         for link, (index, local) in robot.link_frames.items():
             frame = poses[index] @ local
-            for shape in robot.links[link].collisions or robot.links[link].visuals:
-                shapes[index].append((frame @ shape.origin)[:3, 3])
+            shapes[index] += [(frame @ pose)[:3, 3] for pose in _centres(robot.links[link])]
         carriers = {index: link for link, (index, local) in reversed(robot.link_frames.items())}
         links = {0: robot.root}
         for link, joint in by_child.items():
@@ -87,7 +92,8 @@ class Anatomy:
         for i, pose in enumerate(poses):
             name = robot.full_names[i - 1] if i else ""
             slot = robot.joint_index.get(name, -1)
-            usable = slot >= 0 and name not in robot.problems and robot.upper[slot] > robot.lower[slot]
+            problem, passive = name in robot.problems, hinted(name, PASSIVE_HINTS)
+            usable = slot >= 0 and not problem and robot.upper[slot] > robot.lower[slot]
             self.nodes.append(
                 Node(
                     i,
@@ -97,7 +103,9 @@ class Anatomy:
                     pose[:3, 3],
                     pose[:3, :3] @ (robot.axes[i - 1] if i else UP),
                     np.array(shapes[i] or [pose[:3, 3]]),
-                    bool(usable),
+                    bool(usable or (problem and slot >= 0)) and not passive,
+                    passive,
+                    problem,
                     name in followed,
                     bool(i and not robot.slides[i - 1]),
                     float(robot.lower[slot]) if usable else 0.0,
@@ -138,6 +146,15 @@ class Anatomy:
     def names(self, indices: list[int]) -> list[str]:
         """Joint and link names of some nodes."""
         return [n for i in indices for n in (self.nodes[i].name, self.nodes[i].link)]
+
+
+def _centres(link: Link) -> list[np.ndarray]:
+    """Poses of a link's shapes: a mesh is where the link's mass is (its own origin says little)."""
+    shapes = link.collisions or link.visuals
+    plain = [shape.origin for shape in shapes if shape.kind != "mesh"]
+    if len(plain) == len(shapes) and shapes:
+        return plain
+    return [*plain, link.mass_box.origin] if link.mass_box else [shape.origin for shape in shapes]
 
 
 def line_distance(point: np.ndarray, node: Node) -> float:

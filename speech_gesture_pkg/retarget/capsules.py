@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,10 @@ import numpy as np
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.urdf import Geometry
 
+_log = logging.getLogger(__name__)
+
+_SKIN = 0.03
+"""How far a link reaches beyond its joints, m."""
 MAX_PARALLEL = 3
 """Flat boxes are covered by up to this many capsules side by side."""
 
@@ -36,26 +42,60 @@ class Capsule:
 def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
     """Capsules that cover a robot's collision shapes (its visual shapes, if no link has collision shapes).
 
+    Where the meshes of a link cannot be read, its extent is taken from its inertia.
+
     Returns:
         the capsules, and warnings on shapes that could not be used.
     """
-    warnings: list[str] = []
     use_collision = any(link.collisions for link in robot.links.values())
-    capsules = []
+    capsules: list[Capsule] = []
+    estimated: list[str] = []
+    unknown: list[str] = []
     for name, link in robot.links.items():
         joint, local = robot.link_frames[name]
+        covers, unread = [], False
         for shape in link.collisions if use_collision else link.visuals:
-            for start, end, radius in _cover(shape, robot, name, warnings):
-                frame = local @ shape.origin
+            cover = _cover(shape, robot)
+            unread = unread or cover is None
+            covers.append((shape.origin, cover or []))
+        if unread:
+            box = link.mass_box
+            (estimated if box else unknown).append(name)
+            if box:
+                size = np.minimum(np.array(box.size), 2 * _reach(robot, name, box.origin[:3, 3]))
+                covers = [(box.origin, _cover_box(size, np.zeros(3)))]
+        for origin, cover in covers:
+            frame = local @ origin
+            for start, end, radius in cover:
                 a, b = (frame[:3, :3] @ p + frame[:3, 3] for p in (start, end))
                 capsules.append(Capsule(name, joint, a, b, radius))
-    return capsules, warnings
+    return capsules, _remarks(estimated, unknown)
 
 
-def _cover(
-    shape: Geometry, robot: RobotModel, link: str, warnings: list[str]
-) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Capsules (start, end, radius) in the shape's own frame."""
+def _reach(robot: RobotModel, link: str, centre: np.ndarray) -> float:
+    """Largest believable distance of a link's surface from its centre of mass, m: inertias in URDFs may be made up."""
+    anchors = [np.zeros(3), *(j.origin[:3, 3] for j in robot.tree.children.get(link, ()))]
+    return max(float(np.linalg.norm(a - centre)) for a in anchors) + _SKIN
+
+
+def _remarks(estimated: list[str], unknown: list[str]) -> list[str]:
+    """Warnings on links whose meshes could not be read."""
+    warnings = []
+    if estimated:
+        warnings.append(
+            f"meshes of {len(estimated)} links ({', '.join(estimated[:3])}, ...) cannot be read; their extents are "
+            "taken from their inertias"
+        )
+    if unknown:
+        warnings.append(
+            f"meshes of {len(unknown)} links ({', '.join(unknown[:3])}, ...) cannot be read and the links have no "
+            "inertia; they are left out of collision checks"
+        )
+    return warnings
+
+
+def _cover(shape: Geometry, robot: RobotModel) -> list[tuple[np.ndarray, np.ndarray, float]] | None:
+    """Capsules (start, end, radius) in the shape's own frame; None for a mesh that cannot be read."""
     if shape.kind == "sphere":
         return [(np.zeros(3), np.zeros(3), shape.size[0])]
     if shape.kind == "cylinder":
@@ -65,8 +105,48 @@ def _cover(
         return [(-tip, tip, math.hypot(radius, length / 2 - half))]
     if shape.kind == "box":
         return _cover_box(np.array(shape.size), np.zeros(3))
-    bounds = _mesh_bounds(shape, robot, link, warnings)
-    return [] if bounds is None else _cover_box(bounds[1] - bounds[0], bounds.mean(0))
+    points = _mesh_points(shape, robot)
+    return None if points is None else _cover_points(points)
+
+
+def _cover_points(points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Side-by-side capsules along the longest extent that cover a cloud of points [N, 3], tighter than its box."""
+    low, high = points.min(0), points.max(0)
+    size = high - low
+    thin, wide, long = np.argsort(size)
+    count = int(np.clip(math.ceil(size[wide] / max(size[thin], 1e-4) - 0.25), 1, MAX_PARALLEL))
+    edges = np.linspace(low[wide], high[wide], count + 1)
+    capsules = []
+    for k in range(count):
+        part = points[(points[:, wide] >= edges[k] - 1e-9) & (points[:, wide] <= edges[k + 1] + 1e-9)]
+        if not len(part):
+            continue
+        middle = (part.min(0) + part.max(0)) / 2
+        across = np.linalg.norm(np.delete(part - middle, long, 1), axis=1)
+        along = part[:, long] - middle[long]
+        radius, first, last = min((_along(across, along, f) for f in (1.0, 1.03, 1.1)), key=_volume)
+        start, end = middle.copy(), middle.copy()
+        start[long] += first
+        end[long] += last
+        capsules.append((start, end, radius))
+    return capsules
+
+
+def _along(across: np.ndarray, along: np.ndarray, factor: float) -> tuple[float, float, float]:
+    """Radius and ends, along its axis, of a capsule `factor` times as wide as the points at `across`, `along` [N]."""
+    radius = max(factor * float(across.max()), 1e-3)
+    # Each point asks for a segment that reaches to within `radius` of it.
+    room = np.sqrt(np.maximum(radius**2 - across**2, 0.0))
+    first, last = float((along + room).min()), float((along - room).max())
+    if first <= last:
+        return radius, first, last
+    middle = (first + last) / 2
+    return float(np.hypot(across, along - middle).max()), middle, middle
+
+
+def _volume(capsule: tuple[float, float, float]) -> float:
+    radius, first, last = capsule
+    return radius**2 * (last - first + 4 / 3 * radius)
 
 
 def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
@@ -86,16 +166,24 @@ def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[tuple[np.ndarray, n
     return capsules
 
 
-def _mesh_bounds(shape: Geometry, robot: RobotModel, link: str, warnings: list[str]) -> np.ndarray | None:
-    """Corners [2, 3] of a mesh's box in the shape's frame, or None with a warning if the mesh cannot be read."""
+def _mesh_points(shape: Geometry, robot: RobotModel) -> np.ndarray | None:
+    """Corners and centres of a mesh's triangles in the shape's frame [N, 3]; None if it cannot be read."""
     path = mesh_path(shape.mesh, robot)
     if path is None:
-        warnings.append(f"mesh '{shape.mesh}' of link '{link}' is not found; the link is left out of collision checks")
         return None
+    points = _read_mesh(str(path), path.stat().st_mtime_ns)
+    return None if points is None else points * shape.size
+
+
+@lru_cache(maxsize=512)
+def _read_mesh(path: str, _changed: int) -> np.ndarray | None:
+    """Points of a mesh file, as written. Shape [N, 3], not to be changed."""
     try:
         import trimesh
 
-        bounds = trimesh.load(path, force="mesh").bounds
+        mesh = trimesh.load(path, force="mesh", process=False)
+        corners, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+        points = np.concatenate([corners, corners[faces].mean(1)]) if len(faces) else corners
     except (
         ImportError,
         ValueError,
@@ -106,14 +194,12 @@ def _mesh_bounds(shape: Geometry, robot: RobotModel, link: str, warnings: list[s
         AttributeError,
         NotImplementedError,
     ) as e:
-        warnings.append(
-            f"mesh '{shape.mesh}' of link '{link}' cannot be read ({e}); it is left out of collision checks"
-        )
+        _log.info("mesh %s cannot be read: %s", path, e)
         return None
-    if bounds is None or not np.isfinite(bounds).all():
-        warnings.append(f"mesh '{shape.mesh}' of link '{link}' is empty; it is left out of collision checks")
+    if len(points) < 3 or not np.isfinite(points).all():
         return None
-    return np.sort(np.asarray(bounds) * shape.size, axis=0)
+    points.setflags(write=False)
+    return points
 
 
 def mesh_path(name: str, robot: RobotModel) -> Path | None:

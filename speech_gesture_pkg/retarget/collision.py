@@ -12,6 +12,10 @@ _CHUNK = 8
 """Configurations per batch: larger ones fall out of the cache and are slower."""
 
 _SAMPLES = 60
+_NEIGHBOURS = 3
+"""Links with so few joints between them touch by construction."""
+_REST_GAP = 0.01
+"""Gap that a rest pose should keep, m."""
 _NEVER_APART = 0.03
 """Pairs that no sampled pose takes farther apart than this are neighbours, m."""
 
@@ -20,7 +24,7 @@ class CollisionModel:
     """Self-distance of arms and hands against trunk, head, legs and each other.
 
     Pairs that touch in the rest pose (neutral, if none is given), nearly always, or that no pose takes apart, are
-    neighbours by construction and are dropped; so are pairs that can never meet. Fingers of one hand are not checked
+    neighbours by construction and are dropped; of several rest poses the first is taken in which only neighbours touch; so are pairs that can never meet. Fingers of one hand are not checked
     against each other.
 
     Attributes:
@@ -28,6 +32,7 @@ class CollisionModel:
         pairs: indices of the checked pairs into `capsules`. Shape [P, 2].
         warnings: shapes that could not be used, and pairs dropped for touching at rest.
         joint_names: names of the J joints of `q`: the robot's, or those given.
+        chosen: which of the given rest poses is taken.
     """
 
     def __init__(
@@ -42,7 +47,8 @@ class CollisionModel:
         Args:
             robot: the robot.
             robot_map: says which links are arms and hands.
-            rest: a pose known to be free, over all the robot's joints. Shape [robot J].
+            rest: a pose meant to be free, over all the robot's joints, or several, the preferred first.
+                Shape [robot J] or [K, robot J].
             joint_names: order of the joints in `q` of `distance`; the others stay neutral. Default: all of the robot.
         """
         self.robot = robot
@@ -54,6 +60,7 @@ class CollisionModel:
         self._ends = np.array([[c.start, c.end] for c in self.capsules]).reshape(-1, 2, 3)
         self._half = 0.5 * np.linalg.norm(self._ends[:, 1] - self._ends[:, 0], axis=1)
         self.radius = np.array([c.radius for c in self.capsules])
+        self.chosen = 0
         limb = limb_of_joints(robot, robot_map)
         self.pairs = self._choose_pairs(robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest)
 
@@ -146,16 +153,21 @@ class CollisionModel:
         lower = np.where(np.isfinite(self.robot.lower), self.robot.lower, -np.pi)
         upper = np.where(np.isfinite(self.robot.upper), self.robot.upper, np.pi)
         samples = random.uniform(lower, upper, (_SAMPLES, len(lower)))
-        known = [self._neutral if rest is None else rest]
+        known = np.atleast_2d(self._neutral if rest is None else rest)
         gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs)
-        touching = (gaps[: len(known)] <= 0).any(0)
         moved = gaps[len(known) :]
         # An upper arm is near the chest at the shoulder whatever it does: such a pair says nothing.
         always = ((moved <= 0).mean(0) > 0.9) | (moved.max(0) < _NEVER_APART)
-        for a, b in pairs[touching & ~always]:
-            one, two = self.capsules[a], self.capsules[b]
-            if self._steps_apart(one.joint, two.joint) > 3:
-                self.warnings.append(f"links '{one.link}' and '{two.link}' touch at rest and are not checked")
+        steps = np.array([self._steps_apart(self.capsules[a].joint, self.capsules[b].joint) for a, b in pairs])
+        foreign = ~always & (steps > _NEIGHBOURS)
+        trouble = (gaps[: len(known)] <= _REST_GAP)[:, foreign].sum(1)
+        self.chosen = int(np.argmin(trouble))
+        touching = gaps[self.chosen] <= 0
+        met = {tuple(sorted((self.capsules[a].link, self.capsules[b].link))) for a, b in pairs[touching & foreign]}
+        if met:
+            names = "; ".join(f"{a} and {b}" for a, b in sorted(met)[:4])
+            more = f"; and {len(met) - 4} more pairs" if len(met) > 4 else ""
+            self.warnings.append(f"links touch at rest and are not checked against each other: {names}{more}")
         return pairs[~touching & ~always & self._reachable(robot_map, limb, pairs)]
 
     def _steps_apart(self, one: int, two: int) -> int:

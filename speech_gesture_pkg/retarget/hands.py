@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.retarget.anatomy import Anatomy, hinted, unit
+from speech_gesture_pkg.retarget.grips import find_grip
 from speech_gesture_pkg.retarget.robot_map import FINGERS, FingerJoint
 
 _HINTS = {
@@ -20,6 +21,8 @@ _SHARES = {
     2: (("index",), ("middle", "ring", "pinky")),
     1: (("index", "middle", "ring", "pinky"),),
 }
+_CURLS = 0.5
+"""Share of common motion (`Grip.motion`) above which the parts of a hand curl rather than meet as jaws."""
 HUMAN_FIST = 4.0
 """Sum of a human finger's three flexions in a fist, rad: a robot finger of one joint is closed there."""
 
@@ -28,30 +31,49 @@ def finger_chains(tree: Anatomy, last: int) -> list[list[int]]:
     """Actuated joints of each finger below the last arm joint; mimic joints follow by themselves."""
     chains = []
     for child in tree.driven(last):
-        branch = tree.driven(child)
-        starts = [child] if len(branch) <= 1 or tree.nodes[child].actuated else branch
-        for start in starts:
-            chain = [i for i in tree.subtree(start) if tree.nodes[i].actuated]
-            if chain:
-                chains.append(chain)
+        fork = child
+        while len(tree.driven(fork)) == 1:
+            fork = tree.driven(fork)[0]
+        branches = tree.driven(fork)
+        # A finger does not fork into fingers: a joint before the fork moves the palm.
+        if len(branches) > 1 and (not tree.nodes[child].actuated or len(_finger_names(tree, branches)) > 1):
+            chains += [c for b in branches if (c := _driven_joints(tree, b))]
+        elif chain := _driven_joints(tree, child):
+            chains.append(chain)
     return chains
+
+
+def _driven_joints(tree: Anatomy, start: int) -> list[int]:
+    return [i for i in tree.subtree(start) if tree.nodes[i].actuated and not tree.nodes[i].problem]
+
+
+def _finger_names(tree: Anatomy, indices: list[int]) -> set[str]:
+    """Fingers that the names of some nodes speak of."""
+    return {f for f in FINGERS if any(hinted(n, _HINTS[f]) for n in tree.names(indices))}
 
 
 def _tip(tree: Anatomy, chain: list[int]) -> np.ndarray:
     """The point of a finger farthest from its base. Shape [3]."""
     base = tree.nodes[chain[0]].origin
     points = np.concatenate([tree.nodes[i].points for i in tree.subtree(chain[0])])
-    return points[np.argmax(np.linalg.norm(points - base, axis=1))]
+    tip = points[np.argmax(np.linalg.norm(points - base, axis=1))]
+    last = tree.nodes[chain[-1]].origin
+    if len(chain) > 1 and np.linalg.norm(tip - last) < 2e-3:
+        # The file does not say where the last link is: taken to be as long as the one before.
+        tip = 2 * last - tree.nodes[chain[-2]].origin
+    return tip
 
 
 def name_fingers(tree: Anatomy, chains: list[list[int]], wrist: np.ndarray) -> dict[str, list[int]]:
     """Finger name -> chain, by name if every name is clear, else by place: the thumb's base is nearest to the wrist."""
     named: dict[str, list[int]] = {}
     for chain in chains:
-        match = [f for f in FINGERS if any(hinted(n, _HINTS[f]) for n in tree.names(chain))]
-        if len(match) == 1 and match[0] not in named:
-            named[match[0]] = chain
-    if len(named) == len(chains):
+        match = _finger_names(tree, chain)
+        finger = match.pop() if len(match) == 1 else ""
+        # Two chains of one name: a motor beside the finger that it moves.
+        if finger and len(chain) > len(named.get(finger, ())):
+            named[finger] = chain
+    if len(named) == len(chains) or len(set(named) - {"thumb"}) >= 2:
         return {f: named[f] for f in FINGERS if f in named}
     rest = list(chains)
     result: dict[str, list[int]] = {}
@@ -86,15 +108,21 @@ def palm_frame(
         ahead = points.mean(0) - wrist
         along = unit(ahead) if unit(ahead) @ forearm > 0.7 and np.linalg.norm(ahead) > 0.02 else forearm
     vote = np.zeros(3)
+    gripper = len(fingers) == 1 and len(next(iter(fingers.values()))) == 1
     for chain in long.values():
         tip = _tip(tree, chain)
         for i in chain:
             node = tree.nodes[i]
+            if gripper:
+                # One jaw says nothing; several fingers that follow one joint curl into the palm.
+                grip = find_grip(tree, i, arm[-1])
+                vote += 2.0 * grip.motion if grip and np.linalg.norm(grip.motion) > _CURLS else 0.0
+                continue
             span = (node.upper - node.neutral) - (node.neutral - node.lower)
             width = node.upper - node.lower
             if node.turns and abs(span) > 0.3 * width:
                 vote += np.sign(span) * unit(np.cross(node.axis, tip - node.origin))
-    vote -= (vote @ along) * along
+    vote = vote - (vote @ along) * along
     warning = ""
     if np.linalg.norm(vote) < 0.5:
         # Arms hang or point ahead with palms facing each other, or spread with palms down (a standing person).
@@ -110,11 +138,12 @@ def palm_frame(
 
 
 def map_fingers(
-    tree: Anatomy, fingers: dict[str, list[int]], palm: np.ndarray, thumb_side: np.ndarray
+    tree: Anatomy, fingers: dict[str, list[int]], palm: np.ndarray, thumb_side: np.ndarray, hand: int
 ) -> dict[str, tuple[FingerJoint, ...]]:
     """Drive each finger joint by the human angles that it can show.
 
     Args:
+        hand: index of the arm's last joint.
         palm: from `palm_frame`.
         thumb_side: unit vector in the palm's plane on which the human thumb lies. Shape [3].
     """
@@ -125,7 +154,15 @@ def map_fingers(
     result = {}
     for finger, chain in fingers.items():
         human = ("thumb",) if finger == "thumb" else shares.get(finger, (finger,))
-        result[finger] = tuple(_drive(tree, finger, chain, human, palm, thumb_side))
+        alone = len(chain) == 1 and (len(fingers) == 1 or tree.nodes[chain[0]].followed or not tree.nodes[chain[0]].turns)
+        grip = find_grip(tree, chain[0], hand) if alone else None
+        if grip is not None and finger != "thumb":
+            row = FingerJoint(
+                tree.nodes[chain[0]].name, grip.opened, grip.closed, (1.0, 1.0, 1.0, 0.0), HUMAN_FIST, human
+            )
+            result[finger] = (row,)
+        else:
+            result[finger] = tuple(_drive(tree, finger, chain, human, palm, thumb_side))
     return result
 
 
@@ -143,9 +180,9 @@ def _drive(
         around = abs(float(node.axis @ along))
         if finger == "thumb" and node.turns and around > 0.75 and len(chain) > 1:
             joints.append(_opposition(tree, i, tip, along, normal, thumb_side))
-        elif node.turns and around > 0.75:
+        elif node.turns and around > 0.75 and len(chain) > 1:
             continue
-        elif node.turns and abs(inward) < 0.35 and finger != "thumb":
+        elif node.turns and abs(inward) < 0.35 and finger != "thumb" and len(chain) > 1:
             continue  # spreading: stays at neutral
         else:
             span = (node.upper - node.neutral) - (node.neutral - node.lower)

@@ -83,7 +83,8 @@ class BodyKinematics:
             spatial Jacobian in the base frame [6, n] (linear part: velocity of the point at the base origin), and the
             points E, W [2 * arms, 3]. `poses` of the needed joints are refreshed.
         """
-        jacobian = pin.computeJointJacobians(self.model, self.data, q - self.neutral)
+        # reshape: Pinocchio hands out a vector where there is one joint
+        jacobian = pin.computeJointJacobians(self.model, self.data, q - self.neutral).reshape(6, -1)
         placements = self.data.oMi
         poses = self.poses
         for index in self._needed:

@@ -14,6 +14,8 @@ LEG_HINTS = ("leg", "hip", "knee", "ankle", "thigh", "shin", "calf", "foot", "to
 HEAD_HINTS = ("head", "neck", "skull")
 FACE_HINTS = ("jaw", "mouth", "chin", "lid", "blink", "brow", "eye", "lip", "ear", "antenna", "tongue", "cheek")
 HAND_HINTS = ("hand", "finger", "gripper", "thumb", "knuckle", "claw", "index", "middle", "ring", "pinky", "little")
+FINGER_HINTS = tuple(h for h in HAND_HINTS if h != "hand")
+SENSOR_HINTS = ("camera", "hokuyo", "lidar", "laser", "spindle", "optical", "sensor", "imu", "d435")
 WAIST_HINTS = ("waist", "torso", "spine", "chest", "trunk", "lumbar", "hip")
 WAIST_REFUSED = ("knee", "ankle", "wheel", "caster", "leg", "base_joint", "slide", "lift")
 
@@ -50,7 +52,7 @@ def serial_chain(tree: Anatomy, start: int) -> list[int]:
         is_hand = bool(chain) and (
             node.followed
             or not node.turns
-            or (hinted(node.name, HAND_HINTS) and not hinted(node.name, ("wrist", "arm")))
+            or (hinted(node.name, HAND_HINTS) and not hinted(node.name, ("wrist", "arm")) and not _carries(tree, index))
         )
         if is_hand and len(chain) >= MIN_ARM_JOINTS:
             return chain
@@ -69,6 +71,12 @@ def serial_chain(tree: Anatomy, start: int) -> list[int]:
         index = onward[0]
 
 
+def _carries(tree: Anatomy, index: int) -> bool:
+    """Whether a joint named after the hand is a wrist: fingers of other names hang on it."""
+    below = tree.driven(index)
+    return not hinted(tree.nodes[index].name, FINGER_HINTS) and len(below) > 1
+
+
 def _branches(tree: Anatomy) -> list[int]:
     """Joints at which a limb may begin: children of a branching, and the first joint of all."""
     starts = []
@@ -80,9 +88,17 @@ def _branches(tree: Anatomy) -> list[int]:
 
 
 def _mirrored(tree: Anatomy, one: list[int], two: list[int]) -> bool:
-    """Whether two chains are mirror images of each other across the plane between their first joints' midpoints."""
-    if len(one) != len(two) or set(one) & set(two):
+    """Whether two chains are mirror images of each other across the plane between their first joints' midpoints.
+
+    One may lack up to two joints at its end (a fixed wrist) if their names say that they are a pair.
+    """
+    if set(one) & set(two):
         return False
+    if len(one) != len(two):
+        named = {side_of(*tree.names(one)), side_of(*tree.names(two))}
+        if abs(len(one) - len(two)) > 2 or named != {"left", "right"}:
+            return False
+    one, two = (chain[: min(len(one), len(two))] for chain in (one, two))
     a, b = (np.array([tree.nodes[i].origin for i in chain]) for chain in (one, two))
     size = max(tree.reach(one[0]), tree.reach(two[0]))
     normal = unit(a.mean(0) - b.mean(0))
@@ -166,7 +182,8 @@ def _facing(tree: Anatomy, arms: list[list[int]], warnings: list[str]) -> np.nda
         across[2] = 0
         lateral = unit(across) if np.linalg.norm(across) > 1e-3 else None
     for chain in arms:
-        votes.append(1.5 * _bending(tree, chain))
+        # A single arm without a body may bend any way.
+        votes.append((1.5 if len(arms) == 2 else 0.3) * _bending(tree, chain))
     votes.append(np.array([0.5, 0, 0]))
     total = np.sum(votes, 0)
     if lateral is not None:
@@ -205,12 +222,15 @@ def shoulder_of(tree: Anatomy, chain: list[int]) -> np.ndarray:
 
 
 def elbow_of(tree: Anatomy, chain: list[int], hand: np.ndarray) -> int:
-    """The joint that maximises the smaller lever to shoulder and hand."""
+    """The joint that maximises the smaller lever to shoulder and hand; names decide between near equals."""
     shoulder = shoulder_of(tree, chain)
-    levers = [
-        min(line_distance(shoulder, tree.nodes[i]), line_distance(hand, tree.nodes[i])) if k > 0 else -1.0
-        for k, i in enumerate(chain)
-    ]
+    levers = []
+    for k, i in enumerate(chain):
+        node = tree.nodes[i]
+        lever = min(line_distance(shoulder, node), line_distance(hand, node)) if k > 0 else -1.0
+        # Arms that are bent in the neutral pose, with a long hand, give the wrist as long a lever as the elbow.
+        late = len(chain) >= 6 and k >= len(chain) - 2
+        levers.append(lever * (1.3 if hinted(node.name, ("elbow",)) else 0.75 if late or hinted(node.name, ("wrist",)) else 1))
     return chain[int(np.argmax(levers))]
 
 
@@ -268,12 +288,12 @@ def _neck_chain(tree: Anatomy, start: int) -> list[int]:
     index = start
     while len(chain) < 4:
         node = tree.nodes[index]
-        if hinted(node.name, FACE_HINTS) and not hinted(node.name, HEAD_HINTS):
+        if hinted(node.name, FACE_HINTS + SENSOR_HINTS) and not hinted(node.name, HEAD_HINTS):
             break
         if node.actuated and node.turns and (hinted(node.name, HEAD_HINTS) or not hinted(node.name, WAIST_HINTS)):
             chain.append(index)
         onward = tree.driven(index)
-        heads = [c for c in onward if not hinted(tree.nodes[c].name, FACE_HINTS)]
+        heads = [c for c in onward if not hinted(tree.nodes[c].name, FACE_HINTS + SENSOR_HINTS)]
         if len(heads) != 1:
             break
         index = heads[0]

@@ -12,30 +12,35 @@ from speech_gesture_pkg.errors import RobotError, one_of
 from speech_gesture_pkg.retarget.anatomy import UP, Anatomy, meeting_point, nearest_on_axis, unit
 from speech_gesture_pkg.retarget.faces import find_face
 from speech_gesture_pkg.retarget.hands import finger_chains, map_fingers, name_fingers, palm_frame
-from speech_gesture_pkg.retarget.limbs import elbow_of, find_limbs, shoulder_of
-from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel
+from speech_gesture_pkg.retarget.limbs import Limbs, elbow_of, find_limbs, shoulder_of
+from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel, shortened
 from speech_gesture_pkg.retarget.robot_map import FINGERS, GROUPS, SIDES, ArmMap, FaceJoint, FingerJoint, RobotMap
 
 SECTIONS = ("forward", "left_arm", "right_arm", "head", "torso", "left_hand", "right_hand", "face", "exclude")
 
 
-def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None) -> RobotMap:
+def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, strict: bool = True) -> RobotMap:
     """Map a robot's joints to the human's.
+
+    A joint whose limits contradict themselves (lower > upper, velocity 0) is left out with a warning where the part can
+    do without it: head, waist, hands, face. An arm cannot, and no part can do without limits at all.
 
     Args:
         robot: the robot.
         override: sections as `RobotMap.to_dict` writes them. A section replaces what was found, key by key; a section
             that is None drops the part. `exclude` lists joints that must not be used.
+        strict: refuse a robot for such joints, by name; else leave every one of them out with a warning.
 
     Raises:
-        RobotError: nothing can be mapped, or the override names joints or sections that are not there.
+        RobotError: nothing can be mapped, a mapped joint has no usable limits, or the override names joints or sections
+            that are not there.
     """
     override = dict(override or {})
     for key in override:
         if key not in SECTIONS:
             raise RobotError(one_of("robot map section", key, SECTIONS))
     tree = Anatomy(robot)
-    excluded = _joints(tree, {"joints": override.get("exclude") or []}, "exclude")
+    excluded = _joints(tree, {"joints": override.get("exclude") or []}, "exclude", any_joint=True)
     limbs = find_limbs(tree)
     warnings = list(limbs.warnings)
     if override.get("forward") is not None:
@@ -52,13 +57,16 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None) -> R
             chain.clear()
         elif "joints" in section:
             chain[:] = _joints(tree, section, part)
+    left_out = _left_out(tree, limbs, excluded, strict)
+    excluded += left_out
+    warnings += _remarks(tree, left_out)
     arms: dict[str, ArmMap] = {}
     hands: dict[str, dict[str, tuple[FingerJoint, ...]]] = {}
     for side in SIDES:
         chain = [i for i in limbs.arms.get(side, []) if i not in excluded]
         if len(chain) >= 2:
             arms[side], fingers = _arm(tree, side, chain, limbs.body, _section(override, f"{side}_arm") or {}, warnings)
-            hand = _hand(tree, side, fingers, arms[side], limbs.body, override, excluded)
+            hand = _hand(tree, side, fingers, arms[side], chain[-1], override, excluded)
             if hand:
                 hands[side] = hand
     taken = {i for c in (*limbs.arms.values(), limbs.head, limbs.torso) for i in c} | set(excluded)
@@ -78,14 +86,52 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None) -> R
     }
     groups = {g: parts[g] for g in GROUPS if parts.get(g)}
     missing = tuple(g for g in GROUPS if g not in groups)
-    _check(robot, groups, warnings)
+    _check(robot, tree, groups, warnings)
     return RobotMap(
         robot.name, limbs.body, arms, parts["head"], parts["torso"], hands, face, groups, missing, tuple(warnings)
     )
 
 
-def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]], warnings: list[str]) -> None:
+def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) -> list[int]:
+    """Joints without usable limits. Raises RobotError (strict) if one of them is needed."""
+    robot = tree.robot
+    arms = {i for chain in limbs.arms.values() for i in chain}
+    beyond = {j for chain in limbs.arms.values() for j in tree.subtree(chain[-1])} - arms
+    wanted = arms | beyond | set(limbs.head) | set(limbs.torso)
+    bad = [n.index for n in tree.nodes if n.problem and n.index not in excluded]
+    needed = [i for i in bad if i in arms or (i in wanted and tree.nodes[i].name in robot.unlimited)]
+    if needed and strict:
+        sentences = shortened([robot.problems[tree.nodes[i].name] for i in needed])
+        raise RobotError(
+            f"URDF {robot.source} has unusable limits at joints that gestures need: {sentences}; correct them, or list "
+            "the joints under 'exclude' in a robot map (YAML)"
+        )
+    return bad
+
+
+def _remarks(tree: Anatomy, left_out: list[int]) -> list[str]:
+    """Warnings about joints that are not used."""
+    robot, passive = tree.robot, [n for n in tree.nodes if n.passive]
+    warnings = []
+    if left_out:
+        sentences = shortened([robot.problems[tree.nodes[i].name] for i in left_out], 3)
+        warnings.append(f"not used for their limits: {sentences}")
+    if passive:
+        warnings.append(
+            f"{len(passive)} passive joints ({passive[0].name}, ...) belong to a closed chain, which a URDF cannot "
+            "express; what hangs on them is left alone"
+        )
+    return warnings
+
+
+def _check(robot: RobotModel, tree: Anatomy, groups: dict[str, tuple[str, ...]], warnings: list[str]) -> None:
     """Refuse an empty or contradictory map; warn about odd joints."""
+    passive = [n.name for n in tree.nodes if n.passive]
+    if passive and not set(groups) & {"left_arm", "right_arm"}:
+        raise RobotError(
+            f"robot '{robot.name}' moves its head by a closed chain (passive joints such as {passive[0]}), which a URDF "
+            "cannot express and joint limits cannot describe; command its head pose through the robot's own driver"
+        )
     if not groups:
         raise RobotError(
             f"robot '{robot.name}' has no arms, head, waist, hands or face that can be recognised among its "
@@ -104,7 +150,6 @@ def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]], warnings: list
         warnings.append(
             f"velocity limits above {PLACEHOLDER_VELOCITY:g} rad/s look like placeholders, capped: {', '.join(odd)}"
         )
-    warnings.extend(f"not used: {sentence}" for sentence in robot.problems.values())
 
 
 def _section(override: Mapping[str, Any], key: str) -> dict[str, Any] | None:
@@ -117,12 +162,12 @@ def _section(override: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     raise RobotError(f"robot map section '{key}' is {value!r}; it must be a table of keys, or null to drop the part")
 
 
-def _joints(tree: Anatomy, section: Mapping[str, Any], where: str) -> list[int]:
-    """Node indices of `section['joints']`."""
+def _joints(tree: Anatomy, section: Mapping[str, Any], where: str, any_joint: bool = False) -> list[int]:
+    """Node indices of `section['joints']`: joints that can be driven, or any."""
     names = section.get("joints") or []
     if not isinstance(names, (list, tuple)):
         raise RobotError(f"robot map: '{where}.joints' is {names!r}; it must be a list of joint names")
-    by_name = {n.name: n.index for n in tree.nodes[1:] if n.actuated}
+    by_name = {n.name: n.index for n in tree.nodes[1:] if n.actuated or any_joint}
     unknown = [str(n) for n in names if n not in by_name]
     if unknown:
         raise RobotError(
@@ -210,7 +255,7 @@ def _hand(
     side: str,
     fingers: dict[str, list[int]],
     arm: ArmMap,
-    body: np.ndarray,
+    last: int,
     override: Mapping[str, Any],
     excluded: list[int],
 ) -> dict[str, tuple[FingerJoint, ...]]:
@@ -219,7 +264,7 @@ def _hand(
         return {}
     thumb_side = arm.palm[:, 2] * (-1.0 if side == "left" else 1.0)
     kept = {f: [i for i in c if i not in excluded] for f, c in fingers.items()}
-    hand = map_fingers(tree, {f: c for f, c in kept.items() if c}, arm.palm, thumb_side)
+    hand = map_fingers(tree, {f: c for f, c in kept.items() if c}, arm.palm, thumb_side, last)
     for finger, rows in section.items():
         if finger not in FINGERS:
             raise RobotError(one_of(f"robot map: finger of {side}_hand", finger, FINGERS))

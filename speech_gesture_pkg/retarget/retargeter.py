@@ -19,6 +19,9 @@ from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.retarget.solver import BodySolver, BodyTarget, Weights
 
+_REST_ARMS = ((0.16, 0.30), (0.25, 0.30), (0.36, 0.35), (0.25, 0.9), (0.5, 0.6), (0.4, 2.0), (0.4, 8.0), (0.8, 8.0))
+"""How far arms at rest are spread and forearms point forward, the calmest first."""
+
 PART_OF_GROUP = {"left_arm": "arms", "right_arm": "arms", "left_hand": "hands", "right_hand": "hands"}
 
 
@@ -120,10 +123,11 @@ class Retargeter:
         self._arms = [SIDES.index(s) for s in SIDES if s in robot_map.arms]
         self.rest = np.clip(robot.neutral()[slots], self.lower, self.upper)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved])
-        self._set_rest()
-        at_rest = robot.neutral()
-        at_rest[slots] = self.rest
+        poses = self._rest_poses()
+        at_rest = np.repeat(robot.neutral()[None], len(poses), 0)
+        at_rest[:, slots] = poses
         self.collision = CollisionModel(robot, robot_map, at_rest, self.joint_names)
+        self.rest = poses[self.collision.chosen].copy()
         self._avoidance = Avoidance(robot, robot_map, self._body, self.collision) if settings.collision else None
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved], self._avoidance)
         self._clusters = self._cluster_curls()
@@ -271,7 +275,7 @@ class Retargeter:
         """Best of a few starts after `iterations` steps without rate limits, for the solved joints."""
         lower, upper = self.lower[self._solved], self.upper[self._solved]
         reach = 0.5
-        middle = np.where(np.isfinite(lower + upper), (lower + upper) / 2, 0.0)
+        middle = np.where(np.isfinite(upper - lower), np.nan_to_num(lower / 2) + np.nan_to_num(upper / 2), 0.0)
         best, cost = q, np.inf
         still = np.zeros(len(q))
         for start in (q, self.rest[self._solved], middle, 0.5 * (middle + self.rest[self._solved])):
@@ -288,15 +292,27 @@ class Retargeter:
                 best, cost = x, error
         return best
 
-    def _set_rest(self) -> None:
-        """Arms hanging a little out and forward, elbows slightly bent, palms to the thighs, fingers relaxed."""
-        self.rest[self._driven] = self._drives.positions(rest_drives()[None])[0]
+    def _rest_poses(self) -> np.ndarray:
+        """Arms hanging a little out and forward, elbows slightly bent, palms to the thighs, fingers relaxed.
+
+        Returns:
+            poses [K, J], the calmest first; the others keep the arms farther from wide hips and bases.
+        """
+        rest = self.rest.copy()
+        rest[self._driven] = self._drives.positions(rest_drives()[None])[0]
         if not len(self._solved):
-            return
+            return rest[None]
+        poses = np.repeat(rest[None], len(_REST_ARMS) if self._arms else 1, 0)
+        for pose, (out, forward) in zip(poses, _REST_ARMS, strict=False):
+            pose[self._solved] = self._settle(rest[self._solved], self._hanging(out, forward), 60)
+        return poses
+
+    def _hanging(self, out: float, forward: float) -> BodyTarget:
+        """Arms down, spread by `out`, forearms `forward` (both as tangents of the angle from straight down)."""
         signs = np.array([(1.0, -1.0)[i] for i in self._arms])
         ones = np.ones(len(signs))
-        upper = np.stack([0.02 * ones, 0.16 * signs, -ones], 1)
-        fore = np.stack([0.30 * ones, 0.10 * signs, -ones], 1)
+        upper = np.stack([0.02 * ones, out * signs, -ones], 1)
+        fore = np.stack([forward * ones, 0.6 * out * signs, -ones], 1)
         upper, fore = (v / np.linalg.norm(v, axis=1)[:, None] for v in (upper, fore))
         inward = np.stack([-0.15 * ones, -signs, 0 * ones], 1)
         normal = inward - (inward * fore).sum(1)[:, None] * fore
@@ -305,8 +321,7 @@ class Retargeter:
         body = self.map.body
         rotations = [body @ palms @ self._body.palms.transpose(0, 2, 1)]
         rotations += [np.eye(3)[None] for p in ("head", "torso") if self._body.has(p)]
-        target = BodyTarget(np.concatenate([upper, fore]) @ body.T, np.concatenate(rotations))
-        self.rest[self._solved] = self._settle(self.rest[self._solved], target, 60)
+        return BodyTarget(np.concatenate([upper, fore]) @ body.T, np.concatenate(rotations))
 
     def _cluster_curls(self) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         """For the finger capsules: which driven joints shape each cluster, and where their levels 0 and 1 lie."""

@@ -31,7 +31,8 @@ class RobotModel:
         prismatic: whether each joint slides. Shape [J], bool.
         links: link name -> `Link` with visual and collision shapes.
         root: name of the root link.
-        problems: joint name -> sentence on its limits; only with strict=False, such joints must not be driven.
+        problems: joint name -> sentence on its limits; such joints must not be driven (see `mapping.map_robot`).
+        unlimited: the joints of `problems` for which the file gives no limits at all (the others contradict themselves).
         placeholders: joints whose velocity limit is above `PLACEHOLDER_VELOCITY`.
         model: Pinocchio model in which every moving joint, mimic too, has one coordinate (see `q_full`).
         full_names: names of the M moving joints, mimics too, in the order of the model (joint i has name i - 1).
@@ -39,7 +40,7 @@ class RobotModel:
         axes, slides: axis (in the joint's frame) and whether it slides, of each moving joint. Length M.
     """
 
-    def __init__(self, tree: Urdf, text: str, source: str, strict: bool = True) -> None:
+    def __init__(self, tree: Urdf, text: str, source: str) -> None:
         self.name = tree.name
         self.urdf = text
         self.source = source
@@ -53,8 +54,9 @@ class RobotModel:
         self.continuous = np.array([j.kind == "continuous" for j in actuated], bool)
         self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
         self.problems: dict[str, str] = {j.name: p for j in actuated if (p := _limit_problem(j))}
-        if self.problems and strict:
-            raise RobotError(f"URDF {source} has unusable joint limits: {'; '.join(self.problems.values())}")
+        if actuated and len(self.problems) == len(actuated):
+            raise RobotError(f"URDF {source} has unusable joint limits: {shortened(list(self.problems.values()))}")
+        self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and _absent(j))
         self.lower, self.upper, self.velocity = (self._limits(actuated, k) for k in ("lower", "upper", "velocity"))
         self.placeholders = tuple(j.name for j in actuated if j.velocity > PLACEHOLDER_VELOCITY)
         self._build(moving)
@@ -62,7 +64,7 @@ class RobotModel:
             array.setflags(write=False)
 
     @classmethod
-    def from_file(cls, path: str | Path, strict: bool = True) -> RobotModel:
+    def from_file(cls, path: str | Path) -> RobotModel:
         """Load a URDF file. Raises RobotError in one sentence for anything that cannot be served."""
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -70,18 +72,22 @@ class RobotModel:
             raise RobotError(f"URDF file {path} does not exist") from e
         except (OSError, UnicodeDecodeError) as e:
             raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
-        return cls.from_string(text, str(path), strict)
+        return cls.from_string(text, str(path))
 
     @classmethod
-    def from_string(cls, xml: str, name: str = "robot_description", strict: bool = True) -> RobotModel:
+    def from_string(cls, xml: str, name: str = "robot_description") -> RobotModel:
         """Load URDF text.
+
+        A joint without usable limits is listed in `problems`: whether it matters is the mapping's business.
 
         Args:
             xml: the URDF.
             name: what messages call it.
-            strict: refuse the robot for a joint without usable limits, by name; else list it in `problems`.
+
+        Raises:
+            RobotError: in one sentence, for a file that is no robot, or has not one joint with usable limits.
         """
-        return cls(parse_urdf(xml, name), xml, name, strict)
+        return cls(parse_urdf(xml, name), xml, name)
 
     def q_full(self, q: np.ndarray) -> np.ndarray:
         """Positions of the actuated joints `[..., J]` to those of all moving joints, mimics included, `[..., M]`."""
@@ -199,6 +205,18 @@ def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, 
             raise RobotError(f"URDF {source}: joint '{joint.name}' mimics '{name}', which is a joint that cannot move")
         joint = by_name[name]
     raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")
+
+
+def shortened(sentences: list[str], keep: int = 12) -> str:
+    """Sentences as one, the rest counted."""
+    more = len(sentences) - keep
+    return "; ".join(sentences[:keep]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _absent(joint: Joint) -> bool:
+    """Whether the file leaves a limit out (or gives NaN)."""
+    turning = joint.kind == "continuous"
+    return math.isnan(joint.velocity) or (not turning and (math.isnan(joint.lower) or math.isnan(joint.upper)))
 
 
 def _limit_problem(joint: Joint) -> str:

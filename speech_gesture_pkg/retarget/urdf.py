@@ -39,11 +39,17 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Link:
-    """A link's name and its shapes."""
+    """A link's name and its shapes.
+
+    Attributes:
+        mass_box: the solid box with the link's mass and inertia, where the file gives a usable inertia: it tells roughly
+            where the link is and how big, even if its meshes cannot be read.
+    """
 
     name: str
     visuals: tuple[Geometry, ...] = ()
     collisions: tuple[Geometry, ...] = ()
+    mass_box: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ def parse_urdf(text: str, name: str) -> Urdf:
             _name(element, "link", name),
             tuple(_shapes(element, "visual", colours, name)),
             tuple(_shapes(element, "collision", colours, name)),
+            _mass_box(element),
         )
         if link.name in links:
             raise RobotError(f"URDF {name} has two links named '{link.name}'; link names must be unique")
@@ -260,6 +267,34 @@ def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geomet
         colour = _colour(element.find("material"), colours, name)
         shapes.append(Geometry(kind, tuple(np.abs(size).tolist()), _origin(element, where), colour, mesh))
     return shapes
+
+
+def _mass_box(link: ET.Element) -> Geometry | None:
+    """The box of the link's inertia; None if that is absent, zero or nonsense (motion does not depend on it).
+
+    A solid box with edges a, b, c has the principal moments m (b^2 + c^2) / 12, ...
+    """
+    inertial = link.find("inertial")
+    mass_node, inertia = (None, None) if inertial is None else (inertial.find("mass"), inertial.find("inertia"))
+    if inertial is None or mass_node is None or inertia is None:
+        return None
+    try:
+        mass = float(mass_node.get("value", "nan"))
+        xx, xy, xz, yy, yz, zz = (float(inertia.get(f"i{k}", "0")) for k in ("xx", "xy", "xz", "yy", "yz", "zz"))
+        pose = _origin(inertial, "inertial")
+    except (ValueError, RobotError):
+        return None
+    matrix = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    if not np.isfinite(matrix).all() or not math.isfinite(mass) or mass < 1e-3:
+        return None
+    moments, axes = np.linalg.eigh(matrix)
+    if moments.min() < 0:
+        return None
+    if np.linalg.det(axes) < 0:
+        axes[:, 0] = -axes[:, 0]
+    pose[:3, :3] = pose[:3, :3] @ axes
+    edges = np.sqrt(np.maximum(6.0 / mass * (moments.sum() - 2.0 * moments), 0.0))
+    return Geometry("box", tuple(edges.tolist()), pose)
 
 
 def _joint(element: ET.Element, name: str) -> Joint:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from speech_gesture_pkg.config import SyncConfig
 
 CLOCK_BACK = 0.05
-"""Node clock steps back by more than this: a bag that loops, a clock that was set. In s. (Less than that lies inside the
-window that controllers on the same clock execute, and they go back along it.)"""
+"""Node clock steps back by more than this: a bag that loops, a clock that was set, s.
+
+Less than that lies inside the window that controllers on the same clock execute, and they go back along it.
+"""
 
 CLOCK_FORWARD = 0.5
 """Node clock runs ahead of the steady clock by more than this between two looks: it was set, s."""

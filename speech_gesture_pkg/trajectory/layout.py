@@ -49,10 +49,13 @@ class JointLayout:
     dropped: tuple[str, ...]
 
     def from_retargeter(self, q: np.ndarray, hold: np.ndarray) -> np.ndarray:
-        """Retargeter output `[T, R]` as commanded joints `[T, J]`; joints that are not mapped stay at `hold` `[J]`."""
+        """Retargeter output `[T, R]` as commanded joints `[T, J]`; joints that are not mapped stay at `hold` `[J]`.
+
+        Clipped to the limits: a wild frame must not make the approach to it last for minutes.
+        """
         result = np.repeat(hold[None], len(q), 0)
         mapped = self.source >= 0
-        result[:, mapped] = q[:, self.source[mapped]]
+        result[:, mapped] = np.clip(q[:, self.source[mapped]], self.limits.lower[mapped], self.limits.upper[mapped])
         return result
 
     def rest_from(self, hold: np.ndarray) -> np.ndarray:

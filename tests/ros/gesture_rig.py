@@ -84,10 +84,11 @@ class Speaker:
 
 
 class Watch:
-    """Diagnostics, joint states and trajectories as the test process hears them."""
+    """Diagnostics and joint states as the test process hears them. `now` gives the node time, s."""
 
-    def __init__(self, probe: Any, namespace: str = "") -> None:
+    def __init__(self, probe: Any, namespace: str = "", now: Callable[[], float] | None = None) -> None:
         self.probe = probe
+        self.now = now or (lambda: probe.node.get_clock().now().nanoseconds * 1e-9)
         self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         self.states = probe.collect(JointState, f"{namespace}/joint_states")
 
@@ -116,7 +117,7 @@ class Watch:
 
     def moving(self) -> bool:
         """Whether an arm is in the middle of a gesture just now (not in messages that wait to be read)."""
-        if not self.states or self._now() - seconds(self.states[-1].header.stamp) > 0.1:
+        if not self.states or self.now() - seconds(self.states[-1].header.stamp) > 0.1:
             return False
         return self.values.get("state") == "gesturing" and self.arm_speed() > 0.5
 
@@ -128,9 +129,6 @@ class Watch:
         begin = end - duration
         recent = [m.position for m in self.states[-int(200 * duration) :] if seconds(m.header.stamp) >= begin]
         return begin > since and len(recent) > 50 * duration and bool(np.ptp(np.array(recent), axis=0).max() < 1e-6)
-
-    def _now(self) -> float:
-        return self.probe.node.get_clock().now().nanoseconds * 1e-9
 
     def span(self, duration: float, words: Sequence[str] = ARMS) -> float:
         """Mean over the arm joints of the span of their positions during the next `duration` seconds, rad."""

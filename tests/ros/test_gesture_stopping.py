@@ -35,7 +35,11 @@ def test_ended_in_mid_gesture(probe, start, demo_urdf, number):
     lower, upper, speed = (np.array([limits[j][k] for j in watch.states[0].name]) for k in range(3))
     q = np.array([m.position for m in watch.states[1:]])
     assert ((q >= lower - 1e-6) & (q <= upper + 1e-6)).all()
-    assert (np.abs([m.velocity for m in watch.states[1:]]) <= speed).all()
+    # over 30 ms: a controller bends a window that comes in the last moment (a busy machine) into the motion under way
+    time = np.array([seconds(m.header.stamp) for m in watch.states[1:]])
+    ratio = np.abs(q[3:] - q[:-3]) / (time[3:] - time[:-3])[:, None] / speed
+    k, j = np.unravel_index(ratio.argmax(), ratio.shape)
+    assert ratio.max() <= 1.05, f"{watch.states[0].name[j]} at {ratio.max():.3f} of its speed, {time[k] - died:.3f} s"
     if number == signal.SIGKILL:
         moved = [m for m, a, b in zip(watch.states[1:], q[:-1], q[1:], strict=False) if np.abs(a - b).max() > 1e-6]
         assert seconds(moved[-1].header.stamp) - died < 1.5

@@ -162,9 +162,15 @@ def test_missing_meshes_are_warned_about(demo_urdf, tmp_path):
     geometry.clear()
     geometry.append(geometry.makeelement("mesh", {"filename": "package://robot/head.stl"}))
     robot = RobotModel.from_string(variant.text)
-    _, warnings = fit_capsules(robot)
+    capsules, warnings = fit_capsules(robot)
     assert len(warnings) == 1
-    assert "head.stl" in warnings[0]
+    assert "meshes of 1 links (head" in warnings[0]
+    assert "inertias" in warnings[0]
+    # The bundled robot's inertias are those of its shapes: the estimate covers about the same place.
+    own = [c for c in capsules if c.link == "head"]
+    before = [c for c in fit_capsules(RobotModel.from_file(demo_urdf))[0] if c.link == "head"]
+    centres = [np.mean([(c.start + c.end) / 2 for c in cs], 0) for cs in (own, before)]
+    np.testing.assert_allclose(*centres, atol=0.05)
     assert mesh_path("package://robot/head.stl", robot) is None
 
 

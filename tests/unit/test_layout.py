@@ -64,8 +64,10 @@ def test_a_continuous_joint_gets_finite_limits():
 def test_mapped_joints_come_from_the_retargeter_and_others_hold():
     layout = build()
     hold = np.arange(6.0)
-    q = layout.from_retargeter(np.array([[10.0, 11.0, 12.0, 13.0, 14.0]]), hold)
-    np.testing.assert_array_equal(q, [[10, 11, 12, 3, 13, 14]])
+    q = layout.from_retargeter(np.array([[0.1, 0.2, 0.3, 0.4, 0.25]]), hold)
+    np.testing.assert_array_equal(q, [[0.1, 0.2, 0.3, 3, 0.4, 0.25]])
+    wild = layout.from_retargeter(np.full((1, 5), 100.0), hold)
+    np.testing.assert_allclose(wild, [[1.98, 2.38, 0.98, 3, 0.98, 0.48]])
     np.testing.assert_array_equal(layout.rest_from(hold), [0.1, 0.3, 0.0, 3.0, 0.0, 0.05])
 
 

@@ -134,14 +134,34 @@ def test_a_robot_without_any_body_part_is_refused():
         map_robot(RobotModel.from_string(text))
 
 
-def test_unusable_joints_are_left_out_when_lenient(demo_urdf):
+def test_a_part_does_without_a_joint_whose_limits_contradict_themselves(demo_urdf):
     variant = Variant(demo_urdf)
     variant.limit("neck_roll").set("lower", "2")
-    with pytest.raises(RobotError, match="joint 'neck_roll' has lower 2 > upper"):
-        RobotModel.from_string(variant.text)
-    found = map_robot(RobotModel.from_string(variant.text, strict=False))
+    found = mapped(variant)
     assert found.head == ("neck_yaw", "neck_pitch")
-    assert any("neck_roll" in w for w in found.warnings)
+    assert any("joint 'neck_roll' has lower 2 > upper" in w for w in found.warnings)
+
+
+def test_joints_of_no_part_may_have_any_limits(demo_urdf, plain):
+    variant = Variant(demo_urdf)
+    leg = variant.joint("left_knee_mount")
+    leg.set("type", "revolute")
+    found = mapped(variant)
+    assert found.groups == plain.groups
+    assert any("left_knee_mount" in w for w in found.warnings)
+
+
+def test_an_arm_needs_all_its_limits_and_every_part_needs_some(demo_urdf):
+    variant = Variant(demo_urdf)
+    variant.limit("left_elbow").set("lower", "2")
+    with pytest.raises(RobotError, match="joint 'left_elbow' has lower 2 > upper"):
+        mapped(variant)
+    assert "left_elbow" not in map_robot(RobotModel.from_string(variant.text), strict=False).groups["left_arm"]
+    bare = Variant(demo_urdf)
+    bare.joint("neck_yaw").remove(bare.limit("neck_yaw"))
+    with pytest.raises(RobotError, match="joint 'neck_yaw' has no position limits"):
+        mapped(bare)
+    assert mapped(bare, {"exclude": ["neck_yaw"]}).head == ("neck_pitch", "neck_roll")
 
 
 def test_placeholder_velocities_are_warned_about(demo_urdf):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pipeline_rig import ROBOT, Stage
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.runtime.states import State
 
-RUN = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+RUN = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def hand(stage: Stage, seed: float) -> None:
@@ -88,7 +88,7 @@ def test_every_window_keeps_the_promise_whatever_happens(events, mode, rest_afte
     assert stage.speed == 0.0
 
 
-@RUN
+@settings(RUN, max_examples=10, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
 @given(EVENTS)
 def test_speech_without_trouble_makes_it_gesture_again_after_anything(events):
     stage = Stage().activate()

@@ -203,7 +203,15 @@ def test_missing_and_unreadable_files(tmp_path):
         RobotModel.from_file(tmp_path / "binary.urdf")
 
 
-def test_lenient_loading_lists_problems_and_locks_the_joint():
-    robot = RobotModel.from_string(one_joint(""), strict=False)
+def test_a_joint_without_usable_limits_is_listed_and_locked():
+    second = (
+        '<link name="d"/><joint name="good" type="revolute"><parent link="c"/><child link="d"/><axis xyz="0 1 0"/>'
+        '<limit lower="-1" upper="1" velocity="2" effort="1"/></joint>'
+    )
+    robot = RobotModel.from_string(one_joint("", more=second))
     assert list(robot.problems) == ["hinge"]
+    assert robot.unlimited == {"hinge"}
     assert (robot.lower[0], robot.upper[0], robot.velocity[0]) == (0, 0, 0)
+    crossed = RobotModel.from_string(one_joint('<limit lower="1" upper="-1" velocity="2"/>', more=second))
+    assert list(crossed.problems) == ["hinge"]
+    assert crossed.unlimited == set()

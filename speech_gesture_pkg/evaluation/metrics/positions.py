@@ -19,7 +19,8 @@ def l2_talkshow(predicted: np.ndarray, truth: np.ndarray) -> float:
         L2 = 1/T sum_t sum_j || x^_tj - x_tj ||_2
 
     A sum over joints, so it grows with their number: TalkSHOW sums over the joints and face landmarks of its SMPL-X
-    layer, we over the points given (52 for body and hands). The same function serves the face, on the points of the face.
+    layer, we over the points given (52 for body and hands). The same function serves the
+    face, on its own points.
 
     Args:
         predicted: generated positions, m. Shape [T, J, 3].
@@ -53,8 +54,8 @@ def lvd_talkshow(predicted: np.ndarray, truth: np.ndarray) -> float:
 
         LVD = 1/(T-1) sum_t sum_j | ||x^_{t+1,j} - x^_tj||_2 - ||x_{t+1,j} - x_tj||_2 |
 
-    A difference of speeds: it does not see motion in a wrong direction. Body: the first 22 joints. Face: joints 22 to 24
-    and the landmarks (74 and above).
+    A difference of speeds: it does not see motion in a wrong direction. Body: the first 22 joints. Face: joints 22
+    to 24 and the landmarks (74 and above).
 
     Args:
         predicted: generated positions, m. Shape [T, J, 3], T >= 2.

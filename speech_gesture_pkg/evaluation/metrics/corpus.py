@@ -1,0 +1,90 @@
+"""Metrics of a whole corpus: FMD, FED, FGD (DiffSHEG Eq. 9) and Div (Eq. 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.body.motion import MotionFrames, resample
+from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.metrics import diversity, frechet
+from speech_gesture_pkg.evaluation.metrics.frechet import LatentProvider, LatentStatistics
+from speech_gesture_pkg.evaluation.metrics.result import Measurement, NotComputable
+from speech_gesture_pkg.evaluation.metrics.take import (
+    Normaliser,
+    expression_parameters,
+    gesture_parameters,
+    motion_parameters,
+    standard,
+)
+
+FRECHET: dict[str, Callable[[MotionFrames], np.ndarray]] = {
+    "fmd": motion_parameters,
+    "fed": expression_parameters,
+    "fgd": gesture_parameters,
+}
+"""Frechet distance -> the parameters [T, D] that its autoencoder sees."""
+
+
+def latents(name: str, motions: Sequence[MotionFrames], provider: LatentProvider) -> LatentStatistics:
+    """Gaussian fit of the latents of `motions` for the distance `name` (fmd, fed or fgd)."""
+    parameters = FRECHET[name]
+    return frechet.latent_statistics(
+        (parameters(resample(standard(m, "a motion"), provider.fps)) for m in motions), provider
+    )
+
+
+def frechet_motion_distance(
+    name: str, real: Sequence[MotionFrames], generated: Sequence[MotionFrames], provider: LatentProvider
+) -> Measurement:
+    """FMD, FED or FGD between two sets of motions, stamped with the autoencoder's id.
+
+    Args:
+        name: "fmd" (gesture and face), "fed" (face) or "fgd" (gesture).
+        real: true motions.
+        generated: generated motions, not necessarily of the same utterances.
+        provider: autoencoder of these parameters.
+    """
+    return _measured(
+        name,
+        lambda: frechet.frechet_between(latents(name, real, provider), latents(name, generated, provider)).value,
+        provider.id,
+    )
+
+
+def corpus_diversity(
+    motions: Sequence[MotionFrames],
+    normaliser: Normaliser,
+    clip_frames: int = diversity.DIFFSHEG_CLIP,
+    batch: int = diversity.DIFFSHEG_BATCH,
+) -> Measurement:
+    """Div of DiffSHEG (Eq. 11) of gestures: clips of all motions in turn, in batches of 50; mean over whole batches.
+
+    As in the public code a remainder that fills no batch is dropped, and fewer than 50 clips make one smaller batch.
+
+    Args:
+        motions: generated motions.
+        normaliser: of the gesture parameters, from the training corpus.
+        clip_frames: frames of a clip at 30 fps (88 for SHOW).
+        batch: clips that are compared with each other.
+    """
+
+    def compute() -> float:
+        parameters = (normaliser(gesture_parameters(standard(m, "a motion"))) for m in motions)
+        found = [c for p in parameters for c in frechet.clips(p, clip_frames)]
+        if len(found) < 2:
+            raise InputError(f"the motions hold {len(found)} whole clips of {clip_frames} frames; Div needs at least 2")
+        size = min(batch, len(found))
+        groups = [np.stack(found[i : i + size]) for i in range(0, len(found) - size + 1, size)]
+        return float(np.mean([diversity.diversity_diffsheg(g) for g in groups]))
+
+    return _measured("diversity_diffsheg", compute, "")
+
+
+def _measured(name: str, compute: Callable[[], Any], stamp: str) -> Measurement:
+    try:
+        return Measurement(name, float(compute()), "", stamp)
+    except InputError as error:
+        return Measurement(name, NotComputable(str(error)), "", stamp)
