@@ -83,7 +83,16 @@ setup(
         "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER,
         "test": TEST,
-        "dev": [*TEST, "setuptools<80", "ruff>=0.6", "mypy>=1.10", "types-PyYAML", "colcon-core", "colcon-ros", "colcon-defaults"],
+        "dev": [
+            *TEST,
+            "setuptools<80",
+            "ruff>=0.6",
+            "mypy>=1.10",
+            "types-PyYAML",
+            "colcon-core",
+            "colcon-ros",
+            "colcon-defaults",
+        ],
     },
     entry_points={
         "console_scripts": [

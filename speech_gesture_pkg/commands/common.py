@@ -80,9 +80,16 @@ def changed_values(config: GestureConfig) -> dict[str, Any]:
     return {p.name: config.value(p.name) for p in parameters() if config.value(p.name) != p.default}
 
 
-def writable_file(path: str | Path) -> Path:
-    """`path`, if a file can be written there. Raises OutputError in time, before long work."""
+def writable_file(path: str | Path, *endings: str) -> Path:
+    """`path`, if a file of this kind can be written there. Raises OutputError in time, before long work.
+
+    Args:
+        path: file to write; its folder is made.
+        endings: allowed, e.g. ".npz"; none = any.
+    """
     path = Path(path)
+    if endings and path.suffix.lower() not in endings:
+        raise OutputError(f"cannot write {path}: the name must end in {' or '.join(endings)}")
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; give a file name")
     writable_folder(path.parent if str(path.parent) else Path("."))

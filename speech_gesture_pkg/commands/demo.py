@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--headless", action="store_true", help="no browser page; end by itself (the default without a display)"
     )
-    parser.add_argument("--port", type=int, default=8080, help="port of the browser page")
+    parser.add_argument("--port", type=int, default=8080, help="port of the browser page (default: %(default)s)")
     parser.add_argument(
         "--distro", default="newest", choices=tuple(RULES), help="whose controller rules the simulated robot follows"
     )
@@ -81,13 +81,14 @@ def run(options: argparse.Namespace) -> int:
         sim = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
         start("sim_robot_node", sim | {f"{name}.joints": joints for name, joints in controllers.items()})
         start("recorder", {"out": str(bag)})
-        if not headless:
-            start("viewer_node", {"urdf": str(urdf), "port": options.port})
+        viewer = None if headless else start("viewer_node", {"urdf": str(urdf), "port": options.port})
         names = {"controllers.names": list(controllers)} | {f"controllers.{n}.joints": j for n, j in given.items()}
         gesture = start("gesture_node", {**changed_values(config), **names, "autostart": True})
         gesture.wait_for("commanding", 30.0, processes)
-        if not headless:
-            print(f"watch it at http://127.0.0.1:{options.port} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
+        if viewer is not None:
+            viewer.wait_for("http://", 30.0, processes)
+            url = viewer.output().partition("http://")[2].split()[0]  # another port than asked for if that was taken
+            print(f"watch it at http://{url} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
         time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo
         player = start("wav_player_node", {"file": str(audio_path), "loop": not headless, "exit_at_end": True})
         if headless:

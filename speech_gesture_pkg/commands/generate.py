@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from speech_gesture_pkg.commands.common import add_motion, config_of, progress, 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.generators.registry import create_generator
 from speech_gesture_pkg.runtime.motion_source import style_of
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +36,9 @@ def run(options: argparse.Namespace) -> int:
     """Generate and save."""
     audio = read_audio(options.wav)
     config = config_of(options)
-    output = writable_file(options.output)
-    bvh = writable_file(options.bvh) if options.bvh else (output if output.suffix == ".bvh" else None)
+    output = writable_file(options.output, ".npz", ".bvh")
+    bvh = writable_file(options.bvh, ".bvh") if options.bvh else (output if output.suffix == ".bvh" else None)
+    logger.info("%s: %.1f s of speech; generator %s", options.wav, audio.duration, config.generator.name)
     began = time.perf_counter()
     motion = generate(audio, config, f"generating {Path(options.wav).name}")
     seconds = time.perf_counter() - began

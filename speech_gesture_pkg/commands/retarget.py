@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Retarget a whole file, with the limits of the live path."""
     motion = resample(load_motion(options.motion), 30.0)
-    output = writable_file(options.output)
+    output = writable_file(options.output, ".npz")
     config = GestureConfig().with_values({"robot.urdf": str(urdf_of(options))})
     robot = load_robot(config)
     layout = layout_of(robot, {}, config)

@@ -30,12 +30,14 @@ def run(options: argparse.Namespace) -> int:
     rows = mapping_table(robot, mapping)
     written = []
     if options.yaml:
-        writable_file(options.yaml).write_text(to_yaml(mapping), encoding="utf-8")
+        writable_file(options.yaml, ".yaml", ".yml").write_text(to_yaml(mapping), encoding="utf-8")
         written.append(options.yaml)
     if options.png:
         from speech_gesture_pkg.viewer.picture import render_poses
 
-        render_poses(Path(options.urdf), check_poses(Retargeter(robot, mapping)), writable_file(options.png), columns=3)
+        render_poses(
+            Path(options.urdf), check_poses(Retargeter(robot, mapping)), writable_file(options.png, ".png"), columns=3
+        )
         written.append(options.png)
     text = "\n".join(
         [format_table(rows), *(f"warning: {w}" for w in mapping.warnings), *(f"missing: {m}" for m in mapping.missing)]

@@ -14,6 +14,7 @@ from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of, writable_file
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag_content import read_content
+from speech_gesture_pkg.runtime.bags import SUFFIXES
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 
@@ -58,13 +59,13 @@ def run(options: argparse.Namespace) -> int:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            out = writable_file(options.video)
+            out = writable_file(options.video, ".mp4")
             render_video(out, scene.motion, scene.trajectory, urdf, scene.audio, progress=step)
         written["video"] = str(out)
     if options.png:
         from speech_gesture_pkg.viewer.picture import render_png
 
-        out = writable_file(options.png)
+        out = writable_file(options.png, ".png")
         render_png(out, scene.motion, scene.trajectory, urdf, scene.audio, count=options.count)
         written["png"] = str(out)
     if written:
@@ -80,7 +81,9 @@ def run(options: argparse.Namespace) -> int:
 
 def load_scene(path: Path) -> Scene:
     """Tell the kinds of file apart by what is in them. Raises InputError for anything else."""
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
+        if path.is_file() and path.suffix not in SUFFIXES:
+            raise InputError(f"{path} cannot be shown; give a motion or trajectory .npz, or a rosbag2 folder or file")
         content = read_content(path)
         if content.motion is None and content.joints is None:
             raise InputError(f"bag {path} holds neither SMPL-X motion nor joint states: there is nothing to see")

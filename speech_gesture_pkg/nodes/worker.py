@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from speech_gesture_pkg.runtime.stats import RateLimiter
 
 PERIOD = 0.02
 """Longest time between two steps, s."""
+
+APART = 0.012
+"""Least time between two windows, s: each one costs the controllers of Humble and Jazzy a cycle, so that the second of
+two in a row would find the robot late."""
 
 REBASE = 3600.0
 """A clock that is farther from its base when motion starts gets a new base, s."""
@@ -61,6 +66,7 @@ class Worker:
         self._limit = RateLimiter(LOG_PERIOD)
         self._running = self._paused = False
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._sent_at = 0.0
         self._publishers = {}
         for name, columns in pipeline.layout.controllers.items():
             joints = [pipeline.layout.joint_names[i] for i in columns]
@@ -146,6 +152,7 @@ class Worker:
         try:
             while self._running:
                 self._wake.wait(PERIOD)
+                time.sleep(max(self._sent_at + APART - time.monotonic(), 0.0))
                 self._wake.clear()
                 if self._running and self._node.context.ok():
                     self._cycle()
@@ -196,12 +203,15 @@ class Worker:
     def _push(self, audio: Any, arrived: float) -> None:
         try:
             for event in self.pipeline.push_audio(audio.samples, audio.sample_rate, audio.stamp, arrived):
-                self._log(event)
+                # its kinds are named like the pipeline's own: they must not silence each other
+                self._log(replace(event, code=f"audio {event.code}"))
         except InputError as e:
             self.drop_audio(e)
 
     def _send(self, windows: dict[str, Any]) -> None:
         zero = self.pipeline.config.trajectory.stamp_zero
+        if windows:
+            self._sent_at = time.monotonic()
         for name, window in windows.items():
             publisher, message = self._publishers[name]
             publisher.publish(

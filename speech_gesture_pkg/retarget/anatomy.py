@@ -45,7 +45,7 @@ class Node:
         link: the link that the joint carries.
         parent: index of the joint before it.
         origin, axis: of the joint. Shape [3].
-        points: centres of the shapes that move rigidly with it (of the mass, for meshes); else its origin. Shape [P, 3].
+        points: centres of the shapes that move rigidly with it (of the mass, for meshes), or its origin. Shape [P, 3].
         actuated: False for mimic joints, passive joints of closed chains, and joints whose range is empty.
         passive: whether its name says that nothing drives it.
         problem: whether its limits cannot be used; its range counts as empty.
@@ -116,16 +116,24 @@ class Anatomy:
         self.children: list[list[int]] = [[] for _ in poses]
         for node in self.nodes[1:]:
             self.children[node.parent].append(node.index)
+        self._subtrees: dict[int, list[int]] = {}
+        # Parents come before their children: from the end, each node hands on whether it or anything below is driven.
+        self._drives = [n.actuated for n in self.nodes]
+        for node in reversed(self.nodes[1:]):
+            self._drives[node.parent] = self._drives[node.parent] or self._drives[node.index]
         everything = np.concatenate([n.points for n in self.nodes])
         self.low, self.high = everything.min(0), everything.max(0)
         self.extent = max(float(np.linalg.norm(self.high - self.low)), 1e-3)
 
     def subtree(self, index: int) -> list[int]:
         """Indices below and including `index`, depth first."""
-        found = [index]
-        for child in self.children[index]:
-            found += self.subtree(child)
-        return found
+        if index not in self._subtrees:
+            found, stack = [], [index]
+            while stack:
+                found.append(stack.pop())
+                stack += reversed(self.children[found[-1]])
+            self._subtrees[index] = found
+        return list(self._subtrees[index])
 
     def path(self, index: int) -> list[int]:
         """Indices from the root (0) to `index`."""
@@ -141,7 +149,7 @@ class Anatomy:
 
     def driven(self, index: int) -> list[int]:
         """Children whose subtree holds an actuated joint."""
-        return [c for c in self.children[index] if any(self.nodes[i].actuated for i in self.subtree(c))]
+        return [c for c in self.children[index] if self._drives[c]]
 
     def names(self, indices: list[int]) -> list[str]:
         """Joint and link names of some nodes."""

@@ -1,8 +1,4 @@
-"""Self-collision inside the solver: near capsule pairs as linear rows on the step.
-
-Coarser than `CollisionModel` so that it costs little: the fingers of a hand become three capsules (thumb, index +
-middle, ring + pinky) that follow the curl.
-"""
+"""Self-collision inside the solver: near capsule pairs as linear rows on the step."""
 
 from __future__ import annotations
 
@@ -12,11 +8,10 @@ from speech_gesture_pkg.retarget.capsules import segment_distances
 from speech_gesture_pkg.retarget.collision import CollisionModel
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, skew
 from speech_gesture_pkg.retarget.robot import RobotModel
-from speech_gesture_pkg.retarget.robot_map import SIDES, FingerJoint, RobotMap
+from speech_gesture_pkg.retarget.robot_map import RobotMap
 
-_CLUSTERS = (("thumb",), ("index", "middle"), ("ring", "pinky"))
-_LEVELS = 5
-_MAX_ROWS = 12
+_TOGETHER = (("thumb",), ("index", "middle"), ("ring", "pinky"))
+_MAX_ROWS = 96
 
 
 class Avoidance:
@@ -26,32 +21,50 @@ class Avoidance:
     """
 
     def __init__(
-        self, robot: RobotModel, robot_map: RobotMap, kinematics: BodyKinematics, model: CollisionModel
+        self,
+        robot: RobotModel,
+        robot_map: RobotMap,
+        kinematics: BodyKinematics,
+        model: CollisionModel,
+        driven: tuple[str, ...] = (),
     ) -> None:
-        self._kinematics = kinematics
+        """`driven`: the joints whose positions `set_fingers` is given."""
+        self._kinematics, self._model = kinematics, model
         self._lower_frame = len(kinematics.joints) + 1
         self._poses = np.zeros((self._lower_frame + 1, 4, 4))
         self._poses[:] = np.eye(4)
         solved = {n: i + 1 for i, n in enumerate(kinematics.joints)}
         frame_of = self._frames(robot, solved, kinematics.torso_joint)
-        neutral = robot.neutral()
-        ends = model.end_points(neutral[None])[:, :, 0]
-        origin = np.concatenate([kinematics.origin, np.zeros((1, 3))])
-        clusters, self._tables = self._finger_tables(robot, robot_map, model, solved, kinematics)
-        keep = [i for i in range(len(model.capsules)) if i not in clusters]
-        place = {i: k for k, i in enumerate(keep)} | {i: len(keep) + c for i, c in clusters.items()}
-        self._frame = np.array([frame_of[model.capsules[i].joint] for i in keep] + [t[0] for t in self._tables], int)
-        self._local = np.zeros((len(self._frame), 2, 3))
-        self._radius = np.zeros(len(self._frame))
-        for k, i in enumerate(keep):
-            self._local[k] = ends[i] - origin[self._frame[k]]
-            self._radius[k] = model.radius[i]
-        self._first_finger = len(keep)
-        unique = {(min(place[a], place[b]), max(place[a], place[b])) for a, b in model.pairs}
-        self._pairs = np.array(sorted(unique), int).reshape(-1, 2)
+        joints = np.array([c.joint for c in model.capsules], int)
+        self._frame = np.array(frame_of, int)[joints] if len(joints) else joints
+        self._origin = np.concatenate([kinematics.origin, np.zeros((1, 3))])[self._frame][:, None]
+        self._full = robot.neutral()
+        self._slots = np.array([robot.joint_index[n] for n in driven], int)
+        # Capsules that fingers (or a face) move within the frame that carries them.
+        own = np.array([0 if f <= 0 else robot.model.getJointId(kinematics.joints[f - 1]) for f in self._frame], int)
+        self._fingers = np.flatnonzero((self._frame > 0) & (own != joints))
+        self._local = model.end_points(self._full[None])[:, :, 0] - self._origin
+        self._half = 0.5 * np.linalg.norm(self._local[:, 1] - self._local[:, 0], axis=1)
+        self._pairs = model.pairs
+        self._widths = model.radius[model.pairs].sum(1) - model.allowance
+        self._reach = self._widths + self._half[model.pairs].sum(1)
+        self._group = self._groups(robot_map, robot)
         self._moving = sorted({int(f) for f in self._frame if 0 < f < self._lower_frame})
         self._support = self._supports(kinematics)
-        self.set_fingers(np.zeros(len(self._tables)))
+
+    def _groups(self, robot_map: RobotMap, robot: RobotModel) -> np.ndarray:
+        """A number for each pair: of the pairs of one number only the nearest becomes a row. Shape [P].
+
+        Two neighbouring fingers count as one thing, however many capsules they have.
+        """
+        thing = np.arange(len(self._frame))
+        for hand in robot_map.hands.values():
+            for fingers in _TOGETHER:
+                roots = {robot.model.getJointId(j.joint) for f in fingers for j in hand.get(f, ())}
+                members = [i for i, c in enumerate(self._model.capsules) if _below(robot, c.joint, roots)]
+                if members:
+                    thing[members] = members[0]
+        return thing[self._pairs[:, 0]] * len(thing) + thing[self._pairs[:, 1]]
 
     @staticmethod
     def _frames(robot: RobotModel, solved: dict[str, int], torso: int) -> list[int]:
@@ -73,49 +86,13 @@ class Avoidance:
             joint = robot.parents[joint]
         return [-1 if j in torso_path - {torso} else f for j, f in enumerate(frames)]
 
-    def _finger_tables(
-        self,
-        robot: RobotModel,
-        robot_map: RobotMap,
-        model: CollisionModel,
-        solved: dict[str, int],
-        kinematics: BodyKinematics,
-    ) -> tuple[dict[int, int], list[tuple[int, np.ndarray, np.ndarray]]]:
-        """Capsule -> cluster, and per cluster its hand's frame, ends [levels, 2, 3] and radii [levels] by curl."""
-        clusters: dict[int, int] = {}
-        tables: list[tuple[int, np.ndarray, np.ndarray]] = []
-        self.cluster_joints: list[tuple[tuple[str, float, float], ...]] = []
-        for name in SIDES:
-            hand = robot_map.hands.get(name, {})
-            arm = robot_map.arms.get(name)
-            if arm is None:
-                continue
-            frame = solved[arm.joints[-1]]
-            for fingers in _CLUSTERS:
-                joints = [j for f in fingers for j in hand.get(f, ())]
-                roots = {robot.model.getJointId(j.joint) for j in joints}
-                members = [i for i, c in enumerate(model.capsules) if _below(robot, c.joint, roots)]
-                if not members:
-                    continue
-                shape, poses = _finger_poses(robot, joints)
-                points = model.end_points(poses)[members] - kinematics.origin[frame]
-                radius = model.radius[members]
-                ends, radii = np.empty((_LEVELS, 2, 3)), np.empty(_LEVELS)
-                for k in range(_LEVELS):
-                    ends[k], radii[k] = _wrap(points[:, :, k::_LEVELS], radius)
-                clusters |= {i: len(tables) for i in members}
-                tables.append((frame, ends, radii))
-                self.cluster_joints.append(shape)
-        return clusters, tables
-
-    def set_fingers(self, curls: np.ndarray) -> None:
-        """Shape the finger capsules. `curls`: level in [0, 1] of each entry of `cluster_joints`."""
-        for c, (_, ends, radii) in enumerate(self._tables):
-            level = min(max(float(curls[c]), 0.0), 1.0) * (_LEVELS - 1)
-            low = min(int(level), _LEVELS - 2)
-            share = level - low
-            self._local[self._first_finger + c] = (1 - share) * ends[low] + share * ends[low + 1]
-            self._radius[self._first_finger + c] = (1 - share) * radii[low] + share * radii[low + 1]
+    def set_fingers(self, driven: np.ndarray) -> None:
+        """Place the finger capsules in their hands. `driven`: positions of the driven joints, rad."""
+        if not len(self._fingers) or (driven == self._full[self._slots]).all():
+            return
+        self._full[self._slots] = driven
+        ends = self._model.end_points(self._full[None])[:, :, 0]
+        self._local[self._fingers] = ends[self._fingers] - self._origin[self._fingers]
 
     def _supports(self, kinematics: BodyKinematics) -> np.ndarray:
         """Which solved joints move each frame: only the arm's own. Shape [frames + 2, n]."""
@@ -150,14 +127,19 @@ class Avoidance:
         frames = poses[self._frame]
         ends = self._local @ frames[:, :3, :3].transpose(0, 2, 1) + frames[:, None, :3, 3]
         a, b = self._pairs[:, 0], self._pairs[:, 1]
+        middle = 0.5 * (ends[:, 0] + ends[:, 1])
+        apart = middle[a] - middle[b]
+        maybe = np.flatnonzero(np.einsum("pi,pi->p", apart, apart) < (self._reach + active) ** 2)
+        a, b = a[maybe], b[maybe]
         p, w = ends[a], ends[b]
         squared, s, t = segment_distances(p[:, 0], p[:, 1], w[:, 0], w[:, 1])
-        gaps = np.sqrt(squared) - self._radius[a] - self._radius[b]
-        near = np.flatnonzero(gaps < active)
+        gaps = np.sqrt(squared) - self._widths[maybe]
+        near = np.argsort(gaps, kind="stable")
+        near = near[: np.searchsorted(gaps[near], active)]
         if not len(near):
             return np.zeros((0, jacobian.shape[1])), np.zeros(0)
-        if len(near) > _MAX_ROWS:
-            near = near[np.argsort(gaps[near])[:_MAX_ROWS]]
+        first = np.unique(self._group[maybe[near]], return_index=True)[1]
+        near = near[np.sort(first)[:_MAX_ROWS]]
         p, w = p[near], w[near]
         p = p[:, 0] + s[near, None] * (p[:, 1] - p[:, 0])
         w = w[:, 0] + t[near, None] * (w[:, 1] - w[:, 0])
@@ -177,50 +159,3 @@ def _below(robot: RobotModel, joint: int, roots: set[int]) -> bool:
             return True
         joint = robot.parents[joint]
     return False
-
-
-def _finger_poses(
-    robot: RobotModel, joints: list[FingerJoint]
-) -> tuple[tuple[tuple[str, float, float], ...], np.ndarray]:
-    """Poses that a cluster of fingers goes through, level by level.
-
-    Fingers go from straight to closed. A thumb that can oppose goes from one side to the other, at any curl.
-
-    Returns:
-        (joint, position at level 0, change to level 1) of the joints whose mean share is the level, and the poses of
-        the whole robot [variants * levels, robot J], variant by variant.
-    """
-    opposing = [j for j in joints if j.weights[3] > 0]
-    shape = []
-    for j in opposing or joints:
-        slot = robot.joint_index[j.joint]
-        start = j.open
-        if opposing:
-            start = float(robot.lower[slot] if j.closed > j.open else robot.upper[slot])
-        shape.append((j.joint, start, (j.closed - start) or 1.0))
-    variants = (0.0, 0.35, 0.7) if opposing else (0.0,)
-    poses = np.repeat(robot.neutral()[None], _LEVELS * len(variants), 0)
-    for v, curl in enumerate(variants):
-        rows = slice(v * _LEVELS, (v + 1) * _LEVELS)
-        for j in joints:
-            slot = robot.joint_index[j.joint]
-            poses[rows, slot] = np.clip(j.open + (j.closed - j.open) * curl, robot.lower[slot], robot.upper[slot])
-        for name, start, span in shape:
-            poses[rows, robot.joint_index[name]] = start + span * np.linspace(0, 1, _LEVELS)
-    return tuple(shape), poses
-
-
-def _wrap(points: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, float]:
-    """One capsule around several: ends [2, 3] and radius, of `points` [members, 2, V, 3] with `radius` [members]."""
-    flat = points.reshape(-1, 3)
-    each = np.repeat(radius, points.shape[1] * points.shape[2])
-    centre = flat.mean(0)
-    axis = np.linalg.svd(flat - centre)[2][0]
-    along = (flat - centre) @ axis
-    across = np.linalg.norm(flat - centre - along[:, None] * axis, axis=1)
-    width = float((across + each).max())
-    inset = max(width - float(radius.max()), 0.0) / 2
-    low, high = along.min() + inset, along.max() - inset
-    if low > high:
-        low = high = (low + high) / 2
-    return np.stack([centre + low * axis, centre + high * axis]), width

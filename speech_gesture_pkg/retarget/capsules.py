@@ -7,14 +7,18 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.retarget.covering import Cover, cover_points
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.urdf import Geometry
 
 _log = logging.getLogger(__name__)
 
+_Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+"""Rotation that turns y up."""
 _SKIN = 0.03
 """How far a link reaches beyond its joints, m."""
 MAX_PARALLEL = 3
@@ -42,7 +46,9 @@ class Capsule:
 def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
     """Capsules that cover a robot's collision shapes (its visual shapes, if no link has collision shapes).
 
-    Where the meshes of a link cannot be read, its extent is taken from its inertia.
+    Where the meshes of a link cannot be read, its extent is taken from its inertia; so are those of all links if the
+    meshes are not where the masses are. Collada files are also tried with their y axis turned up: some URDFs were
+    written for that.
 
     Returns:
         the capsules, and warnings on shapes that could not be used.
@@ -51,11 +57,12 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
     capsules: list[Capsule] = []
     estimated: list[str] = []
     unknown: list[str] = []
+    turned, misplaced = _placement(robot, use_collision)
     for name, link in robot.links.items():
         joint, local = robot.link_frames[name]
         covers, unread = [], False
         for shape in link.collisions if use_collision else link.visuals:
-            cover = _cover(shape, robot)
+            cover = None if misplaced and shape.kind == "mesh" else _cover(shape, robot, turned)
             unread = unread or cover is None
             covers.append((shape.origin, cover or []))
         if unread:
@@ -63,13 +70,39 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
             (estimated if box else unknown).append(name)
             if box:
                 size = np.minimum(np.array(box.size), 2 * _reach(robot, name, box.origin[:3, 3]))
-                covers = [(box.origin, _cover_box(size, np.zeros(3)))]
+                covers = [(box.origin, _estimate(size))]
         for origin, cover in covers:
             frame = local @ origin
             for start, end, radius in cover:
                 a, b = (frame[:3, :3] @ p + frame[:3, 3] for p in (start, end))
                 capsules.append(Capsule(name, joint, a, b, radius))
-    return capsules, _remarks(estimated, unknown)
+    return capsules, _remarks(estimated, unknown, misplaced)
+
+
+def _placement(robot: RobotModel, use_collision: bool) -> tuple[bool, bool]:
+    """Whether Collada meshes are to be turned, and whether meshes are misplaced all the same."""
+    for turned in (False, True):
+        seen, outside = _outside(robot, use_collision, turned)
+        if outside <= max(3.0, 0.25 * seen):
+            return turned, False
+    return False, True
+
+
+def _outside(robot: RobotModel, use_collision: bool, turned: bool) -> tuple[int, int]:
+    """Number of links with meshes and inertia, and of those whose centre of mass is outside the box of its meshes."""
+    seen = outside = 0
+    for link in robot.links.values():
+        clouds = [
+            points @ shape.origin[:3, :3].T + shape.origin[:3, 3]
+            for shape in (link.collisions if use_collision else link.visuals)
+            if shape.kind == "mesh" and (points := _mesh_points(shape, robot, turned)) is not None
+        ]
+        if clouds and link.mass_box:
+            low, high = np.min([c.min(0) for c in clouds], 0), np.max([c.max(0) for c in clouds], 0)
+            centre = link.mass_box.origin[:3, 3]
+            seen += 1
+            outside += bool(np.linalg.norm(np.maximum(np.maximum(low - centre, centre - high), 0.0)) > 0.02)
+    return seen, outside
 
 
 def _reach(robot: RobotModel, link: str, centre: np.ndarray) -> float:
@@ -78,13 +111,14 @@ def _reach(robot: RobotModel, link: str, centre: np.ndarray) -> float:
     return max(float(np.linalg.norm(a - centre)) for a in anchors) + _SKIN
 
 
-def _remarks(estimated: list[str], unknown: list[str]) -> list[str]:
-    """Warnings on links whose meshes could not be read."""
+def _remarks(estimated: list[str], unknown: list[str], misplaced: bool) -> list[str]:
+    """Warnings on links whose meshes could not be used."""
     warnings = []
     if estimated:
+        why = "are not where the masses are" if misplaced else "cannot be read"
         warnings.append(
-            f"meshes of {len(estimated)} links ({', '.join(estimated[:3])}, ...) cannot be read; their extents are "
-            "taken from their inertias"
+            f"meshes of {len(estimated)} links ({', '.join(estimated[:3])}, ...) {why}; their extents are taken from "
+            "their inertias"
         )
     if unknown:
         warnings.append(
@@ -94,7 +128,7 @@ def _remarks(estimated: list[str], unknown: list[str]) -> list[str]:
     return warnings
 
 
-def _cover(shape: Geometry, robot: RobotModel) -> list[tuple[np.ndarray, np.ndarray, float]] | None:
+def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Cover] | None:
     """Capsules (start, end, radius) in the shape's own frame; None for a mesh that cannot be read."""
     if shape.kind == "sphere":
         return [(np.zeros(3), np.zeros(3), shape.size[0])]
@@ -105,51 +139,20 @@ def _cover(shape: Geometry, robot: RobotModel) -> list[tuple[np.ndarray, np.ndar
         return [(-tip, tip, math.hypot(radius, length / 2 - half))]
     if shape.kind == "box":
         return _cover_box(np.array(shape.size), np.zeros(3))
-    points = _mesh_points(shape, robot)
-    return None if points is None else _cover_points(points)
+    points = _mesh_points(shape, robot, turned)
+    return None if points is None else cover_points(points)
 
 
-def _cover_points(points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Side-by-side capsules along the longest extent that cover a cloud of points [N, 3], tighter than its box."""
-    low, high = points.min(0), points.max(0)
-    size = high - low
+def _estimate(size: np.ndarray) -> list[Cover]:
+    """One capsule of about the volume of a box: boxes from inertias have no corners to cover."""
     thin, wide, long = np.argsort(size)
-    count = int(np.clip(math.ceil(size[wide] / max(size[thin], 1e-4) - 0.25), 1, MAX_PARALLEL))
-    edges = np.linspace(low[wide], high[wide], count + 1)
-    capsules = []
-    for k in range(count):
-        part = points[(points[:, wide] >= edges[k] - 1e-9) & (points[:, wide] <= edges[k + 1] + 1e-9)]
-        if not len(part):
-            continue
-        middle = (part.min(0) + part.max(0)) / 2
-        across = np.linalg.norm(np.delete(part - middle, long, 1), axis=1)
-        along = part[:, long] - middle[long]
-        radius, first, last = min((_along(across, along, f) for f in (1.0, 1.03, 1.1)), key=_volume)
-        start, end = middle.copy(), middle.copy()
-        start[long] += first
-        end[long] += last
-        capsules.append((start, end, radius))
-    return capsules
+    radius = math.sqrt(size[thin] * size[wide]) / 2
+    tip = np.zeros(3)
+    tip[long] = max(size[long] / 2 - radius, 0.0)
+    return [(-tip, tip, radius)]
 
 
-def _along(across: np.ndarray, along: np.ndarray, factor: float) -> tuple[float, float, float]:
-    """Radius and ends, along its axis, of a capsule `factor` times as wide as the points at `across`, `along` [N]."""
-    radius = max(factor * float(across.max()), 1e-3)
-    # Each point asks for a segment that reaches to within `radius` of it.
-    room = np.sqrt(np.maximum(radius**2 - across**2, 0.0))
-    first, last = float((along + room).min()), float((along - room).max())
-    if first <= last:
-        return radius, first, last
-    middle = (first + last) / 2
-    return float(np.hypot(across, along - middle).max()), middle, middle
-
-
-def _volume(capsule: tuple[float, float, float]) -> float:
-    radius, first, last = capsule
-    return radius**2 * (last - first + 4 / 3 * radius)
-
-
-def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[Cover]:
     """Side-by-side capsules along the longest edge; together they cover the box."""
     thin, wide, long = np.argsort(size)
     count = int(np.clip(math.ceil(size[wide] / max(size[thin], 1e-4) - 0.25), 1, MAX_PARALLEL))
@@ -166,12 +169,18 @@ def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[tuple[np.ndarray, n
     return capsules
 
 
-def _mesh_points(shape: Geometry, robot: RobotModel) -> np.ndarray | None:
-    """Corners and centres of a mesh's triangles in the shape's frame [N, 3]; None if it cannot be read."""
+def _mesh_points(shape: Geometry, robot: RobotModel, turned: bool) -> np.ndarray | None:
+    """Corners and centres of a mesh's triangles in the shape's frame [N, 3]; None if it cannot be read.
+
+    Args:
+        turned: turn Collada meshes so that their y axis is up.
+    """
     path = mesh_path(shape.mesh, robot)
     if path is None:
         return None
     points = _read_mesh(str(path), path.stat().st_mtime_ns)
+    if points is not None and turned and path.suffix.lower() == ".dae":
+        points = points @ _Y_UP.T
     return None if points is None else points * shape.size
 
 
@@ -181,9 +190,9 @@ def _read_mesh(path: str, _changed: int) -> np.ndarray | None:
     try:
         import trimesh
 
-        mesh = trimesh.load(path, force="mesh", process=False)
+        mesh: Any = trimesh.load(path, force="mesh", process=False)
         corners, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-        points = np.concatenate([corners, corners[faces].mean(1)]) if len(faces) else corners
+        points = np.concatenate([corners, _spread(corners[faces])]) if len(faces) else corners
     except (
         ImportError,
         ValueError,
@@ -200,6 +209,20 @@ def _read_mesh(path: str, _changed: int) -> np.ndarray | None:
         return None
     points.setflags(write=False)
     return points
+
+
+def _spread(triangles: np.ndarray) -> np.ndarray:
+    """Points all over triangles [F, 3, 3]: centres, and of large ones, those of their parts. Shape [N, 3]."""
+    edge = np.linalg.norm(triangles - np.roll(triangles, 1, axis=1), axis=2).max(1)
+    large = edge > np.ptp(triangles.reshape(-1, 3), axis=0).max() / 12
+    found = [triangles.mean(1)]
+    part = triangles[large][:200]
+    for _ in range(2):
+        middles = (part + np.roll(part, 1, axis=1)) / 2
+        corners = [np.stack([part[:, i], middles[:, i], middles[:, (i + 1) % 3]], 1) for i in range(3)]
+        part = np.concatenate([*corners, middles])
+        found.append(part.reshape(-1, 3))
+    return np.concatenate(found)
 
 
 def mesh_path(name: str, robot: RobotModel) -> Path | None:

@@ -12,10 +12,16 @@ _CHUNK = 8
 """Configurations per batch: larger ones fall out of the cache and are slower."""
 
 _SAMPLES = 60
+_SHOULDER = 2
+"""Links with so few joints between them are never checked."""
 _NEIGHBOURS = 3
-"""Links with so few joints between them touch by construction."""
-_REST_GAP = 0.01
-"""Gap that a rest pose should keep, m."""
+"""Links with so few joints between them touch by construction: no reason to choose another rest pose."""
+_REST_GAP = 0.017
+"""Gap that a rest pose should keep, m: more than what the solver keeps (`RetargetSettings.collision_margin`)."""
+_REST_OVERLAP = 0.02
+"""Capsules that overlap more than this at rest are not checked, m."""
+_CLOSE = 0.012
+"""Allowance of an upper arm beside the trunk that carries it, m: there a margin costs the most."""
 _NEVER_APART = 0.03
 """Pairs that no sampled pose takes farther apart than this are neighbours, m."""
 
@@ -24,12 +30,15 @@ class CollisionModel:
     """Self-distance of arms and hands against trunk, head, legs and each other.
 
     Pairs that touch in the rest pose (neutral, if none is given), nearly always, or that no pose takes apart, are
-    neighbours by construction and are dropped; of several rest poses the first is taken in which only neighbours touch; so are pairs that can never meet. Fingers of one hand are not checked
-    against each other.
+    neighbours by construction and are dropped; so are pairs that can never meet. Of several rest poses the first is
+    taken in which only neighbours touch. Capsules are wider than what they cover: pairs that are close at rest count
+    from there (see `allowance`). Fingers of one hand are not checked against each other.
 
     Attributes:
         capsules: all capsules of the robot.
         pairs: indices of the checked pairs into `capsules`. Shape [P, 2].
+        allowance: added to the gap of each pair, so that it is `_REST_GAP` at least in the rest pose, and a little more
+            near the shoulder, m. Shape [P].
         warnings: shapes that could not be used, and pairs dropped for touching at rest.
         joint_names: names of the J joints of `q`: the robot's, or those given.
         chosen: which of the given rest poses is taken.
@@ -62,7 +71,10 @@ class CollisionModel:
         self.radius = np.array([c.radius for c in self.capsules])
         self.chosen = 0
         limb = limb_of_joints(robot, robot_map)
-        self.pairs = self._choose_pairs(robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest)
+        self.pairs, self.allowance = self._choose_pairs(
+            robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest
+        )
+        self._widths = self.radius[self.pairs].sum(1) - self.allowance
 
     def distance(self, q: np.ndarray) -> np.ndarray:
         """Smallest gap between checked capsules, metres, negative when they overlap; inf without pairs.
@@ -87,7 +99,9 @@ class CollisionModel:
         full = self._whole(q)
         gaps = np.empty((len(q), len(self.pairs)))
         for first in range(0, len(q), _CHUNK):
-            gaps[first : first + _CHUNK] = self._gaps(self.end_points(full[first : first + _CHUNK]), self.pairs)
+            gaps[first : first + _CHUNK] = self._gaps(
+                self.end_points(full[first : first + _CHUNK]), self.pairs, self._widths
+            )
         return gaps
 
     def nearest(self, q: np.ndarray) -> tuple[float, Capsule, Capsule, np.ndarray, np.ndarray]:
@@ -101,7 +115,7 @@ class CollisionModel:
         ends = self.end_points(full[None])[:, :, 0]
         a, b = self.pairs[:, 0], self.pairs[:, 1]
         squared, s, t = segment_distances(ends[a, 0], ends[a, 1], ends[b, 0], ends[b, 1])
-        gaps = np.sqrt(squared) - self.radius[a] - self.radius[b]
+        gaps = np.sqrt(squared) - self._widths
         k = int(np.argmin(gaps))
         i, j = int(a[k]), int(b[k])
         p = ends[i, 0] + s[k] * (ends[i, 1] - ends[i, 0])
@@ -130,45 +144,54 @@ class CollisionModel:
         square = np.einsum("nci,nci->nc", middle, middle)
         a, b = self.pairs[:, 0], self.pairs[:, 1]
         apart = (square[:, :, None] + square[:, None] - 2.0 * (middle @ middle.transpose(0, 2, 1)))[:, a, b]
-        upper = np.sqrt(np.maximum(apart, 0.0)) - (self.radius[a] + self.radius[b])
+        upper = np.sqrt(np.maximum(apart, 0.0)) - self._widths
         lower = upper - (self._half[a] + self._half[b])
         near = (lower <= upper.min(1, keepdims=True) + 1e-6).any(0)
-        return self._gaps(ends, self.pairs[near]).min(1)
+        return self._gaps(ends, self.pairs[near], self._widths[near]).min(1)
 
-    def _gaps(self, ends: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """Gaps of pairs. `[C, 2, N, 3]` to `[N, P]`."""
+    @staticmethod
+    def _gaps(ends: np.ndarray, pairs: np.ndarray, widths: np.ndarray) -> np.ndarray:
+        """Gaps of pairs whose radii add up to `widths` [P]. `[C, 2, N, 3]` to `[N, P]`."""
         a, b = pairs[:, 0], pairs[:, 1]
         squared, _, _ = segment_distances(ends[a, 0], ends[a, 1], ends[b, 0], ends[b, 1])
-        return (np.sqrt(squared) - (self.radius[a] + self.radius[b])[:, None]).T
+        return (np.sqrt(squared) - widths[:, None]).T
 
-    def _choose_pairs(self, robot_map: RobotMap, limb: np.ndarray, rest: np.ndarray | None) -> np.ndarray:
-        """Arm against everything else, less neighbours and pairs out of reach."""
+    def _choose_pairs(
+        self, robot_map: RobotMap, limb: np.ndarray, rest: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Arm against everything else, less neighbours and pairs out of reach. Pairs [P, 2] and allowances [P]."""
         count = len(self.capsules)
         i, j = np.triu_indices(count, 1)
         different = (limb[i] != limb[j]) & ((limb[i] > 0) | (limb[j] > 0))
         pairs = np.stack([i, j], 1)[different]
         if not len(pairs):
-            return pairs
+            return pairs, np.zeros(0)
         random = np.random.default_rng(0)
         lower = np.where(np.isfinite(self.robot.lower), self.robot.lower, -np.pi)
         upper = np.where(np.isfinite(self.robot.upper), self.robot.upper, np.pi)
         samples = random.uniform(lower, upper, (_SAMPLES, len(lower)))
         known = np.atleast_2d(self._neutral if rest is None else rest)
-        gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs)
+        gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs, self.radius[pairs].sum(1))
         moved = gaps[len(known) :]
         # An upper arm is near the chest at the shoulder whatever it does: such a pair says nothing.
         always = ((moved <= 0).mean(0) > 0.9) | (moved.max(0) < _NEVER_APART)
         steps = np.array([self._steps_apart(self.capsules[a].joint, self.capsules[b].joint) for a, b in pairs])
+        # The links of the shoulder move beside the trunk as its makers meant them to.
+        always |= steps <= _SHOULDER
         foreign = ~always & (steps > _NEIGHBOURS)
-        trouble = (gaps[: len(known)] <= _REST_GAP)[:, foreign].sum(1)
+        trouble = (gaps[: len(known)] <= -_REST_OVERLAP / 2)[:, foreign].sum(1)
         self.chosen = int(np.argmin(trouble))
-        touching = gaps[self.chosen] <= 0
+        # Near the shoulder the calmest pose is the measure: makers let arms hang, capsules are wider than arms.
+        reference = np.where(steps <= _NEIGHBOURS, gaps[: len(known)].min(0), gaps[self.chosen])
+        touching = reference <= -_REST_OVERLAP
         met = {tuple(sorted((self.capsules[a].link, self.capsules[b].link))) for a, b in pairs[touching & foreign]}
         if met:
             names = "; ".join(f"{a} and {b}" for a, b in sorted(met)[:4])
             more = f"; and {len(met) - 4} more pairs" if len(met) > 4 else ""
             self.warnings.append(f"links touch at rest and are not checked against each other: {names}{more}")
-        return pairs[~touching & ~always & self._reachable(robot_map, limb, pairs)]
+        kept = ~touching & ~always & self._reachable(robot_map, limb, pairs)
+        least = np.where(steps[kept] <= _NEIGHBOURS, _CLOSE, 0.0)
+        return pairs[kept], np.maximum(_REST_GAP - reference[kept], least)
 
     def _steps_apart(self, one: int, two: int) -> int:
         """Number of moving joints between two links of the tree."""

@@ -151,10 +151,12 @@ def map_fingers(
     shares = dict(zip([f for f in fingers if f != "thumb"], _SHARES.get(count, _SHARES[4]), strict=False))
     if count == 4 and set(fingers) >= set(FINGERS[1:]):
         shares = {f: (f,) for f in FINGERS[1:]}
-    result = {}
+    result: dict[str, tuple[FingerJoint, ...]] = {}
     for finger, chain in fingers.items():
         human = ("thumb",) if finger == "thumb" else shares.get(finger, (finger,))
-        alone = len(chain) == 1 and (len(fingers) == 1 or tree.nodes[chain[0]].followed or not tree.nodes[chain[0]].turns)
+        alone = len(chain) == 1 and (
+            len(fingers) == 1 or tree.nodes[chain[0]].followed or not tree.nodes[chain[0]].turns
+        )
         grip = find_grip(tree, chain[0], hand) if alone else None
         if grip is not None and finger != "thumb":
             row = FingerJoint(

@@ -20,6 +20,7 @@ class BodyKinematics:
         joints: names of the n solved joints, arms first, then head, then torso.
         sides: which arms there are, as indices into `SIDES`.
         columns: part ("left_arm", ..., "head", "torso") -> slice of the n joints.
+        wrist_joints: how many joints follow each arm's elbow.
         torso_joint: model index of the joint that carries torso and arms in the robot's own tree (0 for the root).
     """
 
@@ -48,6 +49,7 @@ class BodyKinematics:
         arms = [robot_map.arms[SIDES[i]] for i in self.sides]
         torso = [by_name[a.joints[0]].parent for a in arms] or [by_name[n].parent for n in robot_map.head[:1]]
         self.torso_joint = torso[0] if torso else 0
+        self.wrist_joints = [a.wrist_joints for a in arms]
         self.shoulders = np.array([a.shoulder for a in arms]).reshape(-1, 3)
         self.palms = np.array([a.palm for a in arms]).reshape(-1, 3, 3)
         # Points E (elbows) then W (wrists): the joint that carries each, and its place from that joint's origin.

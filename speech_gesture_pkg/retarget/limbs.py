@@ -22,6 +22,8 @@ WAIST_REFUSED = ("knee", "ankle", "wheel", "caster", "leg", "base_joint", "slide
 MIN_ARM_JOINTS, MAX_ARM_JOINTS = 3, 8
 MIN_ARM_REACH = 0.12
 """Of the robot's extent: shorter mirrored chains are fingers, lids, ears."""
+LARGE = 0.3
+"""Long enough for an arm whatever else the robot has, m."""
 
 
 @dataclass
@@ -123,7 +125,9 @@ def find_limbs(tree: Anatomy) -> Limbs:
     limbs = Limbs()
     chains = {s: serial_chain(tree, s) for s in _branches(tree)}
     large = {
-        s: c for s, c in chains.items() if len(c) >= MIN_ARM_JOINTS and tree.reach(s) > MIN_ARM_REACH * tree.extent
+        s: c
+        for s, c in chains.items()
+        if len(c) >= MIN_ARM_JOINTS and tree.reach(s) > min(MIN_ARM_REACH * tree.extent, LARGE)
     }
     pairs = [(s, t) for s, t in combinations(large, 2) if _mirrored(tree, large[s], large[t])]
     ranked = sorted(((_score(tree, large[s]) + _score(tree, large[t]), s, t) for s, t in pairs), reverse=True)
@@ -230,7 +234,9 @@ def elbow_of(tree: Anatomy, chain: list[int], hand: np.ndarray) -> int:
         lever = min(line_distance(shoulder, node), line_distance(hand, node)) if k > 0 else -1.0
         # Arms that are bent in the neutral pose, with a long hand, give the wrist as long a lever as the elbow.
         late = len(chain) >= 6 and k >= len(chain) - 2
-        levers.append(lever * (1.3 if hinted(node.name, ("elbow",)) else 0.75 if late or hinted(node.name, ("wrist",)) else 1))
+        levers.append(
+            lever * (1.3 if hinted(node.name, ("elbow",)) else 0.75 if late or hinted(node.name, ("wrist",)) else 1)
+        )
     return chain[int(np.argmax(levers))]
 
 

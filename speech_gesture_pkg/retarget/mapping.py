@@ -69,7 +69,8 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
             hand = _hand(tree, side, fingers, arms[side], chain[-1], override, excluded)
             if hand:
                 hands[side] = hand
-    taken = {i for c in (*limbs.arms.values(), limbs.head, limbs.torso) for i in c} | set(excluded)
+    taken = {i for c in (limbs.head, limbs.torso) for i in c} | set(excluded)
+    taken |= {i for c in limbs.arms.values() if c for i in tree.subtree(c[0])}  # the jaw of a gripper is no face
     face = _face(override, robot) if isinstance(override.get("face"), list) else find_face(tree, taken)
     if "face" in override and override["face"] is None:
         face = ()
@@ -129,8 +130,8 @@ def _check(robot: RobotModel, tree: Anatomy, groups: dict[str, tuple[str, ...]],
     passive = [n.name for n in tree.nodes if n.passive]
     if passive and not set(groups) & {"left_arm", "right_arm"}:
         raise RobotError(
-            f"robot '{robot.name}' moves its head by a closed chain (passive joints such as {passive[0]}), which a URDF "
-            "cannot express and joint limits cannot describe; command its head pose through the robot's own driver"
+            f"robot '{robot.name}' moves its head by a closed chain (passive joints such as {passive[0]}), which a "
+            "URDF cannot express and joint limits cannot describe; command its head pose through the robot's own driver"
         )
     if not groups:
         raise RobotError(

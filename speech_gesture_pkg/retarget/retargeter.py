@@ -22,6 +22,11 @@ from speech_gesture_pkg.retarget.solver import BodySolver, BodyTarget, Weights
 _REST_ARMS = ((0.16, 0.30), (0.25, 0.30), (0.36, 0.35), (0.25, 0.9), (0.5, 0.6), (0.4, 2.0), (0.4, 8.0), (0.8, 8.0))
 """How far arms at rest are spread and forearms point forward, the calmest first."""
 
+_LOOK_AHEAD = 2.0
+"""Added to `collision_active` per step of the fastest joint, m/rad: two arms of half a metre, for two frames."""
+_FINGERS_AHEAD = 3.0
+"""Frames that arms look ahead on fingers, which open faster than arms can brake."""
+
 PART_OF_GROUP = {"left_arm": "arms", "right_arm": "arms", "left_hand": "hands", "right_hand": "hands"}
 
 
@@ -128,9 +133,10 @@ class Retargeter:
         at_rest[:, slots] = poses
         self.collision = CollisionModel(robot, robot_map, at_rest, self.joint_names)
         self.rest = poses[self.collision.chosen].copy()
-        self._avoidance = Avoidance(robot, robot_map, self._body, self.collision) if settings.collision else None
+        self._avoidance = None
+        if settings.collision:
+            self._avoidance = Avoidance(robot, robot_map, self._body, self.collision, self._drives.joints)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved], self._avoidance)
-        self._clusters = self._cluster_curls()
         self.rest.setflags(write=False)
 
     def start(self, q0: np.ndarray | None = None) -> RetargetState:
@@ -163,7 +169,6 @@ class Retargeter:
         directions, rotations = self._body_targets(targets)
         driven = self._drives.positions(targets.drives)
         settings, solved, free = self.settings, self._solved, self._driven
-        avoid = (settings.collision_active, settings.collision_margin, settings.collision_gain)
         change = self._bounds.change[free]
         q, dq = state.q, state.dq
         moved, drift = self._motion_of_targets(directions, rotations, driven, state)
@@ -176,8 +181,12 @@ class Retargeter:
                 closer = approach(wanted - q[free], drift[t], change)
                 step[free] = np.minimum(np.maximum(closer, low[free]), high[free])
             if len(solved):
-                if self._avoidance is not None and len(self._clusters[0]):
-                    self._avoidance.set_fingers(self._curls(q[free] + step[free]))
+                # The faster the arms, the farther they must look.
+                active = settings.collision_active + _LOOK_AHEAD * float(np.abs(dq[solved]).max())
+                avoid = (active, settings.collision_margin, settings.collision_gain)
+                if self._avoidance is not None:
+                    ahead = q[free] + _FINGERS_AHEAD * step[free]
+                    self._avoidance.set_fingers(np.minimum(np.maximum(ahead, self.lower[free]), self.upper[free]))
                 step[solved] = self._solver.step(
                     q[solved],
                     dq[solved],
@@ -208,8 +217,8 @@ class Retargeter:
         q = np.array(self.rest if q0 is None else q0, float)
         q[self._driven] = self._drives.positions(targets.drives)[0]
         if len(self._solved):
-            if self._avoidance is not None and len(self._clusters[0]):
-                self._avoidance.set_fingers(self._curls(q[self._driven]))
+            if self._avoidance is not None:
+                self._avoidance.set_fingers(q[self._driven])
             q[self._solved] = self._settle(q[self._solved], BodyTarget(directions[0], rotations[0]), iterations)
         return np.clip(q, self.lower, self.upper)
 
@@ -322,23 +331,6 @@ class Retargeter:
         rotations = [body @ palms @ self._body.palms.transpose(0, 2, 1)]
         rotations += [np.eye(3)[None] for p in ("head", "torso") if self._body.has(p)]
         return BodyTarget(np.concatenate([upper, fore]) @ body.T, np.concatenate(rotations))
-
-    def _cluster_curls(self) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """For the finger capsules: which driven joints shape each cluster, and where their levels 0 and 1 lie."""
-        index = {n: i for i, n in enumerate(self._drives.joints)}
-        members: list[np.ndarray] = []
-        start, span = np.zeros(len(index)), np.ones(len(index))
-        for shape in self._avoidance.cluster_joints if self._avoidance else ():
-            members.append(np.array([index[name] for name, _, _ in shape], int))
-            for name, first, change in shape:
-                start[index[name]], span[index[name]] = first, change
-        return members, start, span
-
-    def _curls(self, driven: np.ndarray) -> np.ndarray:
-        """Level of each finger cluster in [0, 1] at positions [D] of the driven joints."""
-        members, start, span = self._clusters
-        share = (driven - start) / span
-        return np.array([share[m].sum() / max(len(m), 1) for m in members])
 
 
 def _scaled(rotations: np.ndarray, scale: float) -> np.ndarray:

@@ -32,7 +32,7 @@ class RobotModel:
         links: link name -> `Link` with visual and collision shapes.
         root: name of the root link.
         problems: joint name -> sentence on its limits; such joints must not be driven (see `mapping.map_robot`).
-        unlimited: the joints of `problems` for which the file gives no limits at all (the others contradict themselves).
+        unlimited: the joints of `problems` for which a limit is not given at all (the others contradict themselves).
         placeholders: joints whose velocity limit is above `PLACEHOLDER_VELOCITY`.
         model: Pinocchio model in which every moving joint, mimic too, has one coordinate (see `q_full`).
         full_names: names of the M moving joints, mimics too, in the order of the model (joint i has name i - 1).

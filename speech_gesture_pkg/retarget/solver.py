@@ -11,6 +11,13 @@ from speech_gesture_pkg.retarget.avoidance import Avoidance
 from speech_gesture_pkg.retarget.bounds import approach, stopping_step
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, direction_error, rotation_error
 
+_PALM_SHARE = (0.3, 0.3, 0.6, 1.0)
+"""Share of the palm's weight by number of joints after the elbow: too few wrist joints must not bend the arm."""
+
+
+_BRAKE = 0.5
+"""Share of what all joints of both arms could do together to keep two capsules apart: they rarely all can."""
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -71,7 +78,7 @@ class BodySolver:
         arms = len(kinematics.shoulders)
         count = len(kinematics.joints)
         parts = [weights.upper] * arms + [weights.fore] * arms
-        turned = [weights.palm] * arms
+        turned = [weights.palm * _PALM_SHARE[min(n, 3)] for n in kinematics.wrist_joints]
         turned += [w for part, w in (("head", weights.head), ("torso", weights.chest)) if kinematics.has(part)]
         self._scale_directions = np.array(parts)[:, None]
         self._scale_rotations = np.array(turned)[:, None]
@@ -142,7 +149,7 @@ class BodySolver:
         change: np.ndarray,
         collision: tuple[float, float, float],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows A dq >= b of near pairs: close in only as fast as the arm can brake, at half its strength.
+        """Rows A dq >= b of near pairs: close in only as fast as the arm can brake at a share of its strength.
 
         Rows that no step within the box could break are left out.
         """
@@ -151,7 +158,7 @@ class BodySolver:
         if not len(rows):
             return rows, gaps
         room = gaps - rows @ step - margin
-        brake = 0.5 * np.abs(rows) @ change + 1e-9
+        brake = _BRAKE * np.abs(rows) @ change + 1e-9
         bound = np.where(room > 0, -stopping_step(np.maximum(room, 0.0), brake), -gain * room)
         matters = np.minimum(rows * low, rows * high).sum(1) < bound
         return rows[matters], bound[matters]

@@ -42,8 +42,8 @@ class Link:
     """A link's name and its shapes.
 
     Attributes:
-        mass_box: the solid box with the link's mass and inertia, where the file gives a usable inertia: it tells roughly
-            where the link is and how big, even if its meshes cannot be read.
+        mass_box: the solid box with the mass and inertia of the link, where the file gives a usable one: it tells
+            roughly where the link is and how big, even if its meshes cannot be read.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
@@ -11,6 +12,7 @@ from gesture_rig import Speaker, Watch, told
 from rosgraph_msgs.msg import Clock
 from trajectory_msgs.msg import JointTrajectory
 
+from speech_gesture_pkg.evaluation.bag import read_bag
 from speech_gesture_pkg.evaluation.promise import check_promise
 from speech_gesture_pkg.evaluation.tracking import check_tracking
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
@@ -18,7 +20,15 @@ from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
 from speech_gesture_pkg.resources import DEMO_AUDIO, ROBOTS, resource
 
 TIMELY = 0.005
-"""Windows that come with less lead than this say that the machine was too busy to judge how a robot follows, s."""
+STALL = 0.03
+"""Windows that come with less lead than TIMELY, or joint states further apart than STALL, say that the machine was too
+busy to judge how a robot follows, s."""
+
+
+def calm(bag, least_lead):
+    """Whether the machine had time for all the processes."""
+    times = [seconds(m.data.header.stamp) for m in read_bag(bag, types=("sensor_msgs/msg/JointState",))]
+    return least_lead > TIMELY and np.diff(times).max() < STALL
 
 
 def run_robot(probe, start, folder, name, distro, zero):
@@ -49,8 +59,10 @@ def test_a_future_stamp_is_followed_and_stamp_zero_is_worse(probe, start, demo_u
     for attempt in range(3):
         bag = run_robot(probe, start, tmp_path / f"stamped_{attempt}", "robot1", distro, zero=False)
         report = check_promise(bag, demo_urdf.read_text())
-        if report.least_lead > TIMELY:
+        if calm(bag, report.least_lead):
             break
+    else:
+        pytest.skip("this machine is too busy to judge how a robot follows")
     assert report.kept, report.examples
     assert len(report.moving) > 12
     good = check_tracking(bag, "/robot1/joint_states")

@@ -107,8 +107,8 @@ def test_distance_against_dense_sampling(robot, model):
             pose = poses[c.link] @ np.linalg.inv(local)
             placed.append([pose[:3, :3] @ p + pose[:3, 3] for p in (c.start, c.end)])
         best = math.inf
-        for a, b in model.pairs:
-            radius = model.capsules[a].radius + model.capsules[b].radius
+        for (a, b), extra in zip(model.pairs, model.allowance, strict=True):
+            radius = model.capsules[a].radius + model.capsules[b].radius - extra
             middle = np.linalg.norm(np.mean(placed[a], 0) - np.mean(placed[b], 0))
             half = sum(np.linalg.norm(np.subtract(*placed[i])) / 2 for i in (a, b))
             if middle - half - radius < best:
@@ -139,7 +139,28 @@ def test_nearest_pair(robot, model):
     q = random.uniform(robot.lower, robot.upper)
     gap, one, two, p, w = model.nearest(q)
     assert gap == pytest.approx(model.distance(q[None])[0])
-    assert np.linalg.norm(p - w) - one.radius - two.radius == pytest.approx(gap)
+    extra = gap - (np.linalg.norm(p - w) - one.radius - two.radius)
+    assert min(abs(extra - a) for a in {0.0, *model.allowance}) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_pairs_that_are_close_at_rest_count_from_there(robot, model):
+    """Arms pressed a little against the body at rest: still checked, and free there."""
+    rest = np.zeros((2, len(robot.joint_names)))
+    for name, value in {"left_shoulder_roll": -0.06, "right_shoulder_roll": 0.06}.items():
+        rest[:, robot.joint_index[name]] = value
+    pressed = CollisionModel(robot, map_robot(robot), rest[0])
+    assert model.distance(rest)[0] < pressed.distance(rest)[0]
+    assert 0.015 < pressed.distance(rest)[0] < 0.03
+    assert (pressed.allowance >= 0).all()
+    assert pressed.allowance.max() <= 0.04
+
+
+def test_the_calmest_of_several_rest_poses_that_is_free(robot):
+    poses = np.zeros((3, len(robot.joint_names)))
+    for row, roll in enumerate((-0.2, 0.3, 0.6)):
+        poses[row, robot.joint_index["left_shoulder_roll"]] = roll
+        poses[row, robot.joint_index["right_shoulder_roll"]] = -roll
+    assert CollisionModel(robot, map_robot(robot), poses).chosen == 1
 
 
 def test_subset_of_joints(robot, model):
