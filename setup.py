@@ -26,7 +26,7 @@ ROS = [
 ]
 VIEWER = ["viser>=1.0", "trimesh>=4", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
 AUDIO = ["sounddevice>=0.4.6"]
-TEST = ["pytest>=7,<9", "pytest-timeout>=2", "hypothesis>=6", "yourdfpy>=0.0.56"]
+TEST = ["pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "hypothesis>=6", "yourdfpy>=0.0.56"]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:

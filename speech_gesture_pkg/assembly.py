@@ -75,7 +75,7 @@ def load_robot(config: GestureConfig, description: str = "") -> Robot:
         model = RobotModel.from_string(description, "robot_description")
     else:
         model = RobotModel.from_file(config.robot.urdf)
-    mapping = map_robot(model, _override(config.robot.map_file))
+    mapping = map_robot(model, _override(config.robot.map_file), strict=config.robot.strict)
     return Robot(model, mapping, Retargeter(model, mapping, _settings(config, generator)), generator)
 
 

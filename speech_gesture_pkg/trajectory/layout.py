@@ -22,6 +22,9 @@ _GROUP_KIND = {
     "face": "face",
 }
 
+FASTEST = 10.0
+"""No joint but the face's is driven faster, rad/s: higher limits in a URDF are placeholders."""
+
 _TURNS = 1e3
 """Position limit of a continuous joint, rad: gestures never wind it up so far."""
 
@@ -111,11 +114,13 @@ def make_layout(
     # not ours: an open gripper at its limit must stay there.
     wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
     margin = np.where(wide, np.minimum(safety.position_margin, 0.05 * (upper - lower)), 0.0)
+    face = np.array([kind.get(n) == "face" for n in names])
+    speed = np.minimum(robot.velocity[robot_index], FASTEST)
     limits = MotionLimits(
         names,
         lower + margin,
         upper - margin,
-        robot.velocity[robot_index] * safety.velocity_scale,
+        np.where(face, robot.velocity[robot_index], speed) * safety.velocity_scale,
         np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
         tuple(limb for limb in limbs if limb),
     )
