@@ -26,7 +26,7 @@ from speech_gesture_pkg.runtime.stats import RateLimiter
 PERIOD = 0.02
 """Longest time between two steps, s."""
 
-APART = 0.012
+APART = 0.025
 """Least time between two windows, s: each one costs the controllers of Humble and Jazzy a cycle, so that the second of
 two in a row would find the robot late."""
 

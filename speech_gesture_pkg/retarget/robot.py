@@ -120,13 +120,10 @@ class RobotModel:
             poses [M + 1, N, 4, 4]; entry 0 is the root, entry i the i-th joint of `model`.
         """
         full = self.q_full(np.atleast_2d(q)).T[:, :, None, None]
-        motion = np.zeros((*full.shape[:2], 4, 4))
-        motion[:, :, 3, 3] = 1.0
-        motion[:, :, :3, :3] = (
-            np.eye(3) + np.sin(full) * self._cross[:, None] + (1 - np.cos(full)) * self._cross2[:, None]
-        )
-        motion[:, :, :3, 3] = full[:, :, :, 0] * self._slide[:, None]
-        local = self._placements[:, None] @ motion
+        # Rodrigues' formula, with the joint's placement multiplied in beforehand.
+        local = self._placements + np.sin(full) * self._cross + (1 - np.cos(full)) * self._cross2
+        if self._slide is not None:
+            local += full * self._slide
         poses = np.empty((len(local) + 1, *local.shape[1:]))
         poses[0] = np.eye(4)
         for level in self._levels:
@@ -177,10 +174,12 @@ class RobotModel:
     def _prepare(self, parents: np.ndarray, placements: np.ndarray) -> None:
         """Arrays for batched kinematics: one product per depth of the tree."""
         turns = ~np.array(self.slides, bool)
-        self._parents, self._placements = parents, placements
-        self._cross = np.array([_skew(a) * t for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3, 3)
-        self._cross2 = self._cross @ self._cross
-        self._slide = np.array([a * (not t) for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3)
+        cross, slide = np.zeros_like(placements), np.zeros_like(placements)
+        cross[:, :3, :3] = np.array([_skew(a) * t for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3, 3)
+        slide[:, :3, 3] = np.array([a * (not t) for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3)
+        self._parents, self._placements = parents, placements[:, None]
+        self._cross, self._cross2 = (placements @ cross)[:, None], (placements @ cross @ cross)[:, None]
+        self._slide = None if turns.all() else (placements @ slide)[:, None]
         depth = np.zeros(len(parents) + 1, int)
         for i, parent in enumerate(parents):
             depth[i + 1] = depth[parent] + 1

@@ -164,8 +164,10 @@ def _from(state: ComposerState, window: Window, begin: float) -> Window:
     ahead = window.stamp - begin
     if not MIN_STEP < ahead <= state.dt or begin < state.time_of(state.first + 1):
         return window
-    since = np.array([begin - state.time_of(state.first)])
-    first = bspline.at_times(state.points, state.dt, since)
+    # Only the four control points round it: the spline is local.
+    index = max(int((begin - state.time_of(state.first)) / state.dt) - 1, 0)
+    near = state.points[index : index + 5]
+    first = bspline.at_times(near, state.dt, np.array([begin - state.time_of(state.first + index)]))
     times = np.concatenate([[0.0], window.time_from_start + ahead])
     curve = (window.position, window.velocity, window.acceleration)
     position, velocity, acceleration = (np.concatenate([a, b]) for a, b in zip(first, curve, strict=True))
