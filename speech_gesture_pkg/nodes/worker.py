@@ -33,7 +33,7 @@ two in a row would find the robot late."""
 REBASE = 3600.0
 """A clock that is farther from its base when motion starts gets a new base, s."""
 
-LEAST_LEAD = 0.005
+LEAST_LEAD = 0.012
 """A window that would be sent later than this before its stamp is not sent (the machine held the process up), s."""
 
 LOG_PERIOD = 5.0
