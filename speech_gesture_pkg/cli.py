@@ -34,6 +34,9 @@ _EXTRAS = "pip install 'speech_gesture_pkg[demo]' brings all that the verbs need
 def main(argv: list[str] | None = None) -> int:
     """Run a verb. Exit codes: 0 done, 1 failed, 2 usage, 3 input, 4 option or parameter, 5 robot, 6 output, 7 missing
     dependency, 130 interrupted."""
+    # Our matrices are tiny: a second BLAS thread only costs (10 % of the pipeline); nodes started from here inherit it.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     arguments = sys.argv[1:] if argv is None else argv
     _interrupt_on(signal.SIGTERM)
     parser = argparse.ArgumentParser(prog="speech-gesture", description=__doc__.split(". ")[0] + ".")
