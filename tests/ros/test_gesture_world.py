@@ -70,8 +70,9 @@ def test_a_future_stamp_is_followed_and_stamp_zero_is_worse(probe, start, demo_u
     assert abs(good.delay) < 0.002
     bag = run_robot(probe, start, tmp_path / "zero", "robot2", distro, zero=True)
     worse = check_tracking(bag, "/robot2/joint_states")
-    assert worse.error_now > 2 * good.error_now
-    assert worse.delay > good.delay + 0.002
+    # Each window starts on arrival: the robot leaves what the windows say together. How late it is on the whole
+    # depends on the machine, so that is not judged.
+    assert worse.error > 10 * good.error
 
 
 def test_simulated_time(probe, start, demo_urdf):
