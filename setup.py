@@ -26,6 +26,18 @@ ROS = [
 ]
 VIEWER = ["viser>=1.0", "trimesh>=4", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
 AUDIO = ["sounddevice>=0.4.6"]
+ONNX = ["onnxruntime>=1.17"]
+SCALE = ["dask[distributed]>=2024.1"]
+TRAIN = [
+    "torch>=2.2",
+    "accelerate>=0.30",
+    "safetensors>=0.4",
+    "tensorboard>=2.14",
+    "matplotlib>=3.7",
+    "vector-quantize-pytorch>=1.20",
+    "onnx>=1.16",
+    "onnxscript>=0.3",
+]
 TEST = ["pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "hypothesis>=6", "yourdfpy>=0.0.56"]
 
 
@@ -76,15 +88,21 @@ setup(
         "viewer": VIEWER,
         "audio": AUDIO,
         "gpu": ["onnxruntime-gpu>=1.17"],
-        "onnx": ["onnxruntime>=1.17"],
+        "onnx": ONNX,
+        "scale": SCALE,
         "ssl": ["transformers>=4.40", "safetensors>=0.4"],
-        "train": ["torch>=2.2", "accelerate>=0.30", "safetensors>=0.4", "tensorboard>=2.14"],
+        "train": TRAIN,
         "robots": ["example-robot-data>=4.3"],
         "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER,
         "test": TEST,
         "dev": [
             *TEST,
+            *SCALE,
+            *ONNX,
+            *TRAIN[1:],
+            # this version's wheel is the CPU build
+            "torch==2.13.0",
             "setuptools<80",
             "ruff>=0.6",
             "mypy>=1.10",

@@ -32,6 +32,8 @@ ARGUMENTS = {
     "start": ("0.0", "seconds into the bag"),
     "loop": ("false", "play again and again"),
     "lead_in": ("6.0", "seconds of /clock before the first message, in which the nodes start"),
+    "lead_out": ("1.5", "seconds of /clock after the last message, in which its motion ends"),
+    "duration": ("0.0", "seconds of the bag to play; 0 = to its end"),
     "record": ("", "bag folder to record to; empty = do not record"),
     "simulate": ("true", "start the simulated robot; false = controllers and joint states come from elsewhere"),
     "robot_description_file": ("", "URDF; empty = the bundled demo humanoid"),
@@ -75,7 +77,9 @@ def setup(context: LaunchContext) -> list:
                 "rate": float(args["rate"]),
                 "start": float(args["start"]),
                 "loop": args["loop"].lower() == "true",
+                "duration": float(args["duration"]),
                 "lead_in": float(args["lead_in"]),
+                "lead_out": float(args["lead_out"]),
                 "wait": 0.0,
             }
         ],

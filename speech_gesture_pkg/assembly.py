@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from speech_gesture_pkg.config import GROUPS, GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.registry import create_generator
 from speech_gesture_pkg.pipeline import Pipeline
-from speech_gesture_pkg.resources import ROBOTS, resource
+from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.retarget.mapping import RobotMap, map_robot
+from speech_gesture_pkg.retarget.override import Override, read_override
+from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.retarget.profile import MotionProfile
 from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.trajectory.layout import JointLayout, default_controllers, make_layout
@@ -36,7 +37,7 @@ class Robot:
 
     model: RobotModel
     map: RobotMap
-    retargeter: Retargeter
+    retargeter: Retargeter | PlatformRetargeter
     generator: Generator
 
     @property
@@ -47,15 +48,13 @@ class Robot:
     @property
     def summary(self) -> str:
         """One line: what of the robot moves."""
-        groups = ", ".join(f"{name} {len(joints)}" for name, joints in self.map.groups.items() if joints)
+        groups = ", ".join(f"{name} {len(joints)}" for name, joints in self.retargeter.groups.items() if joints)
         return f"robot {self.model.name}: {groups}; generator {self.generator.name}"
 
 
 def robot_urdf(name: str) -> Path:
-    """URDF of a bundled robot. Raises ConfigError listing the names."""
-    if name not in ROBOTS:
-        raise ConfigError(f"robot {name!r} is unknown; it must be one of: {', '.join(ROBOTS)}, or give --urdf FILE")
-    return resource(ROBOTS[name])
+    """URDF of a robot that is known by name (see `resources.robot_file`)."""
+    return robot_file(name)
 
 
 def load_robot(config: GestureConfig, description: str = "") -> Robot:
@@ -76,7 +75,18 @@ def load_robot(config: GestureConfig, description: str = "") -> Robot:
     else:
         model = RobotModel.from_file(config.robot.urdf)
     mapping = map_robot(model, _override(config.robot.map_file), strict=config.robot.strict)
-    return Robot(model, mapping, Retargeter(model, mapping, _settings(config, generator)), generator)
+    retargeter = make_retargeter(model, mapping, _settings(calmed(config, mapping.profile), generator))
+    return Robot(model, mapping, retargeter, generator)
+
+
+def calmed(config: GestureConfig, profile: MotionProfile) -> GestureConfig:
+    """The parameters with the robot's own profile: the calmer of both holds."""
+    safety = config.safety
+    amplitude = min(config.style.amplitude * profile.amplitude, 2.0)
+    limits = {f"acceleration_{group}": most for group, most in profile.acceleration.items()}
+    values = {name: min(getattr(safety, name), most) for name, most in limits.items()}
+    values["max_link_speed"] = min(safety.max_link_speed, profile.max_link_speed)
+    return replace(config, style=replace(config.style, amplitude=amplitude), safety=replace(safety, **values))
 
 
 def _settings(config: GestureConfig, generator: Generator) -> RetargetSettings:
@@ -94,15 +104,16 @@ def _settings(config: GestureConfig, generator: Generator) -> RetargetSettings:
 
 def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: GestureConfig) -> JointLayout:
     """The commanded joints; `controllers` may be empty for simulation (one per group then)."""
-    parts = dict(controllers) or default_controllers(robot.map.groups)
+    parts = dict(controllers) or default_controllers(robot.retargeter.groups)
     return make_layout(
         robot.model,
-        robot.map.groups,
+        robot.retargeter.groups,
         robot.retargeter.joint_names,
         robot.retargeter.rest,
         parts,
-        config.safety,
+        calmed(config, robot.map.profile).safety,
         config.robot.strict,
+        robot.map,
     )
 
 
@@ -114,7 +125,12 @@ def make_pipeline(
 ) -> Pipeline:
     """A pipeline for these controllers (empty: one per group). Raises RobotError if joints do not fit."""
     layout = layout_of(robot, controllers, config)
-    return Pipeline(config, robot.generator, robot.retargeter, layout, _distance(robot, layout), steady)
+
+    def adapt(changed: GestureConfig) -> GestureConfig:
+        return calmed(changed, robot.map.profile)
+
+    distance = _distance(robot, layout)
+    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt)
 
 
 def _distance(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np.ndarray]:
@@ -131,16 +147,15 @@ def _distance(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np.nd
     return distance
 
 
-def _override(path: str) -> dict[str, Any] | None:
+def _override(path: str) -> Override | None:
     if not path:
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            tree = yaml.safe_load(file)
+        text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as e:
         raise ConfigError(f"robot.map_file {path} does not exist") from e
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise ConfigError(f"robot.map_file {path} cannot be read as YAML: {str(e).splitlines()[0]}") from e
-    if not isinstance(tree, dict):
-        raise ConfigError(f"robot.map_file {path} holds no mapping; `speech-gesture robot check` writes a right one")
-    return tree
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"robot.map_file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+    if not text.strip():
+        raise ConfigError(f"robot.map_file {path} is empty; `speech-gesture robot check` writes a right one")
+    return read_override(text, f"robot.map_file {path}")

@@ -111,6 +111,16 @@ class SafetyConfig:
     acceleration_head: float = _p(25.0, "Acceleration limit of neck joints.", "rad/s^2", 0.1, 500.0)
     acceleration_torso: float = _p(8.0, "Acceleration limit of waist joints.", "rad/s^2", 0.1, 500.0)
     acceleration_face: float = _p(250.0, "Acceleration limit of face joints.", "rad/s^2", 0.1, 5000.0)
+    max_link_speed: float = _p(
+        1.5,
+        "Largest speed of hands, wrists and elbows relative to the robot's root link. At 1.5 m/s an arm of 2 kg "
+        "effective mass is near the transient contact limits of ISO/TS 15066 for chest and hands; no substitute for a "
+        "risk assessment.",
+        "m/s",
+        0.05,
+        10.0,
+        live=True,
+    )
     self_collision: bool = _p(True, "Check every command against the robot's own capsules.")
     collision_margin: float = _p(0.005, "Least distance between capsules.", "m", 0.0, 0.2)
     approach_speed: float = _p(

@@ -45,6 +45,12 @@ class MissingDependencyError(SpeechGestureError):
     exit_code = 7
 
 
+class ModelError(SpeechGestureError):
+    """A network's files that are missing, corrupt, not what they claim to be, or that fail."""
+
+    exit_code = 8
+
+
 def one_of(thing: str, got: object, allowed: Iterable[object]) -> str:
     """Sentence for a value outside a closed set, e.g. `generator 'foo' is unknown; it must be one of: prosody`."""
     return f"{thing} {got!r} is unknown; it must be one of: {', '.join(str(a) for a in allowed)}"

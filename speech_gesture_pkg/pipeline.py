@@ -29,13 +29,10 @@ from speech_gesture_pkg.trajectory.layout import JointLayout
 
 AHEAD = 0.3
 """How far beyond the lead known motion is put into a window, s."""
-
 CHUNK = 0.032
 """Length of an audio message that the live latency allows for, s."""
-
 REJOIN = 0.2
 """After so long without live motion the robot has braked, and joins in again by a blend, s."""
-
 DISPLACED = 0.1
 """A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
 
@@ -50,6 +47,7 @@ class Pipeline:
         layout: commanded joints, controllers and limits.
         distance: least capsule distance for commanded joints `[N, J] -> [N]`, m; None switches the check off.
         steady: steady clock, s.
+        adapt: what the robot's own profile makes of parameters that change while running.
     """
 
     def __init__(
@@ -60,7 +58,9 @@ class Pipeline:
         layout: JointLayout,
         distance: Callable[[np.ndarray], np.ndarray] | None,
         steady: Callable[[], float],
+        adapt: Callable[[GestureConfig], GestureConfig] = lambda config: config,
     ) -> None:
+        self._adapt = adapt
         self.config, self.layout, self.generator = config, layout, generator
         self.dt = 1.0 / generator.fps
         self.state = State.INACTIVE
@@ -78,7 +78,7 @@ class Pipeline:
         self._hold = np.zeros(len(layout.joint_names))
         self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
         self._sent = self._reference
-        self._director = Director(layout.rest_from(self._hold), config.safety.approach_speed)
+        self._director = Director(layout.rest_from(self._hold), safety.approach_speed, layout.limits.links)
         self._feedback = JointFeedback(layout.joint_names, safety.joint_state_timeout, steady)
         self._clock = ClockWatch(steady)
         self._paused = self._failing = False
@@ -187,9 +187,11 @@ class Pipeline:
 
     def restyle(self, config: GestureConfig) -> None:
         """Take over parameters that may change while running."""
-        self.config = config
-        self._source.config = config
+        self.config = self._source.config = config = self._adapt(config)
         self._source.style = style_of(config)
+        self._composer = self._composer.with_link_speed(config.safety.max_link_speed)
+        self._reference, self._sent = self._composer.adopt(self._reference), self._composer.adopt(self._sent)
+        self._director = replace(self._director, links=self._composer.limits.links)
 
     def step(self, now: float) -> StepResult:
         """Listen, make motion, move. Call it when audio came and at least every 20 ms."""
@@ -345,7 +347,7 @@ class Pipeline:
         self._flush()
         self._hold = np.array(q)
         self._reference = self._composer.start(self._hold, now)
-        self._director = Director(self.layout.rest_from(self._hold), self.config.safety.approach_speed)
+        self._director = replace(self._director.brake(), rest=self.layout.rest_from(self._hold))
         self._active_since = now
         self.state = State.APPROACHING
         self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)

@@ -1,4 +1,4 @@
-"""Small MCAP bags, written message by message with rosbags: what evaluation reads."""
+"""Small bags, written message by message with rosbags: what evaluation reads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from speech_gesture_pkg.runtime.bag_types import MGONZS13, NAOQI, ROS_DRIVERS
 
 STORE = get_typestore(Stores.ROS2_KILTED)
 T = STORE.types
+
+
+def store_with(definitions: dict[str, str]) -> Any:
+    """The standard types and these."""
+    store = get_typestore(Stores.ROS2_KILTED)
+    for name, text in definitions.items():
+        store.register(get_types_from_msg(text, name))
+    return store
+
+
+DRIVERS, TYPED = store_with(ROS_DRIVERS | NAOQI), store_with(MGONZS13)
+"""The two packages called audio_common_msgs cannot be in one store."""
 EPOCH = 1_700_000_000.0
 
 
@@ -47,12 +61,67 @@ def int16_audio(samples: np.ndarray) -> Any:
     return T["std_msgs/msg/Int16MultiArray"](layout, np.asarray(samples, np.int16))
 
 
-class BagWriter:
-    """A context manager; `write(topic, message, received)` with `received` in seconds from EPOCH."""
+AUDIO = (
+    *("Int16MultiArray", "Float32MultiArray", "UInt8MultiArray"),
+    *("AudioData", "AudioDataStamped", "Audio", "AudioStamped", "AudioBuffer"),
+)
+"""Every audio message of the field, by the last part of its name."""
 
-    def __init__(self, path: Path) -> None:
-        self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+
+def audio_message(kind: str, samples: np.ndarray, stamp: float = 0.0, rate: int = 16000) -> Any:
+    """An audio message; int16 samples of shape [N] or [N, channels], first sample at `stamp` from EPOCH."""
+    frames = samples.reshape(len(samples), -1)
+    count, channels = frames.shape
+    flat = np.ascontiguousarray(frames, np.int16).ravel()
+    head = header(stamp)
+    if kind.endswith("MultiArray"):
+        dimension = T["std_msgs/msg/MultiArrayDimension"]
+        sizes = [dimension("samples", count, count * channels), dimension("channels", channels, channels)]
+        data = {"Int": flat, "Flo": (flat / 32768).astype(np.float32), "UIn": flat.view(np.uint8)}[kind[:3]]
+        return T[f"std_msgs/msg/{kind}"](T["std_msgs/msg/MultiArrayLayout"](sizes, 0), data)
+    if kind == "AudioBuffer":
+        places = np.arange(1, channels + 1, dtype=np.uint8)
+        return DRIVERS.types["naoqi_bridge_msgs/msg/AudioBuffer"](head, rate, places, flat)
+    family = TYPED if kind in ("Audio", "AudioStamped") else DRIVERS
+    make = {name.rpartition("/")[2]: cls for name, cls in family.types.items() if name.startswith("audio_common_msgs")}
+    if family is TYPED:
+        none = [np.zeros(0, t) for t in (np.float32, np.int32, np.int8, np.uint8)]
+        inner = make["Audio"](
+            make["AudioData"](none[0], none[1], flat, none[2], none[3]), make["AudioInfo"](8, channels, rate, count)
+        )
+        return make["AudioStamped"](head, inner) if kind == "AudioStamped" else inner
+    plain = make["AudioData"](flat.view(np.uint8))
+    return make["AudioDataStamped"](head, plain) if kind == "AudioDataStamped" else plain
+
+
+def audio_info(rate: int = 16000, channels: int = 1, coding: str = "wave") -> Any:
+    """ros-drivers' AudioInfo."""
+    return DRIVERS.types["audio_common_msgs/msg/AudioInfo"](channels, rate, "S16LE", 16 * rate * channels, coding)
+
+
+class BagWriter:
+    """A context manager; `write(topic, message, received)` with `received` in seconds from EPOCH.
+
+    Args:
+        path: bag folder to make.
+        plugin: storage.
+        compress: zstd, in chunks (MCAP) or whole messages (sqlite3).
+        definitions: whether the bag carries the message definitions.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        plugin: StoragePlugin = StoragePlugin.MCAP,
+        compress: bool = False,
+        definitions: bool = True,
+    ) -> None:
+        self._writer = Writer(path, version=9, storage_plugin=plugin)
+        if compress:
+            mode = CompressionMode.STORAGE if plugin is StoragePlugin.MCAP else CompressionMode.MESSAGE
+            self._writer.set_compression(mode, CompressionFormat.ZSTD)
         self._topics: dict[str, Any] = {}
+        self._definitions = definitions
 
     def __enter__(self) -> BagWriter:
         self._writer.open()
@@ -63,7 +132,9 @@ class BagWriter:
 
     def write(self, topic: str, message: Any, received: float) -> None:
         kind = message.__msgtype__
+        store = next(s for s in (STORE, DRIVERS, TYPED) if s.types.get(kind) is type(message))
         if topic not in self._topics:
-            self._topics[topic] = self._writer.add_connection(topic, kind, typestore=STORE)
-        data = STORE.serialize_cdr(message, kind)
+            given = {"typestore": store} if self._definitions else {"msgdef": "", "rihs01": store.hash_rihs01(kind)}
+            self._topics[topic] = self._writer.add_connection(topic, kind, **given)
+        data = store.serialize_cdr(message, kind)
         self._writer.write(self._topics[topic], int(EPOCH) * 10**9 + round(received * 1e9), data)

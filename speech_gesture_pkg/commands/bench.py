@@ -16,6 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.commands import bench_robots
 from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
 from speech_gesture_pkg.commands.common import (
     add_motion,
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinematics", nargs="+", metavar="WAV", help="only the figures of the motion, over these files"
     )
+    bench_robots.add_arguments(parser)
     parser.add_argument("--no-ros", action="store_true", help="only what needs no ROS")
     add_robot(parser)
     add_motion(parser)
@@ -48,6 +50,10 @@ def run(options: argparse.Namespace) -> int:
     if options.kinematics:
         figures = kinematics(config_of(options), options.kinematics)
         report(options, figures, kinematics_table(figures))
+        return 0
+    if options.robots:
+        measured = {"machine": machine(), **bench_robots.measure(options)}
+        report(options, measured, f"{head_line(measured)}\n{bench_robots.table(measured)}")
         return 0
     audio = read_audio(options.audio or resource(DEMO_AUDIO))
     urdf = urdf_of(options)
@@ -157,9 +163,15 @@ def rss_mb(pid: int) -> float:
     return float("nan")
 
 
+def head_line(result: dict[str, Any]) -> str:
+    """The machine."""
+    m = result["machine"]
+    return f"{m['cpu']}, {m['cores']} cores, Python {m['python']}"
+
+
 def text(result: dict[str, Any]) -> str:
     """The table."""
-    m, p = result["machine"], result["pipeline"]
+    p = result["pipeline"]
     rows = [
         ("import speech_gesture_pkg", f"{result['import']['package_s']:.3f} s"),
         ("pipeline, real-time factor", f"{p['real_time_factor']:.1f}"),
@@ -178,5 +190,4 @@ def text(result: dict[str, Any]) -> str:
             ("peak resident memory of the node", f"{live['rss_mb']:.0f} MB"),
         ]
     width = max(len(name) for name, _ in rows)
-    head = f"{m['cpu']}, {m['cores']} cores, Python {m['python']}"
-    return "\n".join([head, *(f"  {name.ljust(width)}  {value}" for name, value in rows)])
+    return "\n".join([head_line(result), *(f"  {name.ljust(width)}  {value}" for name, value in rows)])

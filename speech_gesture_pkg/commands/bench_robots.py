@@ -1,166 +1,181 @@
-"""bench: how well, how smoothly and how fast each robot follows the same human motion. One row a robot."""
+"""bench --robots: how well, how smoothly and how fast robots follow the same human motion. One row a robot."""
 
 from __future__ import annotations
 
-import time
+import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.body.files import load_motion
-from speech_gesture_pkg.body.motion import MotionFrames, resample
-from speech_gesture_pkg.body.skeleton import NUM_JOINTS
-from speech_gesture_pkg.errors import InputError, RobotError
-from speech_gesture_pkg.retarget.mapping import map_robot
-from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
-from speech_gesture_pkg.retarget.robot import RobotModel
-from speech_gesture_pkg.retarget.solver import Weights
+from speech_gesture_pkg.assembly import layout_of, load_robot
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.body.clips import read_motions
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.commands.bench_tracking import TERMS, limbs_and_hands, open_joints, robot_figures
+from speech_gesture_pkg.commands.common import config_of, progress, robot_path
+from speech_gesture_pkg.commands.generate import generate
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.errors import ConfigError, SpeechGestureError
+from speech_gesture_pkg.evaluation.offline_run import run_offline
+from speech_gesture_pkg.evaluation.self_collision import colliding_share, limit_violations
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
-FPS = 30.0
-REACHABLE = np.radians(2.0)
-"""A frame's target is reachable if the arm bones, given all the time they want, get this near."""
-_PROBE = 15
-"""Every so many frames the reachability is examined: it costs a hundred times a step."""
-_TERMS = (("upper arm", "upper_arm"), ("forearm", "forearm"), ("palm", "palm"), ("head", "head"))
-
-
-def read_motions(path: str | Path) -> list[MotionFrames]:
-    """Clips of a motion file at 30 fps: a BEAT2 npz, or an npz with many `<clip>.poses` [T, K, 3].
-
-    The latter names the SMPL-X joint of each of its K columns in `smplx55_index` [K]; axis-angle, rad, 30 fps.
-
-    Raises:
-        InputError: neither of the two.
-    """
-    try:
-        with np.load(path) as data:
-            if "smplx55_index" not in data.files:
-                return [resample(load_motion(path), FPS)]
-            clips = []
-            for key in (k for k in data.files if k.endswith(".poses")):
-                poses = np.zeros((len(data[key]), NUM_JOINTS, 3))
-                poses[:, data["smplx55_index"]] = data[key]
-                clips.append(MotionFrames(poses, FPS))
-            return clips
-    except (OSError, ValueError, KeyError) as e:
-        raise InputError(f"motion file {path} cannot be read: {e}") from e
+_SHAPE_FRAMES = 6000
+"""Poses that are tested with the URDF's shapes: 10 a second of ten minutes."""
+REFERENCES = ("pink",)
 
 
-def robots_table(urdfs: Mapping[str, str | Path], motions: Sequence[MotionFrames]) -> str:
-    """Markdown table of `robot_figures`; a robot that cannot be served gets its sentence instead.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `bench --robots`."""
+    parser.add_argument("--robots", nargs="+", metavar="NAME_OR_URDF", help="only the table of these robots")
+    parser.add_argument(
+        "--motion", nargs="+", metavar="NPZ", help="with --robots: human motion (default: made from the bundled clip)"
+    )
+    parser.add_argument(
+        "--speech", nargs="+", metavar="WAV", help="with --robots: speech that the whole system speaks with each robot"
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="of --speech at most (default: %(default)g)")
+    parser.add_argument("--against", choices=REFERENCES, help="with --robots: a reference solver on the same frames")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Figures of every robot: {"frames", "robots": {name: {"tracking", "system", "pink"} or {"refused"}}}."""
+    motions = motions_of(options)
+    speech = speech_of(options.speech, options.minutes) if options.speech else None
+    if options.against:
+        from speech_gesture_pkg.commands.bench_pink import need_pink
+
+        need_pink()
+    rows: dict[str, Any] = {}
+    for name in options.robots:
+        path = robot_path(name)
+        try:
+            bar = progress(motions, name)
+            rows[name] = robot_figures(path, bar, options.against)
+            if speech is not None:
+                config = config_of(options, **{"robot.urdf": str(path)})
+                rows[name]["system"] = system_figures(config, progress(speech, f"{name} speaking"))
+        except SpeechGestureError as e:
+            rows[name] = {"refused": str(e)}
+    return {"frames": sum(map(len, motions)), "robots": rows}
+
+
+def motions_of(options: argparse.Namespace) -> list[MotionFrames]:
+    """The human motion: of the files, else made from the bundled speech clip."""
+    if options.motion:
+        return [m for path in options.motion for m in read_motions(path) if len(m) > 3]
+    return [generate(read_audio(options.audio or resource(DEMO_AUDIO)), config_of(options), "making motion")]
+
+
+def speech_of(files: Sequence[str], minutes: float) -> list[AudioChunk]:
+    """Files up to so many minutes in all; the last one is cut."""
+    if not minutes > 0:
+        raise ConfigError(f"--minutes is {minutes:g}; it must be positive")
+    found, left = [], 60.0 * minutes
+    for path in files:
+        audio = read_audio(path)
+        count = min(len(audio.samples), round(left * audio.sample_rate))
+        found.append(AudioChunk(audio.samples[:count], audio.start))
+        left -= count / audio.sample_rate
+        if left < 0.5:
+            break
+    return found
+
+
+def system_figures(config: GestureConfig, speech: Any) -> dict[str, Any]:
+    """What the whole system commands while it speaks, looked at by other means than its own (`self_collision`).
 
     Args:
-        urdfs: label -> URDF file.
-        motions: clips at 30 fps.
+        config: with `robot.urdf`.
+        speech: utterances, one run each.
+
+    Returns:
+        "seconds", "poses"; "violations" by kind over all commanded samples; "collision", as `CollisionReport`;
+        "capsules_percent": poses that touch by the robot's own capsules, at full rate.
     """
-    heads = ["robot", "joints", "load s", "ms p50 / p99"]
-    heads += [f"{name} deg mean / p95 (reachable)" for name, _ in _TERMS]
-    heads += ["reachable %", "jerk rms", "colliding %", "over limits"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for label, path in urdfs.items():
-        try:
-            figures = robot_figures(path, motions)
-        except RobotError as e:
-            lines.append(f"| {label} | refused: {e} |")
+    robot = load_robot(config)
+    layout = layout_of(robot, {}, config)
+    capsule_joints = robot.retargeter.joint_names
+    names: tuple[str, ...] = layout.joint_names
+    pieces, violations, seconds = [], {"position": 0, "velocity": 0, "acceleration": 0}, 0.0
+    for audio in speech:
+        run = run_offline(config, robot, audio)
+        if run.joints is None:
             continue
-        lines.append(f"| {label} | {_row(figures)} |")
+        times, q = run.joints.time, run.joints.position
+        for kind, count in limit_violations(robot.model.urdf, names, times, q, layout.limits.acceleration).items():
+            violations[kind] += count
+        pieces.append(q)
+        seconds += run.seconds
+    q = np.concatenate(pieces)
+    limbs, hands = limbs_and_hands(robot.map)
+    posed = open_joints(robot.retargeter)
+    found = colliding_share(
+        robot.model.source, posed, q[:, [names.index(n) for n in posed]], limbs, hands, _SHAPE_FRAMES
+    )
+    columns = [names.index(n) for n in capsule_joints]
+    touching = robot.retargeter.collision.distance(q[:, columns]) < 0
+    return {
+        "seconds": seconds,
+        "poses": len(q),
+        "violations": violations,
+        "collision": asdict(found) | {"percent": found.percent, "percent_within": found.percent_within},
+        "capsules_percent": 100.0 * float(touching.mean()),
+    }
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Markdown tables of `measure`; a robot that cannot be served gets its sentence instead."""
+    heads = ["robot", "joints", "load s", "ms p50 / p99"]
+    heads += [f"{name} deg mean / p95 (reachable)" for name, _ in TERMS]
+    heads += ["reachable %", "jerk rms rad/s^3", "colliding % capsules / shapes", "over limits"]
+    lines = [
+        f"{result['frames']} frames, {result['frames'] / 1800:.1f} min",
+        "",
+        _line(heads),
+        "|" + "---|" * len(heads),
+    ]
+    for name, figures in result["robots"].items():
+        if "refused" in figures:
+            lines.append(f"| {name} | refused: {figures['refused']} |")
+            continue
+        lines.append(_line([name, *_cells(figures["tracking"])]))
+        if "pink" in figures:
+            lines.append(_line([f"{name}, Pink", *_cells(figures["pink"])]))
+    spoken = {n: f["system"] for n, f in result["robots"].items() if "system" in f}
+    if spoken:
+        heads = ["whole system", "minutes", "commanded poses", "colliding % shapes (poses tested)", "within a limb %"]
+        heads += ["colliding % capsules", "over position / velocity / acceleration limits", "most frequent contacts"]
+        lines += ["", _line(heads), "|" + "---|" * len(heads)]
+        lines += [_line([name, *_system_cells(figures)]) for name, figures in spoken.items()]
     return "\n".join(lines)
 
 
-def robot_figures(urdf: str | Path, motions: Sequence[MotionFrames]) -> dict[str, float]:
-    """Retarget all clips frame by frame, as live, and measure.
-
-    Returns:
-        "joints" (solved), "load_s", "p50_ms", "p99_ms"; per term "<term>_mean", "_p95" over all frames and
-        "_mean_reachable", "_p95_reachable" (deg, arms pooled; absent where the robot lacks the part); "reachable" and
-        "colliding" (% of frames); "jerk" (rms over arms, head and waist, rad/s^3); "violations" (numbers of positions,
-        velocities and accelerations beyond the limits).
-    """
-    began = time.perf_counter()
-    robot = RobotModel.from_file(urdf)
-    mapping = map_robot(robot)
-    retargeter = Retargeter(robot, mapping)
-    load = time.perf_counter() - began
-    free = Retargeter(robot, mapping, RetargetSettings(collision=False, weights=Weights(palm=0.01)))
-    places = {n: i for i, n in enumerate(retargeter.joint_names)}
-    solved = [places[n] for g in ("left_arm", "right_arm", "head", "torso") for n in mapping.groups.get(g, ())]
-    spent: list[float] = []
-    errors: dict[str, list[np.ndarray]] = {}
-    reached: list[np.ndarray] = []
-    probed: list[np.ndarray] = []
-    jerks, gaps, violations, frames = [], [], 0, 0
-    for motion in motions:
-        start = retargeter.solve_pose(motion[:1])
-        q = _stream(retargeter, motion, start, spent)
-        for name, error in retargeter.tracking_errors(motion, q).items():
-            errors.setdefault(name, []).append(error)
-        probe = np.arange(0, len(q), _PROBE)
-        probed.append(probe + frames)
-        reached.append(np.array([_reachable(free, motion[k : k + 1], q[k]) for k in probe], bool))
-        jerks.append(np.diff(q[:, solved], 3, axis=0) * FPS**3)
-        gaps.append(retargeter.collision.distance(q))
-        violations += _violations(retargeter, q)
-        frames += len(q)
-    whole = {name: np.degrees(np.concatenate(e)) for name, e in errors.items()}
-    good = np.concatenate(probed)[np.concatenate(reached)]
-    figures = {
-        "joints": float(len(solved)),
-        "load_s": load,
-        "p50_ms": 1e3 * float(np.median(spent)),
-        "p99_ms": 1e3 * float(np.percentile(spent, 99)),
-        "reachable": 100.0 * float(np.concatenate(reached).mean()),
-        "jerk": float(np.sqrt((np.concatenate(jerks) ** 2).mean())) if solved else 0.0,
-        "colliding": 100.0 * float((np.concatenate(gaps) < 0).mean()),
-        "violations": float(violations),
-    }
-    for _, term in _TERMS:
-        own = [e for name, e in whole.items() if name.endswith(term)]
-        if own:
-            figures |= {f"{term}_mean": float(np.mean(own)), f"{term}_p95": float(np.percentile(own, 95))}
-            if len(good):
-                part = np.array(own)[:, good]
-                figures[f"{term}_mean_reachable"] = float(part.mean())
-                figures[f"{term}_p95_reachable"] = float(np.percentile(part, 95))
-    return figures
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
-def _stream(retargeter: Retargeter, motion: MotionFrames, start: np.ndarray, spent: list[float]) -> np.ndarray:
-    """Positions [T, J], one frame at a time; seconds of each step are added to `spent`."""
-    state, rows = retargeter.start(start), []
-    for k in range(len(motion)):
-        frame = motion[k : k + 1]
-        began = time.perf_counter()
-        q, state = retargeter.step(frame, state)
-        spent.append(time.perf_counter() - began)
-        rows.append(q[0])
-    return np.array(rows)
-
-
-def _reachable(retargeter: Retargeter, frame: MotionFrames, q: np.ndarray) -> bool:
-    best = retargeter.solve_pose(frame, q, 30)
-    errors = retargeter.tracking_errors(frame, best[None])
-    return all(e[0] < REACHABLE for name, e in errors.items() if name.endswith("arm"))
-
-
-def _violations(retargeter: Retargeter, q: np.ndarray) -> int:
-    """How many positions, velocities and accelerations of `q` [T, J] are beyond the robot's limits."""
-    robot = retargeter.robot
-    slots = [robot.joint_index[n] for n in retargeter.joint_names]
-    speed, bend = np.diff(q, axis=0) * FPS, np.diff(q, 2, axis=0) * FPS**2
-    over = (q < robot.lower[slots] - 1e-9).sum() + (q > robot.upper[slots] + 1e-9).sum()
-    over += (np.abs(speed) > robot.velocity[slots] * (1 + 1e-6)).sum()
-    over += (np.abs(bend) > retargeter.acceleration * (1 + 1e-6) + 1e-6).sum()
-    return int(over)
-
-
-def _row(figures: Mapping[str, float]) -> str:
-    cells = [
-        f"{figures['joints']:.0f}",
-        f"{figures['load_s']:.2f}",
-        f"{figures['p50_ms']:.2f} / {figures['p99_ms']:.2f}",
+def _system_cells(figures: Mapping[str, Any]) -> list[str]:
+    found, over = figures["collision"], figures["violations"]
+    worst = "; ".join(f"{pair} {count}" for pair, count in list(found["worst"].items())[:2]) or "-"
+    return [
+        f"{figures['seconds'] / 60:.1f}",
+        str(figures["poses"]),
+        f"{found['percent']:.2f} ({found['frames']}, {found['shapes']})",
+        f"{found['percent_within']:.2f}",
+        f"{figures['capsules_percent']:.2f}",
+        f"{over['position']} / {over['velocity']} / {over['acceleration']}",
+        worst,
     ]
-    for _, term in _TERMS:
+
+
+def _cells(figures: Mapping[str, Any]) -> list[str]:
+    cells = [f"{figures['joints']:.0f}", f"{figures['load_s']:.2f}"]
+    cells.append(f"{figures['p50_ms']:.2f} / {figures['p99_ms']:.2f}")
+    for _, term in TERMS:
         if f"{term}_mean" not in figures:
             cells.append("-")
             continue
@@ -168,10 +183,8 @@ def _row(figures: Mapping[str, float]) -> str:
         if f"{term}_mean_reachable" in figures:
             cell += f" ({figures[f'{term}_mean_reachable']:.1f} / {figures[f'{term}_p95_reachable']:.1f})"
         cells.append(cell)
-    cells += [
-        f"{figures['reachable']:.0f}",
-        f"{figures['jerk']:.0f}",
-        f"{figures['colliding']:.2f}",
-        f"{figures['violations']:.0f}",
-    ]
-    return " | ".join(cells)
+    cells.append(f"{figures['reachable']:.0f}" if "reachable" in figures else "-")
+    cells.append(f"{figures['jerk']:.0f}")
+    cells.append(f"{figures['colliding']:.2f} / {figures['colliding_shapes']:.2f}")
+    cells.append(f"{figures['violations']:.0f}")
+    return cells

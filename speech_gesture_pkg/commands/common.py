@@ -21,13 +21,19 @@ T = TypeVar("T")
 def add_robot(parser: argparse.ArgumentParser) -> None:
     """--robot NAME / --urdf FILE."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--robot", default="demo", help=f"a bundled robot: {', '.join(ROBOTS)} (default: %(default)s)")
+    which.add_argument("--robot", default="demo", help=f"one of {', '.join(ROBOTS)} (default: %(default)s)")
     which.add_argument("--urdf", help="URDF file of your robot")
 
 
 def urdf_of(options: argparse.Namespace) -> Path:
     """The URDF that was asked for."""
     return Path(options.urdf) if options.urdf else robot_urdf(options.robot)
+
+
+def robot_path(name: str) -> Path:
+    """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, listing the names."""
+    looks_like_file = "/" in name or "\\" in name or name.lower().endswith((".urdf", ".xml"))
+    return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_urdf(name)
 
 
 def add_motion(parser: argparse.ArgumentParser) -> None:

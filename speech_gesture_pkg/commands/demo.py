@@ -84,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
         viewer = None if headless else start("viewer_node", {"urdf": str(urdf), "port": options.port})
         names = {"controllers.names": list(controllers)} | {f"controllers.{n}.joints": j for n, j in given.items()}
         gesture = start("gesture_node", {**changed_values(config), **names, "autostart": True})
-        gesture.wait_for("commanding", 30.0, processes)
+        gesture.wait_for("commanding", 120.0, processes)
         if viewer is not None:
-            viewer.wait_for("http://", 30.0, processes)
+            viewer.wait_for("http://", 120.0, processes)
             url = viewer.output().partition("http://")[2].split()[0]  # another port than asked for if that was taken
             print(f"watch it at http://{url} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
         time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo

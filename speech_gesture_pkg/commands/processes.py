@@ -23,6 +23,8 @@ def isolated_environment(log: Path) -> dict[str, str]:
     environment = dict(os.environ)
     environment.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 101)))
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    # FastDDS can deadlock over shared memory when many processes start at once.
+    environment.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
     environment["ROS_LOG_DIR"] = str(log.resolve())
     environment["PYTHONUNBUFFERED"] = "1"
     return environment

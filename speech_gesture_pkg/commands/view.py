@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.add_argument("file", help="motion npz, trajectory npz, or rosbag2 folder / .mcap / .db3")
     parser.add_argument("--audio", help="speech file to hear with it")
+    parser.add_argument("--audio-topic", default="", help="topic of the speech in a bag with several audio topics")
     parser.add_argument("--video", help="write an mp4 instead of opening the browser page")
     parser.add_argument("--png", help="write a contact sheet instead of opening the browser page")
     parser.add_argument("--count", type=int, default=8, help="pictures on the contact sheet (default: %(default)s)")
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show it."""
-    scene = load_scene(Path(options.file))
+    scene = load_scene(Path(options.file), options.audio_topic)
     if options.audio:
         begin = scene.motion.start if scene.motion is not None else 0.0
         heard = read_audio(options.audio)
@@ -79,12 +80,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def load_scene(path: Path) -> Scene:
+def load_scene(path: Path, audio_topic: str = "") -> Scene:
     """Tell the kinds of file apart by what is in them. Raises InputError for anything else."""
     if path.suffix.lower() != ".npz":
         if path.is_file() and path.suffix not in SUFFIXES:
             raise InputError(f"{path} cannot be shown; give a motion or trajectory .npz, or a rosbag2 folder or file")
-        content = read_content(path)
+        content = read_content(path, audio_topic=audio_topic)
         if content.motion is None and content.joints is None:
             raise InputError(f"bag {path} holds neither SMPL-X motion nor joint states: there is nothing to see")
         return Scene(content.motion, content.joints, content.audio)

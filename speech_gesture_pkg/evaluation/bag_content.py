@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,28 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.audio.formats import AudioFormat, decode, to_mono
-from speech_gesture_pkg.audio.resample import resample
+from speech_gesture_pkg.audio.formats import AudioFormat
+from speech_gesture_pkg.audio.message_shapes import AUDIO_INFO
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES
-from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import BagMessage, read_bag, stamp_seconds
+from speech_gesture_pkg.evaluation.bag import stamp_seconds
+from speech_gesture_pkg.evaluation.bag_audio import BagAudio, find_audio_topic
+from speech_gesture_pkg.evaluation.bag_joints import joint_motion
+from speech_gesture_pkg.runtime.bags import Bag, BagTopic
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 SMPLX = "sensor_msgs/msg/MultiDOFJointState"
 JOINT_STATE = "sensor_msgs/msg/JointState"
 MARKERS = "visualization_msgs/msg/MarkerArray"
 DESCRIPTION = "std_msgs/msg/String"
-ARRAYS = {"std_msgs/msg/Int16MultiArray": "S16LE", "std_msgs/msg/Float32MultiArray": "F32LE"}
+ABOUT_TOPIC = "/live_run"
+"""On it a run through the node tells, as JSON, how much silence it put before and after the speech."""
 FPS = 30.0
+BACK = 0.05
+"""Stamps that go back by more than this are a clock that was set, s."""
+AHEAD = 5.0
+"""Stamps that run ahead of reception by more than this from one message to the next are one, too, s."""
 
 
 @dataclass
@@ -35,106 +44,235 @@ class BagContent:
     Attributes:
         motion: SMPL-X frames from `~/smplx`, with face and phase.
         joints: measured joint motion from `joint_states`.
-        audio: mono 16 kHz; unstamped messages are placed so that the last one ends when it was received.
+        audio: the speech, mono 16 kHz; unstamped messages are placed so that none comes before it was received.
+        audio_topic: where it is from; '' if the bag has none.
         urdf: from `robot_description`.
         counts: messages by topic.
+        damage: what is wrong with a bag that was read as far as it goes; '' for a whole one.
+        warnings: sentences on what was left out or is not as it should be.
     """
 
     motion: MotionFrames | None = None
     joints: RobotTrajectory | None = None
     audio: AudioChunk | None = None
+    audio_topic: str = ""
     urdf: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    damage: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
-def read_content(path: str | Path, sample_rate: int = SAMPLE_RATE, channels: int = 1) -> BagContent:
+@dataclass
+class _Series:
+    """Messages of one kind, reduced to what is needed: reception, stamp, value."""
+
+    received: list[float] = field(default_factory=list)
+    stamps: list[float] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, received: float, stamp: Any, value: Any) -> None:
+        self.received.append(received)
+        self.stamps.append(stamp_seconds(stamp) or received)
+        self.values.append(value)
+
+    def jumps(self) -> list[float]:
+        """Times of reception at which the stamps jump."""
+        if len(self.stamps) < 2:
+            return []
+        step, waited = np.diff(self.stamps), np.diff(self.received)
+        index = np.flatnonzero((step < -BACK) | (step > waited + AHEAD))
+        return [self.received[i + 1] for i in index]
+
+    def between(self, begin: float, end: float) -> _Series:
+        """What was received in that time."""
+        keep = [i for i, t in enumerate(self.received) if begin <= t < end]
+        return _Series(*([column[i] for i in keep] for column in (self.received, self.stamps, self.values)))
+
+
+def read_content(
+    path: str | Path,
+    sample_rate: int = SAMPLE_RATE,
+    channels: int = 1,
+    sample_format: str = "S16LE",
+    audio_topic: str = "",
+) -> BagContent:
     """Read a bag.
 
     Args:
-        path: rosbag2 folder.
-        sample_rate, channels: of audio messages that do not say.
+        path: rosbag2 folder, .mcap or .db3 file.
+        sample_rate, channels, sample_format: of audio messages that do not say.
+        audio_topic: the topic with the speech; '' finds it.
+
+    Raises:
+        InputError: no bag, one without messages, or one with several audio topics.
     """
-    content = BagContent()
-    counts: dict[str, int] = defaultdict(int)
-    by_type: dict[str, list[BagMessage]] = defaultdict(list)
-    for message in read_bag(path):
-        counts[message.topic] += 1
-        by_type[message.type_name].append(message)
-    content.counts = dict(counts)
-    if not counts:
-        raise InputError(f"bag {path} holds no messages")
-    faces = [m for m in by_type[JOINT_STATE] if ARKIT_NAMES[0] in m.data.name]
-    states = [m for m in by_type[JOINT_STATE] if m.topic.endswith("/joint_states")]
-    content.motion = _motion([m for m in by_type[SMPLX] if "pelvis" in m.data.joint_names], faces, by_type[MARKERS])
-    content.joints = _joints(states)
-    content.urdf = next((m.data.data for m in by_type[DESCRIPTION] if "<robot" in m.data.data), "")
-    for kind, encoding in ARRAYS.items():
-        if by_type[kind] and content.audio is None:
-            content.audio = _audio(by_type[kind], AudioFormat(sample_rate, channels, encoding))
+    with Bag(path) as bag:
+        content = BagContent(counts={t.name: t.count for t in bag.topics})
+        content.audio_topic = find_audio_topic(path, bag.topics, audio_topic)
+        reading = _Reading(bag, content.audio_topic, AudioFormat(sample_rate, channels, sample_format))
+        reading.read()
+        content.damage = bag.damage
+    pieces = reading.pieces()
+    begin, end = max(pieces, key=lambda p: p[1] - p[0])
+    if len(pieces) > 1:
+        content.warnings.append(
+            f"the clock of bag {path} was set {len(pieces) - 1} times (a loop or a restart): what was received before "
+            f"and after its longest piece of {end - begin:.1f} s is left out"
+        )
+    smplx, faces, phases = (s.between(begin, end) for s in (reading.smplx, reading.faces, reading.phases))
+    content.motion = _motion(smplx, faces, phases)
+    content.joints = _joints(reading.states, begin, end, content.warnings)
+    content.urdf = reading.urdf
+    if content.audio_topic:
+        audio = reading.sound(begin, end)
+        content.audio = _without_silence(audio.sound(), reading.about)
+        content.warnings += audio.warnings(content.audio_topic)
     return content
 
 
-def _motion(smplx: list[BagMessage], faces: list[BagMessage], markers: list[BagMessage]) -> MotionFrames | None:
-    if not smplx:
+class _Reading:
+    """One pass over a bag; keeps little of each message."""
+
+    def __init__(self, bag: Bag, audio_topic: str, declared: AudioFormat) -> None:
+        self.smplx, self.faces, self.phases = _Series(), _Series(), _Series()
+        self.states: dict[str, _Series] = {}
+        self.urdf = ""
+        self.about: dict[str, Any] = {}
+        self._bag, self._audio_topic, self._declared = bag, audio_topic, declared
+        self._sounds: list[tuple[float, Any]] = []
+        self._infos: dict[str, Any] = {}
+        self._takers: dict[str, Callable[[BagTopic, float, Any], None]] = {
+            SMPLX: self._take_smplx,
+            JOINT_STATE: self._take_joint_state,
+            MARKERS: self._take_markers,
+            DESCRIPTION: self._take_description,
+            AUDIO_INFO: self._take_info,
+        }
+
+    def read(self) -> None:
+        """The pass."""
+        topics = {t.name: t for t in self._bag.topics}
+        wanted = [t for t, k in topics.items() if k.type_name in self._takers and not t.endswith("/reference")]
+        if self._audio_topic:
+            wanted.append(self._audio_topic)
+        if not wanted:
+            return
+        for time_ns, topic, message in self._bag.decoded(wanted):
+            if topic == self._audio_topic:
+                self._sounds.append((time_ns * 1e-9, message))
+            else:
+                self._takers[topics[topic].type_name](topics[topic], time_ns * 1e-9, message)
+
+    def pieces(self) -> list[tuple[float, float]]:
+        """Times of reception between which no clock was set."""
+        jumps = sorted({t for s in (self.smplx, *self.states.values()) for t in s.jumps()})
+        merged = [t for i, t in enumerate(jumps) if i == 0 or t - jumps[i - 1] > 1.0]
+        if not merged:
+            return [(-np.inf, np.inf)]
+        ends = [self._bag.start_ns * 1e-9, *merged, self._bag.end_ns * 1e-9 + 1e-3]
+        return list(pairwise(ends))
+
+    def sound(self, begin: float, end: float) -> BagAudio:
+        """The speech that was received in that time."""
+        audio = BagAudio(self._format())
+        for received, message in self._sounds:
+            if begin <= received < end:
+                audio.add(message, received)
+        return audio
+
+    def _format(self) -> AudioFormat:
+        """As `AudioInfo` beside the audio says, else as declared."""
+        folder = self._audio_topic.rpartition("/")[0]
+        beside = [m for topic, m in self._infos.items() if topic.rpartition("/")[0] == folder]
+        info = next(iter(beside or self._infos.values()), None)
+        if info is None:
+            return self._declared
+        return AudioFormat.from_audio_info(info.sample_rate, info.channels, info.sample_format, info.coding_format)
+
+    def _take_smplx(self, _: BagTopic, received: float, message: Any) -> None:
+        names = list(message.joint_names)
+        if "pelvis" not in names:
+            return
+        order = [names.index(n) for n in JOINT_NAMES]
+        turns = [message.transforms[j].rotation for j in order]
+        root = message.transforms[order[0]].translation
+        quaternions = np.array([[r.x, r.y, r.z, r.w] for r in turns])
+        self.smplx.add(received, message.header.stamp, (quaternions, (root.x, root.y, root.z)))
+
+    def _take_joint_state(self, topic: BagTopic, received: float, message: Any) -> None:
+        names = tuple(message.name)
+        if ARKIT_NAMES[0] in names:
+            weights = np.zeros(len(ARKIT_NAMES))
+            for name, value in zip(names, message.position, strict=False):
+                if name in ARKIT_INDEX:
+                    weights[ARKIT_INDEX[name]] = value
+            self.faces.add(received, message.header.stamp, weights)
+        elif names:
+            series = self.states.setdefault(topic.name, _Series())
+            series.add(received, message.header.stamp, (names, message.position))
+
+    def _take_markers(self, _: BagTopic, received: float, message: Any) -> None:
+        for marker in message.markers:
+            if marker.ns == "gesture_phase":
+                if marker.text in PHASES:
+                    self.phases.add(received, marker.header.stamp, PHASES.index(marker.text))
+                return
+
+    def _take_description(self, topic: BagTopic, received: float, message: Any) -> None:
+        if topic.name == ABOUT_TOPIC:
+            self.about = json.loads(message.data)
+        elif "<robot" in message.data and not self.urdf:
+            self.urdf = message.data
+
+    def _take_info(self, topic: BagTopic, received: float, message: Any) -> None:
+        if hasattr(message, "coding_format"):
+            self._infos[topic.name] = message
+
+
+def _without_silence(audio: AudioChunk | None, about: dict[str, Any]) -> AudioChunk | None:
+    """The speech alone, where a run put silence before and after it."""
+    if audio is None or not about:
+        return audio
+    before, after = (round(float(about.get(f"silence_{end}", 0.0)) * SAMPLE_RATE) for end in ("before", "after"))
+    samples = audio.samples[before : max(len(audio.samples) - after, before)]
+    return AudioChunk(samples, audio.start + before / SAMPLE_RATE)
+
+
+def _joints(states: dict[str, _Series], begin: float, end: float, warnings: list[str]) -> RobotTrajectory | None:
+    """Of the topic `joint_states`, else of the one with most messages."""
+    if not states:
         return None
-    stamps = np.array([stamp_seconds(m.data.header.stamp) for m in smplx])
+    called = [n for n in states if n.endswith("/joint_states")]
+    topic = max(called or states, key=lambda n: len(states[n].stamps))
+    series = states[topic].between(begin, end)
+    motion, problem = joint_motion(series.stamps, series.values)
+    if problem:
+        warnings.append(f"{topic}: {problem}")
+    return motion
+
+
+def _motion(smplx: _Series, faces: _Series, phases: _Series) -> MotionFrames | None:
+    if not smplx.stamps:
+        return None
+    stamps = np.array(smplx.stamps)
     index = np.round((stamps - stamps[0]) * FPS).astype(int)
     count = int(index.max()) + 1
-    order = [list(smplx[0].data.joint_names).index(n) for n in JOINT_NAMES]
     poses = np.zeros((count, len(JOINT_NAMES), 3))
     roots = np.zeros((count, 3))
     known = np.zeros(count, bool)
-    for i, message in zip(index, smplx, strict=True):
-        if i < 0:
-            continue
-        turns = [message.data.transforms[j].rotation for j in order]
-        poses[i] = Rotation.from_quat([[r.x, r.y, r.z, r.w] for r in turns]).as_rotvec()
-        root = message.data.transforms[order[0]].translation
-        roots[i] = (root.x, root.y, root.z)
-        known[i] = True
+    for i, (turns, root) in zip(index, smplx.values, strict=True):
+        if i >= 0:
+            poses[i] = Rotation.from_quat(turns).as_rotvec()
+            roots[i] = root
+            known[i] = True
     held = np.maximum.accumulate(np.where(known, np.arange(count), 0))
     face = np.zeros((count, len(ARKIT_NAMES)))
-    for i, message in _placed(faces, stamps[0], count, lambda m: m.data.header.stamp):
-        for name, value in zip(message.data.name, message.data.position, strict=False):
-            if name in ARKIT_INDEX:
-                face[i, ARKIT_INDEX[name]] = value
     phase = np.zeros(count, np.uint8)
-    for i, message in _placed(markers, stamps[0], count, lambda m: m.data.markers[0].header.stamp):
-        texts = [m.text for m in message.data.markers if m.ns == "gesture_phase"]
-        if texts and texts[0] in PHASES:
-            phase[i] = PHASES.index(texts[0])
+    for target, series in ((face, faces), (phase, phases)):
+        for stamp, value in zip(series.stamps, series.values, strict=True):
+            i = round((stamp - stamps[0]) * FPS)
+            if 0 <= i < count:
+                target[i] = value
     return MotionFrames(
         poses[held], FPS, start=float(stamps[0]), translation=roots[held], face=face[held], phase=phase[held]
     )
-
-
-def _placed(messages: list[BagMessage], start: float, count: int, stamp: Any) -> list[tuple[int, BagMessage]]:
-    """Messages with the index of their frame."""
-    found = []
-    for message in messages:
-        i = round((stamp_seconds(stamp(message)) - start) * FPS)
-        if 0 <= i < count:
-            found.append((i, message))
-    return found
-
-
-def _joints(states: list[BagMessage]) -> RobotTrajectory | None:
-    if len(states) < 2:
-        return None
-    names = tuple(states[0].data.name)
-    states = [m for m in states if tuple(m.data.name) == names]
-    times = np.array([stamp_seconds(m.data.header.stamp) for m in states])
-    times, first = np.unique(times, return_index=True)
-    position = np.array([states[i].data.position for i in first])
-    velocity = np.gradient(position, times, axis=0)
-    acceleration = np.gradient(velocity, times, axis=0)
-    fps = float(1.0 / np.median(np.diff(times)))
-    return RobotTrajectory(names, times, position, velocity, acceleration, fps)
-
-
-def _audio(messages: list[BagMessage], fmt: AudioFormat) -> AudioChunk:
-    pieces = [to_mono(decode(m.data.data, fmt)) for m in messages]
-    # Reception is late by whatever the transport took; the earliest estimate of the start is the truest.
-    length = np.cumsum([len(p) for p in pieces]) / fmt.sample_rate
-    start = min(m.received - end for m, end in zip(messages, length, strict=True))
-    return AudioChunk(resample(np.concatenate(pieces), fmt.sample_rate), float(start))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.pipeline import Event, Pipeline
+from speech_gesture_pkg.runtime.outcome import Counters
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
@@ -32,6 +34,8 @@ class OfflineRun:
         seconds: audio time covered.
         busy: wall time of the pipeline's steps, s.
         step_times: wall time of each step that published, s.
+        counters: the pipeline's totals.
+        limited_share: share of trajectory points that a limit held back, in [0, 1].
     """
 
     windows: dict[str, list[Window]] = field(default_factory=dict)
@@ -41,6 +45,8 @@ class OfflineRun:
     seconds: float = 0.0
     busy: float = 0.0
     step_times: list[float] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    limited_share: float = 0.0
 
     @property
     def real_time_factor(self) -> float:
@@ -73,6 +79,23 @@ class VirtualClock:
         return self.now
 
 
+@dataclass(frozen=True)
+class AudioMessage:
+    """Audio as a topic brings it.
+
+    Attributes:
+        samples: mono. Shape [N].
+        rate: of the samples, Hz.
+        arrival: node time at which it comes, s.
+        stamp: node time of the first sample, s; None if it carries none.
+    """
+
+    samples: np.ndarray
+    rate: int
+    arrival: float
+    stamp: float | None = None
+
+
 def run_offline(
     config: GestureConfig,
     robot: Robot,
@@ -91,40 +114,70 @@ def run_offline(
         settle_s: silence before and after the speech, s.
         start: node time at activation, s.
     """
+    messages = messages_of(audio, start + settle_s, chunk_s)
+    return run_messages(config, robot, messages, start, start + audio.duration + 2 * settle_s)
+
+
+def messages_of(audio: AudioChunk, begin: float, chunk_s: float = 0.032) -> Iterator[AudioMessage]:
+    """Pieces of audio, each with the time at which it has been recorded and is sent; the first sample is at `begin`."""
+    size, rate = round(chunk_s * audio.sample_rate), audio.sample_rate
+    for first in range(0, len(audio.samples), size):
+        part = audio.samples[first : first + size]
+        arrival = begin + (first + len(part)) / rate
+        yield AudioMessage(part, rate, arrival, arrival - len(part) / rate)
+
+
+def run_messages(
+    config: GestureConfig,
+    robot: Robot,
+    messages: Iterable[AudioMessage],
+    start: float,
+    end: float,
+    reset: float | None = None,
+) -> OfflineRun:
+    """Run the pipeline on a simulated clock that moves from message to message.
+
+    Args:
+        config: all parameters.
+        robot: from `load_robot`.
+        messages: in the order of arrival.
+        start: node time at activation, s.
+        end: node time at deactivation, s.
+        reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
+    """
     clock = VirtualClock(start)
     pipeline = make_pipeline(config, robot, {}, steady=clock)
-    run = OfflineRun(seconds=audio.duration + 2 * settle_s)
+    run = OfflineRun(seconds=end - start)
     positions, times = [], []
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
     pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
     pipeline.activate(clock.now)
-    for samples, stamp in _messages(audio, start + settle_s, chunk_s, start + run.seconds):
-        while clock.now + POLL < stamp:
+    for message in chain(messages, [None]):
+        arrival = end if message is None else message.arrival
+        while clock.now + POLL < arrival:
             clock.now += POLL
-            _step(pipeline, clock, run)
-            positions.append(pipeline.commanded(clock.now))
+            positions.append(_step(pipeline, clock, run))
             times.append(clock.now)
-        clock.now = max(clock.now, stamp)
-        if samples is not None:
-            pipeline.push_audio(samples, audio.sample_rate, stamp - len(samples) / audio.sample_rate, clock.now)
+        clock.now = max(clock.now, arrival)
+        if message is not None:
+            if reset is not None and message.arrival > reset:
+                pipeline.reset(clock.now)
+                reset = None
+            events = pipeline.push_audio(message.samples, message.rate, message.stamp, clock.now)
+            run.events += events
             _step(pipeline, clock, run)
     for name, window in pipeline.deactivate(clock.now).items():
         run.windows.setdefault(name, []).append(window)
+    run.counters = pipeline.counters
+    run.limited_share = pipeline.limited_share
     run.joints = _trajectory(pipeline, np.array(times), np.array(positions))
     return run
 
 
-def _messages(audio: AudioChunk, begin: float, chunk_s: float, end: float) -> Iterator[tuple[np.ndarray | None, float]]:
-    """Pieces of audio with the time at which each has been recorded and is sent."""
-    size = round(chunk_s * audio.sample_rate)
-    for first in range(0, len(audio.samples), size):
-        part = audio.samples[first : first + size]
-        yield part, begin + (first + len(part)) / audio.sample_rate
-    yield None, end
-
-
-def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> None:
-    pipeline.push_joint_state(list(pipeline.layout.joint_names), pipeline.commanded(clock.now))
+def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarray:
+    """One step of a pipeline whose robot is where it was told to be; that place is returned. Shape [J]."""
+    here = pipeline.commanded(clock.now)
+    pipeline.push_joint_state(list(pipeline.layout.joint_names), here)
     began = time.perf_counter()
     result = pipeline.step(clock.now)
     spent = time.perf_counter() - began
@@ -135,6 +188,7 @@ def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> None:
     run.events += result.events
     for name, window in result.windows.items():
         run.windows.setdefault(name, []).append(window)
+    return here
 
 
 def _trajectory(pipeline: Pipeline, times: np.ndarray, positions: np.ndarray) -> RobotTrajectory:

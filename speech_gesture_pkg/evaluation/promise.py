@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
 from speech_gesture_pkg.evaluation.bag import BagMessage, read_bag
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
@@ -22,6 +24,8 @@ TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 JOINT_STATE = "sensor_msgs/msg/JointState"
 TOLERANCE = 1e-6
 """Relative tolerance of limits (rounding of float64 and of nanosecond durations)."""
+SPEED_TOLERANCE = 1.02
+"""On the speed of links: the limiter keeps the speed of points to 2 %."""
 SPLICE = 1e-3
 """Largest step between successive windows, rad."""
 MOVING = 0.02
@@ -86,19 +90,28 @@ def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
     return limits
 
 
-def check_promise(bag: str | Path, urdf: str, acceleration: dict[str, float] | None = None) -> PromiseReport:
+def check_promise(
+    bag: str | Path,
+    urdf: str,
+    acceleration: dict[str, float] | None = None,
+    arms: Sequence[Sequence[str]] = (),
+    link_speed: float = np.inf,
+) -> PromiseReport:
     """Check every JointTrajectory in a bag.
 
     Args:
         bag: rosbag2 folder.
         urdf: URDF text.
         acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
+        arms: joint names of each arm from the shoulder out; the speed of their links is reported.
+        link_speed: and must not be above this, m/s.
     """
     report = PromiseReport()
     limits = urdf_limits(urdf)
     last: dict[str, SampledTrajectory] = {}
     names: dict[str, list[str]] = {}
     spans: dict[str, list[float]] = {}
+    sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
     epoch = 0
     for message in read_bag(bag, types=(TRAJECTORY,)):
         report.messages += 1
@@ -119,10 +132,13 @@ def check_promise(bag: str | Path, urdf: str, acceleration: dict[str, float] | N
         if message.topic in last:
             _continuous(message, last[message.topic], window, report)
         last[message.topic] = window
+        sent[message.topic].append(window)
         for i, joint in enumerate(joints):
             low, high = window.position[:, i].min(), window.position[:, i].max()
             span = spans.setdefault(joint, [low, high])
             span[0], span[1] = min(span[0], low), max(span[1], high)
+    if arms and sent:
+        _slow(sent, names, urdf, arms, link_speed, report)
     report.moving = [j for j, (low, high) in spans.items() if high - low > MOVING]
     return report
 
@@ -190,6 +206,23 @@ def _inside(
 
 def _knots(window: SampledTrajectory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return window.position, window.velocity, window.acceleration
+
+
+def _slow(
+    sent: dict[str, list[SampledTrajectory]],
+    names: dict[str, list[str]],
+    urdf: str,
+    arms: Sequence[Sequence[str]],
+    limit: float,
+    report: PromiseReport,
+) -> None:
+    """The speed of the arms' links in the motion that all windows together command."""
+    times, position, velocity = commanded(sent, names)
+    for link, speed in arm_speeds(urdf, arms, position, velocity).items():
+        at = int(speed.argmax())
+        report.worst["link_speed"] = max(report.worst["link_speed"], float(speed[at]))
+        if speed[at] > limit * SPEED_TOLERANCE:
+            report.note("link_speed", f"{link} moves with {speed[at]:.3f} m/s at {times[at]:.3f} s; {limit:g} allowed")
 
 
 def _timely(message: BagMessage, received: float, window: SampledTrajectory, report: PromiseReport) -> None:

@@ -22,6 +22,8 @@ JTC_PARAMETERS = (
     "interpolate_from_desired_state",
     "open_loop_control",
     "allow_nonzero_velocity_at_trajectory_end",
+    "interpolation_method",
+    "use_sim_time",
 )
 
 ANSWER_S = 3.0
@@ -151,6 +153,8 @@ class GraphProbe:
                 found[name][key] = list(values[0].string_array_value)
             elif values and values[0].type == ParameterType.PARAMETER_BOOL:
                 found[name][key] = values[0].bool_value
+            elif values and values[0].type == ParameterType.PARAMETER_STRING:
+                found[name][key] = values[0].string_value
         for client in clients.values():
             self.node.destroy_client(client)
         return found
@@ -186,7 +190,8 @@ class GraphProbe:
             self.until(settled, 1.5)
             names = tuple(self.listening())
         values = self.parameters([n for n in names if check or n not in joints])
-        return [self._describe(n, joints.get(n, ()), values.get(n, {}), check) for n in names]
+        simulated = bool(self._owner.get_parameter_or("use_sim_time").value)
+        return [self._describe(n, joints.get(n, ()), values.get(n, {}), check, simulated) for n in names]
 
     def _nobody(self, timeout: float) -> str:
         """Sentence for a search that found no controller."""
@@ -199,23 +204,42 @@ class GraphProbe:
         return text + (f"; elsewhere there are {', '.join(others)}: name yours in controllers.names" if others else "")
 
     @staticmethod
-    def _describe(name: str, joints: tuple[str, ...], values: dict[str, Any], check: bool) -> Controller:
+    def _describe(
+        name: str, joints: tuple[str, ...], values: dict[str, Any], check: bool, simulated: bool
+    ) -> Controller:
         owned = joints or tuple(values.get("joints", ()))
         if not owned:
             raise RobotError(
                 f"the joints of controller {name} are unknown: it does not answer; set controllers.{name}.joints"
             )
-        return Controller(name, owned, tuple(_spoilers(name, values)) if check else ())
+        return Controller(name, owned, tuple(_spoilers(name, values, simulated)) if check else ())
 
 
-def _spoilers(name: str, values: dict[str, Any]) -> list[str]:
-    """Sentences about controller parameters that spoil the motion (see README, Controllers)."""
+def _spoilers(name: str, values: dict[str, Any], simulated: bool) -> list[str]:
+    """Sentences about controller parameters that spoil the motion (see README, Controllers).
+
+    Args:
+        name: of the controller.
+        values: its parameters.
+        simulated: whether the gesture node follows /clock.
+    """
     told = []
     desired = values.get("interpolate_from_desired_state") or values.get("open_loop_control")
     if values and not desired and "interpolate_from_desired_state" in values:
         told.append(
             f"controller {name}: interpolate_from_desired_state is false, so each window starts from the measured "
             "state and the motion is rough; set it to true (Humble: open_loop_control)"
+        )
+    if values.get("interpolation_method") == "none":
+        told.append(
+            f"controller {name}: interpolation_method is none, so the robot jumps from point to point; set it to "
+            "splines"
+        )
+    if values.get("use_sim_time", simulated) != simulated:
+        theirs, ours = str(not simulated).lower(), str(simulated).lower()
+        told.append(
+            f"controller {name}: use_sim_time is {theirs} there and {ours} here, so its clock is not the one that time "
+            "stamps are on; set both alike"
         )
     return told
 

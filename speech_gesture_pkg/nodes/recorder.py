@@ -53,13 +53,19 @@ class BagRecorder(Node):
 
     def open(self, topics: Sequence[str], out: str | Path, compress: bool) -> None:
         """Make the bag and begin to look for topics (called by the constructor)."""
+        self._compress = compress
         self._endings = tuple(t[1:] for t in topics if t.startswith("*/"))
         self._names = {self.resolve_topic_name(t) for t in topics if not t.startswith("*/")}
         self._all = not topics
         self.out = Path(out)
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
-        self._early: list[tuple[str, Connection, bytes]] = []
+        self.muted: set[str] = set()
+        """Topics whose messages are not written now."""
+        self._early: list[tuple[str, bytes]] = []
+        self._connections: dict[str, Connection] = {}
+        self._offers: dict[str, tuple[str, Qos]] = {}
+        self._latched: dict[str, bytes] = {}
         self._simulated = bool(self.get_parameter("use_sim_time").value)
         self._types = TypeDefinitions()
         self._skipped: set[str] = set()
@@ -81,12 +87,22 @@ class BagRecorder(Node):
         except OSError as e:
             raise OutputError(f"bag {self.out} cannot be finished: {e.strerror or e}") from e
 
+    def switch(self, out: str | Path) -> None:
+        """Finish the bag and go on in another one, which begins with the latest messages of latched topics."""
+        self.close()
+        self.out, self.counts = Path(out), {}
+        self._writer = _writer(self.out, self._compress)
+        for topic in self._offers:
+            self._connect(topic)
+        for topic, data in self._latched.items():
+            self._on_message(topic, data, {})
+
     def _wanted(self, topic: str) -> bool:
         return self._all or topic in self._names or topic.endswith(self._endings or ("\0",))
 
     def _discover(self) -> None:
         for topic, types in self.get_topic_names_and_types():
-            if topic in self.counts or topic in self._skipped or not self._wanted(topic):
+            if topic in self._offers or topic in self._skipped or not self._wanted(topic):
                 continue
             publishers = publishers_of(self, topic)
             if not publishers:
@@ -99,34 +115,45 @@ class BagRecorder(Node):
 
     def _subscribe(self, topic: str, kind: str, publishers: tuple[Publisher, ...]) -> None:
         message = import_message(kind)
-        definition, digest = self._types.definition(kind)
-        if self._writer is None:
-            return
-        connection = self._writer.add_connection(
-            topic, kind, msgdef=definition, rihs01=digest, offered_qos_profiles=[_offered(publishers)]
-        )
-        self.counts[topic] = 0
-        callback: Any = partial(self._on_message, topic, connection)
+        offered = _offered(publishers)
+        self._offers[topic] = kind, offered
+        self._connect(topic)
+        callback: Any = partial(self._on_message, topic)
         if not hasattr(Subscription, "CallbackType"):  # Humble: callbacks take the message alone
-            callback = partial(self._on_message, topic, connection, info={})
+            callback = partial(self._on_message, topic, info={})
         self.create_subscription(message, topic, callback, matching_qos(publishers, DEPTH), raw=True)
 
-    def _on_message(self, topic: str, connection: Connection, data: bytes, info: Any) -> None:
+    def _connect(self, topic: str) -> None:
+        if self._writer is None:
+            return
+        kind, offered = self._offers[topic]
+        definition, digest = self._types.definition(kind)
+        self._connections[topic] = self._writer.add_connection(
+            topic, kind, msgdef=definition, rihs01=digest, offered_qos_profiles=[offered]
+        )
+        self.counts[topic] = 0
+
+    def _on_message(self, topic: str, data: bytes, info: Any) -> None:
         """Write a message at the time at which it was sent (so that a busy recorder does not make it look late)."""
+        if topic in self.muted:
+            return
         now = self.get_clock().now().nanoseconds
         sent = int(info.get("source_timestamp", 0)) if not self._simulated else 0
         if 0 <= now - sent < LONGEST_TRANSPORT_NS:
             now = sent
-        self._early.append((topic, connection, bytes(data)))
+        if self._offers[topic][1].durability is QosDurability.TRANSIENT_LOCAL:
+            self._latched[topic] = bytes(data)
+        self._early.append((topic, bytes(data)))
         if now:  # simulated time is 0 until the first /clock: what came before is stamped with that
             self._write_out(now)
 
     def _write_out(self, now_ns: int) -> None:
         if self._writer is None:
+            self._early.clear()
             return
-        for topic, connection, data in self._early:
+        for topic, data in self._early:
             try:
-                self._writer.write(connection, now_ns, data)
+                self._writer.write(self._connections[topic], now_ns, data)
             except OSError as e:
                 raise OutputError(f"bag {self.out} cannot be written: {e.strerror or e}") from e
             self.counts[topic] += 1

@@ -113,12 +113,14 @@ class Worker:
         """See Pipeline.pause. It also holds for a pipeline that has not begun yet."""
         with self._lock:
             self._paused = on
+            self._audio.clear()
             self.pipeline.pause(on, self.time.now())
         self._wake.set()
 
     def reset(self) -> None:
-        """See Pipeline.reset."""
+        """See Pipeline.reset. Audio that waits in the queue is forgotten, too."""
         with self._lock:
+            self._audio.clear()
             self.pipeline.reset(self.time.now())
 
     def restyle(self, config: GestureConfig) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -124,6 +125,23 @@ class Anatomy:
         everything = np.concatenate([n.points for n in self.nodes])
         self.low, self.high = everything.min(0), everything.max(0)
         self.extent = max(float(np.linalg.norm(self.high - self.low)), 1e-3)
+        """Diagonal of the box round the robot, m."""
+
+    def turned(self, rotation: np.ndarray) -> Anatomy:
+        """The same tree seen from a root frame that is turned: all vectors times `rotation` [3, 3]."""
+        if np.array_equal(rotation, np.eye(3)):
+            return self
+        other = copy(self)
+        other.nodes = [
+            replace(n, origin=rotation @ n.origin, axis=rotation @ n.axis, points=n.points @ rotation.T)
+            for n in self.nodes
+        ]
+        turn = np.eye(4)
+        turn[:3, :3] = rotation
+        other.poses = turn @ self.poses
+        everything = np.concatenate([n.points for n in other.nodes])
+        other.low, other.high = everything.min(0), everything.max(0)
+        return other
 
     def subtree(self, index: int) -> list[int]:
         """Indices below and including `index`, depth first."""

@@ -1,4 +1,4 @@
-"""Finds jaw, lids and brows by name, and which way they move by geometry and limits."""
+"""Finds jaw, lids, brows and antennas by name, and which way they move by geometry and limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import numpy as np
 from speech_gesture_pkg.retarget.anatomy import Anatomy, Node, hinted, side_of
 from speech_gesture_pkg.retarget.robot_map import FaceJoint
 
-_ROLES = {"jaw": ("jaw", "mouth_open", "chin", "mandible"), "lid": ("lid", "blink"), "brow": ("brow",)}
+_ROLES = {
+    "jaw": ("jaw", "mouth_open", "chin", "mandible"),
+    "lid": ("lid", "blink"),
+    "brow": ("brow",),
+    "antenna": ("antenna",),
+}
+_SWING = 0.4
+"""How far an antenna swings from its calm position, rad."""
 
 
 def find_face(tree: Anatomy, taken: set[int]) -> tuple[FaceJoint, ...]:
@@ -42,6 +49,12 @@ def face_joint(tree: Anatomy, node: Node, role: str) -> FaceJoint:
                 (f"eyeWide{s}", near, share),
             ]
         return FaceJoint(node.name, role, node.neutral, tuple(shapes))
+    if role == "antenna":
+        out = 1.0 if _outward(tree, node) > 0 else -1.0
+        reach = [float(np.clip(node.neutral + s * out * _SWING, node.lower, node.upper)) for s in (-1, 1)]
+        for s in sides:
+            shapes += [(f"browOuterUp{s}", reach[0], share), (f"browDown{s}", reach[1], share)]
+        return FaceJoint(node.name, role, node.neutral, (("browInnerUp", reach[0], 0.6), *shapes))
     up, down = (node.upper, node.lower) if _rises(tree, node) > 0 else (node.lower, node.upper)
     shapes.append(("browInnerUp", up, 0.6))
     for s in sides:
@@ -55,3 +68,12 @@ def _rises(tree: Anatomy, node: Node) -> float:
         return float(node.axis[2])
     rise = float(np.cross(node.axis, node.points.mean(0) - node.origin)[2])
     return rise if abs(rise) > 1e-4 else (node.upper - node.neutral) - (node.neutral - node.lower)
+
+
+def _outward(tree: Anatomy, node: Node) -> float:
+    """Speed of an antenna's tip away from the axis through the head's middle, per unit of the joint's speed."""
+    tip = node.points[np.argmax(np.linalg.norm(node.points - node.origin, axis=1))]
+    if np.linalg.norm(tip - node.origin) < 1e-3:
+        tip = node.origin + np.array([0.0, 0.0, 0.1])
+    away = node.origin - np.mean([n.origin for n in tree.nodes if n.parent == node.parent and n.name], 0)
+    return float(np.cross(node.axis, tip - node.origin) @ (away * [1, 1, 0]))

@@ -35,8 +35,12 @@ def find_grip(tree: Anatomy, joint: int, hand: int) -> Grip | None:
     node, robot = tree.nodes[joint], tree.robot
     if not np.isfinite(node.upper - node.lower):
         return None
+    lower, upper = node.lower, node.upper
+    if node.turns and upper - lower > np.pi:
+        # No grip turns so far: these are limits of the motor. What it can do is about the neutral position.
+        lower, upper = max(lower, node.neutral - np.pi / 2), min(upper, node.neutral + np.pi / 2)
     q = np.repeat(robot.neutral()[None], 2, 0)
-    q[:, robot.joint_index[node.name]] = node.lower, node.upper
+    q[:, robot.joint_index[node.name]] = lower, upper
     poses = robot.joint_transforms(q)
     members = tree.subtree(hand)
     owner = np.concatenate([[i] * len(tree.nodes[i].points) for i in members])
@@ -51,7 +55,7 @@ def find_grip(tree: Anatomy, joint: int, hand: int) -> Grip | None:
     if abs(spread[0] - spread[1]) < _DECIDED * max(spread):
         return None
     sign = 1.0 if spread[1] < spread[0] else -1.0
-    opened, closed = (node.lower, node.upper) if sign > 0 else (node.upper, node.lower)
+    opened, closed = (lower, upper) if sign > 0 else (upper, lower)
     return Grip(opened, closed, sign * shift[moving].mean(0) / path[moving].mean())
 
 

@@ -153,12 +153,13 @@ def map_fingers(
         shares = {f: (f,) for f in FINGERS[1:]}
     result: dict[str, tuple[FingerJoint, ...]] = {}
     for finger, chain in fingers.items():
-        human = ("thumb",) if finger == "thumb" else shares.get(finger, (finger,))
+        whole = len(fingers) == 1 and len(chain) == 1 and tree.nodes[chain[0]].followed
+        human = ("thumb",) if finger == "thumb" and not whole else shares.get(finger, _SHARES[1][0])
         alone = len(chain) == 1 and (
             len(fingers) == 1 or tree.nodes[chain[0]].followed or not tree.nodes[chain[0]].turns
         )
         grip = find_grip(tree, chain[0], hand) if alone else None
-        if grip is not None and finger != "thumb":
+        if grip is not None and (finger != "thumb" or whole):
             row = FingerJoint(
                 tree.nodes[chain[0]].name, grip.opened, grip.closed, (1.0, 1.0, 1.0, 0.0), HUMAN_FIST, human
             )

@@ -14,6 +14,8 @@ LEG_HINTS = ("leg", "hip", "knee", "ankle", "thigh", "shin", "calf", "foot", "to
 HEAD_HINTS = ("head", "neck", "skull")
 FACE_HINTS = ("jaw", "mouth", "chin", "lid", "blink", "brow", "eye", "lip", "ear", "antenna", "tongue", "cheek")
 HAND_HINTS = ("hand", "finger", "gripper", "thumb", "knuckle", "claw", "index", "middle", "ring", "pinky", "little")
+WRIST_HINTS = ("wrist", "arm", "roll", "pitch", "yaw")
+"""A joint named after the hand that turns the whole hand, such as "hand_roll"."""
 FINGER_HINTS = tuple(h for h in HAND_HINTS if h != "hand")
 SENSOR_HINTS = ("camera", "hokuyo", "lidar", "laser", "spindle", "optical", "sensor", "imu", "d435")
 WAIST_HINTS = ("waist", "torso", "spine", "chest", "trunk", "lumbar", "hip")
@@ -22,6 +24,8 @@ WAIST_REFUSED = ("knee", "ankle", "wheel", "caster", "leg", "base_joint", "slide
 MIN_ARM_JOINTS, MAX_ARM_JOINTS = 3, 8
 MIN_ARM_REACH = 0.12
 """Of the robot's extent: shorter mirrored chains are fingers, lids, ears."""
+_AHEAD = 0.98
+"""Cosine within which a robot that seems to face a little aside faces +x (REP-103)."""
 LARGE = 0.3
 """Long enough for an arm whatever else the robot has, m."""
 
@@ -54,7 +58,7 @@ def serial_chain(tree: Anatomy, start: int) -> list[int]:
         is_hand = bool(chain) and (
             node.followed
             or not node.turns
-            or (hinted(node.name, HAND_HINTS) and not hinted(node.name, ("wrist", "arm")) and not _carries(tree, index))
+            or (hinted(node.name, HAND_HINTS) and not hinted(node.name, WRIST_HINTS) and not _carries(tree, index))
         )
         if is_hand and len(chain) >= MIN_ARM_JOINTS:
             return chain
@@ -92,14 +96,14 @@ def _branches(tree: Anatomy) -> list[int]:
 def _mirrored(tree: Anatomy, one: list[int], two: list[int]) -> bool:
     """Whether two chains are mirror images of each other across the plane between their first joints' midpoints.
 
-    One may lack up to two joints at its end (a fixed wrist) if their names say that they are a pair.
+    If their names say that they are a pair, one may lack up to two joints at its end (a fixed wrist), and they may be
+    two arms of the same build side by side.
     """
     if set(one) & set(two):
         return False
-    if len(one) != len(two):
-        named = {side_of(*tree.names(one)), side_of(*tree.names(two))}
-        if abs(len(one) - len(two)) > 2 or named != {"left", "right"}:
-            return False
+    named = {side_of(*tree.names(one)), side_of(*tree.names(two))} == {"left", "right"}
+    if len(one) != len(two) and (abs(len(one) - len(two)) > 2 or not named):
+        return False
     one, two = (chain[: min(len(one), len(two))] for chain in (one, two))
     a, b = (np.array([tree.nodes[i].origin for i in chain]) for chain in (one, two))
     size = max(tree.reach(one[0]), tree.reach(two[0]))
@@ -108,7 +112,28 @@ def _mirrored(tree: Anatomy, one: list[int], two: list[int]) -> bool:
         return False
     middle = (a.mean(0) + b.mean(0)) / 2
     reflected = a - 2 * np.outer((a - middle) @ normal, normal)
-    return bool(np.abs(reflected - b).max() < 0.15 * size)
+    if np.abs(reflected - b).max() < 0.15 * size:
+        return True
+    bones = [np.linalg.norm(np.diff(c, axis=0), axis=1) for c in (a, b)]
+    return named and len(bones[0]) > 2 and bool(np.abs(bones[0] - bones[1]).max() < 0.05 * size)
+
+
+def _one_of_many(tree: Anatomy, start: int, chains: dict[int, list[int]]) -> bool:
+    """Whether three or more chains of the same build begin at one link, none named after an arm: fingers, legs."""
+    alike = [
+        s
+        for s, c in chains.items()
+        if c
+        and tree.nodes[s].parent == tree.nodes[start].parent
+        and not tree.driven(c[-1])
+        and len(c) == len(chains[start])
+        and abs(tree.reach(s) - tree.reach(start)) < 0.2 * tree.reach(start)
+    ]
+    return (
+        start in alike
+        and len(alike) >= 3
+        and not any(hinted(n, ARM_HINTS) for s in alike for n in tree.names(chains[s]))
+    )
 
 
 def _score(tree: Anatomy, chain: list[int]) -> float:
@@ -120,8 +145,13 @@ def _score(tree: Anatomy, chain: list[int]) -> float:
     return 2 * arm - 3 * leg - 3 * head + height - 1.5 * ends_low
 
 
-def find_limbs(tree: Anatomy) -> Limbs:
-    """Arms, head, waist and facing of a robot. Parts that are not there stay empty."""
+def find_limbs(tree: Anatomy, conventional: bool = True) -> Limbs:
+    """Arms, head, waist and facing of a robot that stands upright. Parts that are not there stay empty.
+
+    Args:
+        tree: with z up.
+        conventional: whether the root frame is one of REP-103, so that +x is likely to be ahead.
+    """
     limbs = Limbs()
     chains = {s: serial_chain(tree, s) for s in _branches(tree)}
     large = {
@@ -129,19 +159,22 @@ def find_limbs(tree: Anatomy) -> Limbs:
         for s, c in chains.items()
         if len(c) >= MIN_ARM_JOINTS and tree.reach(s) > min(MIN_ARM_REACH * tree.extent, LARGE)
     }
+    many = {s for s in chains if _one_of_many(tree, s, chains)}
+    large = {s: c for s, c in large.items() if s not in many}
     pairs = [(s, t) for s, t in combinations(large, 2) if _mirrored(tree, large[s], large[t])]
     ranked = sorted(((_score(tree, large[s]) + _score(tree, large[t]), s, t) for s, t in pairs), reverse=True)
     found: list[list[int]] = []
     if ranked and ranked[0][0] > 0:
-        found = [large[i][-MAX_ARM_JOINTS:] for i in ranked[0][1:]]
+        found = [_from_shoulder(tree, large[i][-MAX_ARM_JOINTS:]) for i in ranked[0][1:]]
     else:
         single = sorted(((_score(tree, c), s) for s, c in large.items() if len(c) >= MIN_ARM_JOINTS + 1), reverse=True)
         if single and single[0][0] > 0:
             # Without a branching the waist and the arm are one chain: an arm has at most seven joints.
             found = [large[single[0][1]][-7:]]
-    limbs.body = _facing(tree, found, limbs.warnings)
+    limbs.body = _facing(tree, found, conventional, limbs.warnings)
     _name_sides(tree, found, limbs)
     legs = {i for s, t in pairs for k in (s, t) if large[k] and _score(tree, large[k]) <= 0 for i in tree.subtree(k)}
+    legs |= {i for s in many for i in tree.subtree(s)}
     trunk = _trunk(tree, found)
     limbs.head = _find_head(tree, found, legs, trunk, limbs.body)
     if not found and limbs.head:
@@ -166,7 +199,7 @@ def _trunk(tree: Anatomy, arms: list[list[int]]) -> list[int]:
     return [i for i in paths[0] if all(i in p for p in paths)]
 
 
-def _facing(tree: Anatomy, arms: list[list[int]], warnings: list[str]) -> np.ndarray:
+def _facing(tree: Anatomy, arms: list[list[int]], conventional: bool, warnings: list[str]) -> np.ndarray:
     """Forward, left, up as columns: from left/right names, from the way elbows bend, else +x (REP-103)."""
     pairs: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for node in tree.nodes[1:]:
@@ -185,10 +218,9 @@ def _facing(tree: Anatomy, arms: list[list[int]], warnings: list[str]) -> np.nda
         across = tree.nodes[arms[0][0]].origin - tree.nodes[arms[1][0]].origin
         across[2] = 0
         lateral = unit(across) if np.linalg.norm(across) > 1e-3 else None
-    for chain in arms:
-        # A single arm without a body may bend any way.
-        votes.append((1.5 if len(arms) == 2 else 0.3) * _bending(tree, chain))
-    votes.append(np.array([0.5, 0, 0]))
+    for chain in arms if len(arms) == 2 else ():  # a single arm may bend any way
+        votes.append(1.5 * _bending(tree, chain))
+    votes.append(np.array([0.5 if conventional else 1e-3, 0, 0]))
     total = np.sum(votes, 0)
     if lateral is not None:
         total = total - (total @ lateral) * lateral
@@ -197,10 +229,20 @@ def _facing(tree: Anatomy, arms: list[list[int]], warnings: list[str]) -> np.nda
     if not forward.any():
         forward = np.array([1.0, 0, 0])
         warnings.append("which way the robot faces is not clear from names or elbows; +x of the root link is taken")
-    elif forward[0] < 0.9:
+    elif conventional and forward[0] > _AHEAD:
+        forward = np.array([1.0, 0, 0])  # joints of one name need not stand exactly across from each other
+    elif conventional:
         angle = np.degrees(np.arctan2(forward[1], forward[0]))
         warnings.append(f"the robot faces {angle:.0f} degrees away from +x of its root link (REP-103 wants 0)")
     return np.stack([forward, np.cross(UP, forward), UP], 1)
+
+
+def _from_shoulder(tree: Anatomy, chain: list[int]) -> list[int]:
+    """A long arm without its collar bone: a first joint whose axis misses the point where the next three meet."""
+    if len(chain) < 8:
+        return chain
+    whole, inner = (meeting_point([tree.nodes[i] for i in chain[k : k + 3]])[1] for k in (0, 1))
+    return chain[1:] if whole > 0.03 and inner < 0.01 else chain
 
 
 def _bending(tree: Anatomy, chain: list[int]) -> np.ndarray:
@@ -275,10 +317,13 @@ def _find_head(tree: Anatomy, arms: list[list[int]], legs: set[int], trunk: list
             if not chain:
                 continue
             names = tree.names(tree.subtree(start))
+            headed = any(hinted(n, HEAD_HINTS) for n in names)
+            if not headed and any(hinted(n, FINGER_HINTS) for n in tree.names(chain)):
+                continue
             top = np.concatenate([tree.nodes[i].points for i in tree.subtree(start)])[:, 2].max()
             aside = abs(float((tree.nodes[chain[-1]].origin - shoulders) @ body[:, 1]))
             score = (
-                2.0 * any(hinted(n, HEAD_HINTS) for n in names)
+                2.0 * headed
                 + 0.7 * bool(top > shoulders[2])
                 + 0.5 * bool(aside < 0.1 * tree.extent)
                 - 2.0 * any(hinted(n, LEG_HINTS) for n in tree.names(chain))

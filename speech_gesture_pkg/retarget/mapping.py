@@ -7,16 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.body.parts import ARKIT_INDEX
 from speech_gesture_pkg.errors import RobotError, one_of
 from speech_gesture_pkg.retarget.anatomy import UP, Anatomy, meeting_point, nearest_on_axis, unit
+from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform, platform_base
 from speech_gesture_pkg.retarget.faces import find_face
 from speech_gesture_pkg.retarget.hands import finger_chains, map_fingers, name_fingers, palm_frame
 from speech_gesture_pkg.retarget.limbs import Limbs, elbow_of, find_limbs, shoulder_of
-from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel, shortened
-from speech_gesture_pkg.retarget.robot_map import FINGERS, GROUPS, SIDES, ArmMap, FaceJoint, FingerJoint, RobotMap
-
-SECTIONS = ("forward", "left_arm", "right_arm", "head", "torso", "left_hand", "right_hand", "face", "exclude")
+from speech_gesture_pkg.retarget.override import (
+    ARM_KEYS,
+    Override,
+    check_sections,
+    face_joints,
+    finger_joint,
+    joints,
+    vector,
+)
+from speech_gesture_pkg.retarget.posture import least_turn, upright
+from speech_gesture_pkg.retarget.profile import read_profile
+from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel, told_once
+from speech_gesture_pkg.retarget.robot_map import FINGERS, GROUPS, SIDES, ArmMap, FingerJoint, RobotMap
 
 
 def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, strict: bool = True) -> RobotMap:
@@ -35,28 +44,34 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
         RobotError: nothing can be mapped, a mapped joint has no usable limits, or the override names joints or sections
             that are not there.
     """
-    override = dict(override or {})
-    for key in override:
-        if key not in SECTIONS:
-            raise RobotError(one_of("robot map section", key, SECTIONS))
+    override = override if isinstance(override, Override) else Override(override or {})
+    check_sections(override)
     tree = Anatomy(robot)
-    excluded = _joints(tree, {"joints": override.get("exclude") or []}, "exclude", any_joint=True)
-    limbs = find_limbs(tree)
-    warnings = list(limbs.warnings)
+    standing, sentence = upright(tree)
+    if override.get("up") is not None:
+        standing, sentence = _turn(unit(vector(override, "up", override["up"])), override), ""
+    raised = tree.turned(standing)
+    excluded = joints(tree, override, "exclude", override.get("exclude") or [], any_joint=True)
+    limbs = find_limbs(raised, raised is tree)
+    warnings = [sentence] if sentence else []
+    warnings += limbs.warnings
+    limbs.body = standing.T @ limbs.body
+    platform = _platform(tree, limbs, override)
     if override.get("forward") is not None:
-        limbs.body = _body(override["forward"])
+        limbs.body = _body(override, standing[2])
     for side in SIDES:
-        section = _section(override, f"{side}_arm")
+        part = f"{side}_arm"
+        section = override.section(part, ARM_KEYS)
         if section is None:
             limbs.arms.pop(side, None)
         elif "joints" in section:
-            limbs.arms[side] = _joints(tree, section, f"{side}_arm")
+            limbs.arms[side] = joints(tree, override, f"{part}.joints", section["joints"] or [])
     for part, chain in (("head", limbs.head), ("torso", limbs.torso)):
-        section = _section(override, part)
+        section = override.section(part, ("joints",))
         if section is None:
             chain.clear()
         elif "joints" in section:
-            chain[:] = _joints(tree, section, part)
+            chain[:] = joints(tree, override, f"{part}.joints", section["joints"] or [])
     left_out = _left_out(tree, limbs, excluded, strict)
     excluded += left_out
     warnings += _remarks(tree, left_out)
@@ -65,15 +80,17 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
     for side in SIDES:
         chain = [i for i in limbs.arms.get(side, []) if i not in excluded]
         if len(chain) >= 2:
-            arms[side], fingers = _arm(tree, side, chain, limbs.body, _section(override, f"{side}_arm") or {}, warnings)
+            arms[side], fingers = _arm(tree, side, chain, limbs.body, override, warnings)
             hand = _hand(tree, side, fingers, arms[side], chain[-1], override, excluded)
             if hand:
                 hands[side] = hand
-    taken = {i for c in (limbs.head, limbs.torso) for i in c} | set(excluded)
+    taken = {i for c in (limbs.head, limbs.torso) for i in c} | set(excluded) | _motors(tree)
     taken |= {i for c in limbs.arms.values() if c for i in tree.subtree(c[0])}  # the jaw of a gripper is no face
-    face = _face(override, robot) if isinstance(override.get("face"), list) else find_face(tree, taken)
-    if "face" in override and override["face"] is None:
-        face = ()
+    face = find_face(raised, taken)
+    if "face" in override:
+        if not isinstance(override["face"], (list, type(None))):
+            raise RobotError(f"{override.at('face')} is {override['face']!r}; it must be a list of rows, or null")
+        face = face_joints(override, robot) if override["face"] else ()
 
     def listed(chain: list[int]) -> tuple[str, ...]:
         return tuple(tree.nodes[i].name for i in chain if i not in excluded)
@@ -86,10 +103,22 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
         "face": tuple(f.joint for f in face),
     }
     groups = {g: parts[g] for g in GROUPS if parts.get(g)}
-    missing = tuple(g for g in GROUPS if g not in groups)
-    _check(robot, tree, groups, warnings)
+    missing = tuple(g for g in GROUPS if g not in groups and not (g == "head" and platform))
+    _check_closed_chain(robot, tree, groups, platform, strict, warnings)
+    _check(robot, groups, warnings)
     return RobotMap(
-        robot.name, limbs.body, arms, parts["head"], parts["torso"], hands, face, groups, missing, tuple(warnings)
+        robot.name,
+        limbs.body,
+        arms,
+        parts["head"],
+        parts["torso"],
+        hands,
+        face,
+        groups,
+        missing,
+        tuple(warnings),
+        read_profile(override.get("motion"), override.at),
+        platform,
     )
 
 
@@ -97,12 +126,11 @@ def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) ->
     """Joints without usable limits. Raises RobotError (strict) if one of them is needed."""
     robot = tree.robot
     arms = {i for chain in limbs.arms.values() for i in chain}
-    beyond = {j for chain in limbs.arms.values() for j in tree.subtree(chain[-1])} - arms
-    wanted = arms | beyond | set(limbs.head) | set(limbs.torso)
+    wanted = arms | set(limbs.head) | set(limbs.torso)
     bad = [n.index for n in tree.nodes if n.problem and n.index not in excluded]
     needed = [i for i in bad if i in arms or (i in wanted and tree.nodes[i].name in robot.unlimited)]
     if needed and strict:
-        sentences = shortened([robot.problems[tree.nodes[i].name] for i in needed])
+        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in needed})
         raise RobotError(
             f"URDF {robot.source} has unusable limits at joints that gestures need: {sentences}; correct them, or list "
             "the joints under 'exclude' in a robot map (YAML)"
@@ -112,27 +140,66 @@ def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) ->
 
 def _remarks(tree: Anatomy, left_out: list[int]) -> list[str]:
     """Warnings about joints that are not used."""
-    robot, passive = tree.robot, [n for n in tree.nodes if n.passive]
+    robot = tree.robot
     warnings = []
     if left_out:
-        sentences = shortened([robot.problems[tree.nodes[i].name] for i in left_out], 3)
+        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in left_out}, 3)
         warnings.append(f"not used for their limits: {sentences}")
-    if passive:
-        warnings.append(
-            f"{len(passive)} passive joints ({passive[0].name}, ...) belong to a closed chain, which a URDF cannot "
-            "express; what hangs on them is left alone"
-        )
     return warnings
 
 
-def _check(robot: RobotModel, tree: Anatomy, groups: dict[str, tuple[str, ...]], warnings: list[str]) -> None:
-    """Refuse an empty or contradictory map; warn about odd joints."""
+def _motors(tree: Anatomy) -> set[int]:
+    """Joints that drive a closed chain: a passive joint follows them directly."""
+    return {n.parent for n in tree.nodes if n.passive}
+
+
+def _platform(tree: Anatomy, limbs: Limbs, override: Override) -> Platform | None:
+    """The parallel neck, if there is one. Then (or if it is a neck that is not understood) the head has no chain."""
+    base = platform_base(tree)
+    if base is None:
+        return None
+    motors = _motors(tree)
+    if not limbs.arms and "torso" not in override:
+        limbs.torso[:] = [i for i in tree.path(base) if tree.nodes[i].actuated and tree.nodes[i].turns]
+    limbs.head[:] = [i for i in limbs.head if i not in limbs.torso and not set(tree.path(i)) & motors]
+    if "head" in override:
+        return None
+    return find_platform(tree)
+
+
+def _check_closed_chain(
+    robot: RobotModel,
+    tree: Anatomy,
+    groups: dict[str, tuple[str, ...]],
+    platform: Platform | None,
+    strict: bool,
+    warnings: list[str],
+) -> None:
+    """What is said about passive joints; a robot whose head they carry is refused if their mechanism is not known."""
     passive = [n.name for n in tree.nodes if n.passive]
-    if passive and not set(groups) & {"left_arm", "right_arm"}:
-        raise RobotError(
-            f"robot '{robot.name}' moves its head by a closed chain (passive joints such as {passive[0]}), which a "
-            "URDF cannot express and joint limits cannot describe; command its head pose through the robot's own driver"
+    if not passive:
+        return
+    if platform is not None:
+        low, high = np.degrees([platform.lower.min(), platform.upper.max()])
+        warnings.append(
+            f"the head stands on a platform of {len(platform.joints)} motors ({', '.join(platform.joints)}; "
+            f"{low:.0f} to {high:.0f} degrees), which are computed from its pose"
         )
+        return
+    sentence = (
+        f"moves by a closed chain (passive joints such as {passive[0]}) that is not a platform on six legs, closed in "
+        "the neutral pose; a URDF cannot express it and joint limits cannot describe it"
+    )
+    if strict and not set(groups) & {"left_arm", "right_arm", "head"}:
+        raise RobotError(
+            f"robot '{robot.name}' {sentence}; command its head through the robot's own driver, or set robot.strict to "
+            "false to use the other joints"
+        )
+    warnings.append(f"a part {sentence}: what hangs on it is left alone")
+
+
+def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]], warnings: list[str]) -> None:
+    """Refuse an empty or contradictory map; warn about odd joints."""
     if not groups:
         raise RobotError(
             f"robot '{robot.name}' has no arms, head, waist, hands or face that can be recognised among its "
@@ -153,54 +220,33 @@ def _check(robot: RobotModel, tree: Anatomy, groups: dict[str, tuple[str, ...]],
         )
 
 
-def _section(override: Mapping[str, Any], key: str) -> dict[str, Any] | None:
-    """A section of the override: {} if absent, None if it drops the part."""
-    if key not in override:
-        return {}
-    value = override[key]
-    if value is None or isinstance(value, dict):
-        return value
-    raise RobotError(f"robot map section '{key}' is {value!r}; it must be a table of keys, or null to drop the part")
+def _turn(up: np.ndarray, override: Override) -> np.ndarray:
+    """The least rotation that takes the direction `up` of the root frame to z. Shape [3, 3]."""
+    if not up.any():
+        raise RobotError(f"{override.at('up')} is {override['up']!r}; it must be a direction, such as [0, 1, 0]")
+    return least_turn(up, UP)
 
 
-def _joints(tree: Anatomy, section: Mapping[str, Any], where: str, any_joint: bool = False) -> list[int]:
-    """Node indices of `section['joints']`: joints that can be driven, or any."""
-    names = section.get("joints") or []
-    if not isinstance(names, (list, tuple)):
-        raise RobotError(f"robot map: '{where}.joints' is {names!r}; it must be a list of joint names")
-    by_name = {n.name: n.index for n in tree.nodes[1:] if n.actuated or any_joint}
-    unknown = [str(n) for n in names if n not in by_name]
-    if unknown:
-        raise RobotError(
-            f"robot map: '{where}' names joints that the robot cannot move: {', '.join(unknown)}; "
-            f"it has: {', '.join(by_name)}"
-        )
-    return [by_name[n] for n in names]
-
-
-def _vector(value: Any, where: str) -> np.ndarray:
-    try:
-        vector = np.asarray(value, float)
-    except (TypeError, ValueError) as e:
-        raise RobotError(f"robot map: '{where}' is {value!r}; it must be three numbers") from e
-    if vector.shape != (3,) or not np.isfinite(vector).all():
-        raise RobotError(f"robot map: '{where}' is {value!r}; it must be three numbers")
-    return vector
-
-
-def _body(forward: Any) -> np.ndarray:
-    direction = _vector(forward, "forward") * [1, 1, 0]
+def _body(override: Override, up: np.ndarray) -> np.ndarray:
+    """Columns forward, left, up of the root frame for a given way of facing."""
+    forward = vector(override, "forward", override["forward"])
+    direction = forward - (forward @ up) * up
     if np.linalg.norm(direction) < 1e-6:
-        raise RobotError(f"robot map: 'forward' is {forward!r}; it must have a horizontal part")
+        raise RobotError(f"{override.at('forward')} is {override['forward']!r}; it must have a horizontal part")
     front = unit(direction)
-    return np.stack([front, np.cross(UP, front), UP], 1)
+    return np.stack([front, np.cross(up, front), up], 1)
 
 
 def _arm(
-    tree: Anatomy, side: str, chain: list[int], body: np.ndarray, section: dict[str, Any], warnings: list[str]
+    tree: Anatomy, side: str, chain: list[int], body: np.ndarray, override: Override, warnings: list[str]
 ) -> tuple[ArmMap, dict[str, list[int]]]:
     """Points and palm of an arm, and its fingers."""
     where = f"{side}_arm"
+    section = override.section(where) or {}
+
+    def given(key: str, found: np.ndarray) -> np.ndarray:
+        return vector(override, f"{where}.{key}", section[key]) if key in section else found
+
     chains = finger_chains(tree, chain[-1])
     bases = [tree.nodes[c[0]].origin for c in chains]
     hand = (
@@ -208,27 +254,24 @@ def _arm(
     )
     elbow = elbow_of(tree, chain, hand)
     if "elbow" in section:
-        elbow = _joints(tree, {"joints": [section["elbow"]]}, f"{where}.elbow")[0]
+        elbow = joints(tree, override, f"{where}.elbow", [section["elbow"]])[0]
         if elbow not in chain:
-            raise RobotError(f"robot map: '{where}.elbow' is '{section['elbow']}', which is not among the arm's joints")
-    shoulder = shoulder_of(tree, chain)
-    if "shoulder" in section:
-        shoulder = _vector(section["shoulder"], f"{where}.shoulder")
-    elbow_point = nearest_on_axis(shoulder, tree.nodes[elbow])
-    if "elbow_point" in section:
-        elbow_point = _vector(section["elbow_point"], f"{where}.elbow_point")
-    wrist = _wrist(tree, chain[chain.index(elbow) + 1 :], elbow_point, hand)
-    if "wrist_point" in section:
-        wrist = _vector(section["wrist_point"], f"{where}.wrist_point")
+            own = ", ".join(tree.nodes[i].name for i in chain)
+            raise RobotError(
+                f"{override.at(f'{where}.elbow')} is '{section['elbow']}', which is not among the arm's joints: {own}"
+            )
+    shoulder = given("shoulder", shoulder_of(tree, chain))
+    elbow_point = given("elbow_point", nearest_on_axis(shoulder, tree.nodes[elbow]))
+    wrist = given("wrist_point", _wrist(tree, chain[chain.index(elbow) + 1 :], elbow_point, hand))
     fingers = name_fingers(tree, chains, wrist)
     palm, warning = palm_frame(tree, chain, fingers, wrist, elbow_point, body)
     if "finger_direction" in section or "palm_normal" in section:
-        along = unit(_vector(section.get("finger_direction", palm[:, 0]), f"{where}.finger_direction"))
-        normal = _vector(section.get("palm_normal", palm[:, 1]), f"{where}.palm_normal")
+        along = unit(given("finger_direction", palm[:, 0]))
+        normal = given("palm_normal", palm[:, 1])
         normal = unit(normal - (normal @ along) * along)
         palm, warning = np.stack([along, normal, np.cross(along, normal)], 1), ""
         if not (along.any() and normal.any()):
-            raise RobotError(f"robot map: '{where}' has a palm_normal along its finger_direction; they must differ")
+            raise RobotError(f"{override.at(where)} has a palm_normal along its finger_direction; they must differ")
     if warning:
         warnings.append(f"{side} hand {warning}")
     names = tuple(tree.nodes[i].name for i in chain)
@@ -257,10 +300,11 @@ def _hand(
     fingers: dict[str, list[int]],
     arm: ArmMap,
     last: int,
-    override: Mapping[str, Any],
+    override: Override,
     excluded: list[int],
 ) -> dict[str, tuple[FingerJoint, ...]]:
-    section = _section(override, f"{side}_hand")
+    part = f"{side}_hand"
+    section = override.section(part)
     if section is None:
         return {}
     thumb_side = arm.palm[:, 2] * (-1.0 if side == "left" else 1.0)
@@ -268,42 +312,9 @@ def _hand(
     hand = map_fingers(tree, {f: c for f, c in kept.items() if c}, arm.palm, thumb_side, last)
     for finger, rows in section.items():
         if finger not in FINGERS:
-            raise RobotError(one_of(f"robot map: finger of {side}_hand", finger, FINGERS))
-        hand[finger] = tuple(_finger_joint(tree, row, f"{side}_hand.{finger}") for row in rows or ())
+            raise RobotError(f"{override.at(f'{part}.{finger}')}: {one_of('finger', finger, FINGERS)}")
+        if not isinstance(rows, (list, type(None))):
+            raise RobotError(f"{override.at(f'{part}.{finger}')} is {rows!r}; it must be a list of rows, or null")
+        keys = [f"{part}.{finger}[{i}]" for i in range(len(rows or ()))]
+        hand[finger] = tuple(finger_joint(tree, override, k, row) for k, row in zip(keys, rows or (), strict=True))
     return {f: j for f, j in hand.items() if j}
-
-
-def _finger_joint(tree: Anatomy, row: Any, where: str) -> FingerJoint:
-    try:
-        _joints(tree, {"joints": [row["joint"]]}, where)
-        w0, w1, w2, w3 = (float(w) for w in row["weights"])
-        return FingerJoint(
-            row["joint"],
-            float(row["open"]),
-            float(row["closed"]),
-            (w0, w1, w2, w3),
-            max(float(row.get("full", 1.0)), 1e-3),
-            tuple(f for f in row["human"] if f in FINGERS),
-        )
-    except (KeyError, TypeError, ValueError) as e:
-        raise RobotError(
-            f"robot map: a row of '{where}' is {row!r}; it needs joint, open, closed, weights (4 numbers), full, human"
-        ) from e
-
-
-def _face(override: Mapping[str, Any], robot: RobotModel) -> tuple[FaceJoint, ...]:
-    rows = []
-    for row in override["face"]:
-        try:
-            if row["joint"] not in robot.joint_index:
-                raise RobotError(f"robot map: 'face' names the joint '{row['joint']}', which the robot does not have")
-            shapes = tuple((str(n), float(p), float(g)) for n, p, g in row["shapes"])
-            unknown = [n for n, _, _ in shapes if n not in ARKIT_INDEX]
-            if unknown:
-                raise RobotError(f"robot map: 'face' uses unknown ARKit shapes: {', '.join(unknown)}")
-            rows.append(FaceJoint(row["joint"], str(row.get("role", "")), float(row.get("neutral", 0)), shapes))
-        except (KeyError, TypeError, ValueError) as e:
-            raise RobotError(
-                f"robot map: a row of 'face' is {row!r}; it needs joint, role, neutral, shapes ([name, position, gain])"
-            ) from e
-    return tuple(rows)

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retarget.mapping import SECTIONS
+from speech_gesture_pkg.retarget.override import Override, read_override
 from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
+
+_MOTION = """\
+# How calmly this robot must move: the calmer of this and the parameters of the same name holds.
+# motion:
+#   amplitude: 0.8          # times style.amplitude
+#   max_link_speed: 1.0     # hands, wrists and elbows, m/s
+#   acceleration_arms: 15.0 # rad/s^2; also acceleration_hands, _head, _torso, _face
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ def mapping_table(robot: RobotModel, robot_map: RobotMap) -> list[MappingRow]:
             add(f"{side}_arm", f"{side}_{role}", joint, role)
     for joint in robot_map.head:
         add("head", "neck, head", joint, "neck")
+    for joint in robot_map.platform.joints if robot_map.platform else ():
+        add("head", "neck, head", joint, "platform leg")
     for joint in robot_map.torso:
         add("torso", "spine1, spine2, spine3", joint, "waist")
     for side in SIDES:
@@ -88,20 +97,12 @@ def to_yaml(robot_map: RobotMap) -> str:
     missing = f"# Missing: {', '.join(robot_map.missing)}\n" if robot_map.missing else ""
     # A part that was not found is left out rather than dropped by null, so that an edit can add it.
     plain = {k: v for k, v in robot_map.to_dict().items() if v is not None}
-    return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120)
+    return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120) + _MOTION
 
 
-def from_yaml(text: str, name: str = "robot map") -> dict:
+def from_yaml(text: str, name: str = "robot map") -> Override:
     """Parse an override. Raises RobotError naming the file and the line."""
-    try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as e:
-        raise RobotError(f"{name} is not valid YAML: {' '.join(str(e).split())}") from e
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise RobotError(f"{name} is not a table of sections; the sections are: {', '.join(SECTIONS)}")
-    return plain
+    return read_override(text, name)
 
 
 def format_table(rows: list[MappingRow]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +57,7 @@ class RobotModel:
         self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
         self.problems: dict[str, str] = {j.name: p for j in actuated if (p := _limit_problem(j))}
         if actuated and len(self.problems) == len(actuated):
-            raise RobotError(f"URDF {source} has unusable joint limits: {shortened(list(self.problems.values()))}")
+            raise RobotError(f"URDF {source} has unusable joint limits: {told_once(self.problems)}")
         self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and _absent(j))
         self.lower, self.upper, self.velocity = (self._limits(actuated, k) for k in ("lower", "upper", "velocity"))
         self.placeholders = tuple(j.name for j in actuated if j.velocity > PLACEHOLDER_VELOCITY)
@@ -141,9 +143,7 @@ class RobotModel:
         return values
 
     def _build(self, moving: list[Joint]) -> None:
-        """The Pinocchio model, built joint by joint: no inertia is needed, and mimics keep a coordinate."""
-        model = pin.Model()
-        model.name = self.name
+        """The tree of moving joints, parents first; mimics keep a coordinate."""
         self.link_frames: dict[str, tuple[int, np.ndarray]] = {self.root: (0, np.eye(4))}
         self.full_names: list[str] = []
         axes, slides, parents, placements = [], [], [], []
@@ -153,16 +153,12 @@ class RobotModel:
             if joint.kind not in MOVING_TYPES:
                 self.link_frames[joint.child] = (parent, placement)
                 continue
-            slide = joint.kind == "prismatic"
-            kind = pin.JointModelPrismaticUnaligned if slide else pin.JointModelRevoluteUnaligned
-            index = model.addJoint(parent, kind(*joint.axis), pin.SE3(placement), joint.name)
-            self.link_frames[joint.child] = (index, np.eye(4))
             self.full_names.append(joint.name)
+            self.link_frames[joint.child] = (len(self.full_names), np.eye(4))
             axes.append(joint.axis)
-            slides.append(slide)
+            slides.append(joint.kind == "prismatic")
             parents.append(parent)
             placements.append(placement)
-        self.model, self.data = model, model.createData()
         self.axes, self.slides, self.parents = axes, slides, [0, *parents]
         self._prepare(np.array(parents, int), np.array(placements).reshape(-1, 4, 4))
         by_name = {j.name: j for j in moving}
@@ -170,6 +166,22 @@ class RobotModel:
         self._source = np.array([self.joint_index[leader[0]] for leader in leaders], int)
         self._factor = np.array([leader[1] for leader in leaders])
         self._offset = np.array([leader[2] for leader in leaders])
+
+    @cached_property
+    def model(self) -> pin.Model:
+        """The joints in Pinocchio. Built when it is first needed: that takes long for robots of hundreds of joints."""
+        model = pin.Model()
+        model.name = self.name
+        rows = zip(self.parents[1:], self.axes, self.slides, self._placements[:, 0], self.full_names, strict=True)
+        for parent, axis, slides, placement, name in rows:
+            kind = pin.JointModelPrismaticUnaligned if slides else pin.JointModelRevoluteUnaligned
+            model.addJoint(parent, kind(*axis), pin.SE3(placement), name)
+        return model
+
+    @cached_property
+    def data(self) -> pin.Data:
+        """Working memory of `model`."""
+        return self.model.createData()
 
     def _prepare(self, parents: np.ndarray, placements: np.ndarray) -> None:
         """Arrays for batched kinematics: one product per depth of the tree."""
@@ -206,10 +218,19 @@ def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, 
     raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")
 
 
-def shortened(sentences: list[str], keep: int = 12) -> str:
-    """Sentences as one, the rest counted."""
-    more = len(sentences) - keep
-    return "; ".join(sentences[:keep]) + (f"; and {more} more" if more > 0 else "")
+def told_once(problems: Mapping[str, str], keep: int = 12) -> str:
+    """Sentences on joints as one: joints with the same trouble are listed together, the first `keep` by name."""
+    same: dict[str, list[str]] = {}
+    for name, sentence in problems.items():
+        same.setdefault(sentence.replace(f"joint '{name}'", "{}", 1), []).append(name)
+    parts = []
+    for sentence, names in same.items():
+        more = f" and {len(names) - keep} more" if len(names) > keep else ""
+        listed = ", ".join(f"'{n}'" for n in names[:keep]) + more
+        text = sentence.replace("{}", f"joint {listed}" if len(names) == 1 else f"joints {listed}", 1)
+        parts.append(text if len(names) == 1 else text.replace(" has ", " have ", 1))
+    rest = len(parts) - keep
+    return "; ".join(parts[:keep]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def _absent(joint: Joint) -> bool:

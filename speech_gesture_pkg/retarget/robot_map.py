@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.retarget.closed_chain import Platform
+from speech_gesture_pkg.retarget.profile import MotionProfile
+
 FINGERS: tuple[str, ...] = ("thumb", "index", "middle", "ring", "pinky")
 SIDES: tuple[str, ...] = ("left", "right")
 GROUPS: tuple[str, ...] = ("left_arm", "right_arm", "head", "torso", "left_hand", "right_hand", "face")
@@ -69,7 +72,7 @@ class FaceJoint:
 
     Attributes:
         joint: joint name.
-        role: "jaw", "lid" or "brow".
+        role: "jaw", "lid", "brow" or "antenna".
         neutral: position of the calm face.
         shapes: (ARKit weight, position at full weight, gain) triples.
     """
@@ -95,6 +98,8 @@ class RobotMap:
         groups: group name -> joint names; only groups that have joints.
         missing: parts that the robot lacks, e.g. "left_hand".
         warnings: sentences on what was assumed or looks odd.
+        profile: how much calmer than the parameters allow this robot must move.
+        platform: the motors under a head that stands on a parallel mechanism, which are in no group; None = none.
     """
 
     robot: str
@@ -107,6 +112,8 @@ class RobotMap:
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    profile: MotionProfile = field(default_factory=MotionProfile)
+    platform: Platform | None = None
 
     @property
     def joints(self) -> frozenset[str]:
@@ -119,7 +126,7 @@ class RobotMap:
         def vector(values: np.ndarray) -> list[float]:
             return [round(float(v), 5) + 0.0 for v in values]
 
-        plain: dict[str, Any] = {"forward": vector(self.body[:, 0])}
+        plain: dict[str, Any] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
         for side in SIDES:
             arm = self.arms.get(side)
             plain[f"{side}_arm"] = arm and {

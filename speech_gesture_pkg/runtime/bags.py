@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from rosbags.interfaces import Connection, MessageDefinitionFormat, QosDurability, QosReliability
+from rosbags.interfaces import Connection, QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.runtime.bag_types import type_store
 from speech_gesture_pkg.runtime.mcap_repair import repair
 
 SUFFIXES = (".mcap", ".db3")
@@ -63,6 +63,7 @@ class Bag:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.damage = ""
+        self._store: Any = None
         self._stack = ExitStack()
         try:
             self._readers = self._open()
@@ -106,16 +107,30 @@ class Bag:
     def decoded(self, topics: Collection[str] = ()) -> Iterator[tuple[int, str, Any]]:
         """Time in ns, topic and message object (fields as in ROS, arrays as numpy), in order of time.
 
-        Raises InputError for a type that is neither standard nor defined in the bag.
+        Messages that are not of their type are left out, and `damage` says so. Raises InputError for a type that is
+        neither standard nor defined in the bag.
         """
-        store = get_typestore(Stores.ROS2_KILTED)
-        for connection in (c for r in self._readers for c in r.connections):
-            if connection.msgtype not in store.fielddefs and connection.msgdef.format == MessageDefinitionFormat.MSG:
-                store.register(get_types_from_msg(connection.msgdef.data, connection.msgtype))
+        if self._store is None:
+            self._store = type_store(c for r in self._readers for c in r.connections)
+        store = self._store
         for message in self.messages(topics):
             if message.type_name not in store.fielddefs:
-                raise InputError(f"{self.path}: type {message.type_name} of {message.topic} is not defined in the bag")
-            yield message.time_ns, message.topic, store.deserialize_cdr(message.data, message.type_name)
+                raise InputError(
+                    f"{self.path}: type {message.type_name} of {message.topic} is not standard, and the bag "
+                    "does not define it"
+                )
+            try:
+                data = store.deserialize_cdr(message.data, message.type_name)
+            except Exception as e:  # rosbags fails in many ways on bytes that are not of this type
+                self._unreadable(message, e)
+                continue
+            yield message.time_ns, message.topic, data
+
+    def _unreadable(self, message: BagMessage, error: Exception) -> None:
+        if not self.damage:
+            self.damage = (
+                f"bag {self.path} is damaged (a message of {message.topic} is no {message.type_name}: {_line(error)})"
+            )
 
     def _open(self) -> list[Reader]:
         path = self.path

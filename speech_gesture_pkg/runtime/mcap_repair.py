@@ -1,16 +1,25 @@
 """A cut-off MCAP file (the recorder died, the disk was full) as a readable one.
 
 Record layout: https://mcap.dev/spec. A record is one opcode byte, a little-endian uint64 length and the content. Whole
-records are copied; of an uncompressed chunk that was cut the whole records inside are kept; then the file gets an end.
+records are copied; of a chunk that was cut the whole records inside are kept, as far as they can be decompressed; then
+the file gets an end.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from lz4.frame import LZ4FrameDecompressor
+
 from speech_gesture_pkg.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER, _FOOTER, _CHUNK, _DATA_END = 0x01, 0x02, 0x06, 0x0F
@@ -54,11 +63,33 @@ def _copy(old: BinaryIO, new: BinaryIO, length: int) -> None:
 
 
 def _cut_chunk(content: bytes) -> bytes:
-    """The records inside a cut chunk, if it is not compressed."""
+    """The bytes of records in a cut chunk; none if its compression is not known."""
     if len(content) < _CHUNK_FIXED + 4:
         return b""
-    name = int.from_bytes(content[_CHUNK_FIXED : _CHUNK_FIXED + 4], "little")
-    return content[_CHUNK_FIXED + 4 + 8 :] if name == 0 else b""
+    length = int.from_bytes(content[_CHUNK_FIXED : _CHUNK_FIXED + 4], "little")
+    begin = _CHUNK_FIXED + 4 + length + 8
+    name, data = content[_CHUNK_FIXED + 4 : _CHUNK_FIXED + 4 + length], content[begin:]
+    if not data or name not in _DECOMPRESSORS:
+        return b""
+    return _DECOMPRESSORS[name](data)
+
+
+def _part_of_zstd(data: bytes) -> bytes:
+    try:
+        return zstd.ZstdDecompressor().decompress(data)
+    except zstd.ZstdError:
+        return b""
+
+
+def _part_of_lz4(data: bytes) -> bytes:
+    try:
+        return LZ4FrameDecompressor().decompress(data)
+    except RuntimeError:
+        return b""
+
+
+_DECOMPRESSORS = {b"": lambda data: data, b"zstd": _part_of_zstd, b"lz4": _part_of_lz4}
+"""Compression of a chunk -> function from the first bytes of it to what they hold."""
 
 
 def _whole_records(data: bytes) -> bytes:

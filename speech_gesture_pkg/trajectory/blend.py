@@ -8,6 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.link_limit import LinkLimit
 
 PEAK_VELOCITY = 1.875
 """Peak of the minimum-jerk velocity, in units of distance / duration."""
@@ -30,6 +31,7 @@ def approach_duration(
     speed: float = APPROACH_SPEED,
     shortest: float = SHORTEST,
     limits: MotionLimits | None = None,
+    links: LinkLimit | None = None,
 ) -> float:
     """Duration of a minimum-jerk move whose fastest joint peaks at `speed`, in s.
 
@@ -38,6 +40,7 @@ def approach_duration(
         speed: peak joint speed, rad/s (m/s), positive.
         shortest: least duration, s, positive.
         limits: if given, the move also stays below 70 % of the velocity and acceleration limits.
+        links: if given, hands and elbows stay below their limit on the straight way.
     """
     for key, value in (("speed", speed), ("shortest duration", shortest)):
         if not (np.isfinite(value) and value > 0):
@@ -48,6 +51,8 @@ def approach_duration(
         by_velocity = PEAK_VELOCITY * way / (_LIMIT_SHARE * limits.velocity)
         by_acceleration = np.sqrt(PEAK_ACCELERATION * way / (_LIMIT_SHARE * limits.acceleration))
         duration = max(duration, float(by_velocity.max()), float(by_acceleration.max()))
+    if links is not None:
+        duration = max(duration, links.blend_duration(np.asarray(begin, float), np.asarray(end, float), PEAK_VELOCITY))
     return duration
 
 

@@ -7,7 +7,8 @@ What is feasible next, given the last two control points c0, c1 (d = c1 - c0):
 The wanted step is scaled per limb to the velocity limits, then its change is scaled per limb to the acceleration
 limits, one factor for all joints of a limb, so that directions are kept. Towards position limits: the first point b of
 the present braking tail is always feasible, since the tail behind c1 was; a limb goes to b + s (goal - b) with the
-largest s in [0, 1] that can still stop inside. A limb without a usable target goes to b.
+largest s in [0, 1] that can still stop inside. A limb without a usable target goes to b. The speed of hands and elbows
+is limited in the same two ways (see `link_speed`).
 
 The goal is the target itself where the limb follows it. A limb that is away from its target (after a jump, or after
 targets that were too fast) closes in by the square-root velocity law, discretised so that it lands: with r = the
@@ -22,6 +23,7 @@ import numpy as np
 
 from speech_gesture_pkg.trajectory.braking import braking_steps, next_factor, stop_factor
 from speech_gesture_pkg.trajectory.limits import GridLimits
+from speech_gesture_pkg.trajectory.link_speed import hold
 
 HELD = 1e-6
 """A point farther than this from its target was held back by a limit, rad."""
@@ -89,11 +91,34 @@ def chase(
     fast = grid.limb_max(np.abs(step) * grid.inverse_step)
     if fast.max() > 1.0:
         step = step / grid.spread(np.maximum(fast, 1.0))
+    held = away | (fast > 1.0)
+    point = _limited(c1, d, brake, step, held, target, movable, grid)
+    links = grid.links
+    if links is not None and not links.safe(point - c1, c1, braking_steps(point - c1, grid)):
+        over = links.excess(c1, step)
+        if over.max() > 1.0:
+            step = step / grid.spread(np.maximum(over, 1.0))
+            point = _limited(c1, d, brake, step, held | (over > 1.0), target, movable, grid)
+        point = hold(c1, brake, point, grid, lambda p: bool(_stoppable(c1, p, grid).all()))
+    return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
+
+
+def _limited(
+    c1: np.ndarray,
+    d: np.ndarray,
+    brake: np.ndarray,
+    step: np.ndarray,
+    held: np.ndarray,
+    target: np.ndarray,
+    movable: np.ndarray,
+    grid: GridLimits,
+) -> np.ndarray:
+    """The wanted step inside the acceleration and position limits; limbs that are not `held` want the target itself."""
     turn = step - d
     sharp = braking_steps(turn, grid)
     if sharp.max() > 1.0:
         step = np.where(grid.spread(sharp > 1.0), d + turn / grid.spread(np.maximum(sharp, 1.0)), step)
-    held = away | (fast > 1.0) | (sharp > 1.0)
+    held = held | (sharp > 1.0)
     goal = np.where(grid.spread(held), c1 + step, target) if held.any() else target
 
     s = movable.astype(float)
@@ -102,8 +127,7 @@ def chase(
     if (np.abs(step) * grid.spread(stretch) > reach).any():
         goal = _soften(c1, d, step, goal, reach, grid)
         s = _largest_stoppable(c1, brake, goal, s, grid)
-    point = _go(brake, goal, s, grid)
-    return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
+    return _go(brake, goal, s, grid)
 
 
 def _soften(
@@ -133,6 +157,14 @@ def _go(brake: np.ndarray, goal: np.ndarray, s: np.ndarray, grid: GridLimits) ->
     return np.where(share >= 1.0, goal, brake + share * (goal - brake))
 
 
+def _stoppable(c1: np.ndarray, points: np.ndarray, grid: GridLimits) -> np.ndarray:
+    """Whether a point after c1 and its braking tail stay in bounds, per limb. [..., J] -> [..., L]."""
+    steps = points - c1
+    stops = points + steps * grid.spread(stop_factor(braking_steps(steps, grid)))
+    high, low = np.maximum(points, stops), np.minimum(points, stops)
+    return grid.limb_max(np.maximum(high - grid.upper, grid.lower - low)) <= _ROUNDING
+
+
 def _largest_stoppable(
     c1: np.ndarray, brake: np.ndarray, goal: np.ndarray, s: np.ndarray, grid: GridLimits
 ) -> np.ndarray:
@@ -142,20 +174,14 @@ def _largest_stoppable(
     the far end; 0 is always feasible.
     """
 
-    def feasible(points: np.ndarray) -> np.ndarray:
-        steps = points - c1
-        stops = points + steps * grid.spread(stop_factor(braking_steps(steps, grid)))
-        high, low = np.maximum(points, stops), np.minimum(points, stops)
-        return grid.limb_max(np.maximum(high - grid.upper, grid.lower - low)) <= _ROUNDING
-
-    if feasible(_go(brake, goal, s, grid)).all():
+    if _stoppable(c1, _go(brake, goal, s, grid), grid).all():
         return s
     way = goal - brake
     far, near = s, np.zeros_like(s)
     limb = np.arange(len(s))
     for _ in range(2):
         tries = near + _FRACTIONS * (far - near)
-        works = feasible(brake + grid.spread(tries) * way)
+        works = _stoppable(c1, brake + grid.spread(tries) * way, grid)
         works[-1] = True
         best = works.argmax(axis=0)
         far, near = tries[np.maximum(best - 1, 0), limb], tries[best, limb]

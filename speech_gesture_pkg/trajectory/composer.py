@@ -18,6 +18,8 @@ cycle in which nothing changed, nothing needs to be sent.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
@@ -26,7 +28,7 @@ from speech_gesture_pkg.trajectory.blend import APPROACH_SPEED
 from speech_gesture_pkg.trajectory.braking import braking_time
 from speech_gesture_pkg.trajectory.clearance import Distance
 from speech_gesture_pkg.trajectory.extend import extend
-from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts, Window, next_time, start
 from speech_gesture_pkg.trajectory.windows import (
     at_rest,
@@ -80,6 +82,14 @@ class Composer:
         self.distance, self.margin = distance, margin
         self.braking_time = braking_time(limits, dt)
         """Longest time from the last target to rest, s."""
+
+    def with_link_speed(self, speed: float) -> Composer:
+        """The same composer with another largest speed of hands, wrists and elbows, m/s (see `adopt`)."""
+        return Composer(self.limits.with_link_speed(speed), self.dt, self.distance, self.margin)
+
+    def adopt(self, state: ComposerState) -> ComposerState:
+        """A state of a composer with other limits, from now on under these. What is too fast for them brakes."""
+        return replace(state, rules=GridLimits.of(self.limits, self.dt))
 
     def start(self, q0: np.ndarray, now: float) -> ComposerState:
         """At rest at the measured pose q0 [J] from `now` on (see `state.start`)."""

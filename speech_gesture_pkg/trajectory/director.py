@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 
 from speech_gesture_pkg.trajectory.blend import approach_duration, min_jerk
+from speech_gesture_pkg.trajectory.link_limit import LinkLimit
 
 
 class Goal(Enum):
@@ -30,6 +31,7 @@ class Director:
     Attributes:
         rest: the rest pose, rad or m. Shape [J].
         approach_speed: peak joint speed of blends, rad/s.
+        links: limit on the speed of hands and elbows, which blends keep too; None = none.
         goal: where it leads now.
         anchor: joint vector at which the blend began. Shape [J].
         begin: grid time at which it began, s.
@@ -38,6 +40,7 @@ class Director:
 
     rest: np.ndarray
     approach_speed: float
+    links: LinkLimit | None = None
     goal: Goal = Goal.BRAKE
     anchor: np.ndarray | None = None
     begin: float = 0.0
@@ -74,7 +77,8 @@ class Director:
         current = self
         if self.duration == 0.0:
             # Not earlier: live motion may begin long after it was asked for, and the blend is then as slow.
-            current = replace(self, begin=time, duration=approach_duration(self.anchor, goal, self.approach_speed))
+            duration = approach_duration(self.anchor, goal, self.approach_speed, links=self.links)
+            current = replace(self, begin=time, duration=duration)
         progress = (time - current.begin) / current.duration
         if progress >= 1.0:
             return goal, replace(current, anchor=None)

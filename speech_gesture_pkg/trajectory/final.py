@@ -53,7 +53,7 @@ def stop_trajectory(
     still = round(time_to_rest(state) / grid.dt)
     state = extend(state, np.full((still, len(rest)), np.nan))
     begin = state.points[-1]
-    duration = approach_duration(begin, rest, speed, limits=grid.limits)
+    duration = approach_duration(begin, rest, speed, limits=grid.limits, links=grid.limits.links)
     count = math.ceil(duration / grid.dt)
     weight = min_jerk(np.arange(1, count + 1) / count)[:, None]
     state = extend(state, begin + weight * (rest - begin), distance, margin)

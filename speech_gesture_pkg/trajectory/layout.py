@@ -10,7 +10,10 @@ import numpy as np
 from speech_gesture_pkg.config import SafetyConfig
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.retarget.robot_links import LinkPoints
+from speech_gesture_pkg.retarget.robot_map import RobotMap
 from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.link_limit import LinkLimit
 
 _GROUP_KIND = {
     "left_arm": "arms",
@@ -74,6 +77,7 @@ def make_layout(
     controllers: Mapping[str, tuple[str, ...]],
     safety: SafetyConfig,
     strict: bool = True,
+    robot_map: RobotMap | None = None,
 ) -> JointLayout:
     """Build the layout.
 
@@ -85,6 +89,7 @@ def make_layout(
         controllers: controller name -> its joints, in its order.
         safety: margins and acceleration limits.
         strict: whether a mapped joint without a controller is an error (else its group stays still, with a sentence).
+        robot_map: where hands and elbows are; without it their speed is not limited.
 
     Raises:
         RobotError: unknown joint in a controller, one joint in two controllers, or (strict) a mapped joint that no
@@ -123,11 +128,22 @@ def make_layout(
         np.where(face, robot.velocity[robot_index], speed) * safety.velocity_scale,
         np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
         tuple(limb for limb in limbs if limb),
+        _links(robot, robot_map, names, safety),
     )
     pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
     pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
     parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
     return JointLayout(names, parts, limits, pose, source, robot_index, tuple(dropped))
+
+
+def _links(
+    robot: RobotModel, robot_map: RobotMap | None, names: tuple[str, ...], safety: SafetyConfig
+) -> LinkLimit | None:
+    """Limit on the speed of hands and elbows; None for a robot without arms."""
+    if robot_map is None or not robot_map.arms:
+        return None
+    points = LinkPoints(robot, robot_map, names)
+    return LinkLimit(safety.max_link_speed, points.reach, points.speeds)
 
 
 def default_controllers(groups: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

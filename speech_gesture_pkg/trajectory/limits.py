@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, RobotError
+from speech_gesture_pkg.trajectory.link_limit import LinkGrid, LinkLimit
 
 RATE_MARGIN = 1e-6
 """Relative part of velocity and acceleration limits that is kept back for rounding."""
@@ -35,6 +36,7 @@ class MotionLimits:
         acceleration: largest acceleration, rad/s^2 or m/s^2, positive. Shape [J].
         limbs: joint indices that are always scaled together, so that the direction of the limb's motion is kept. A
             joint in no limb is its own limb.
+        links: limit on the speed of hands, wrists and elbows; None = none.
     """
 
     joint_names: tuple[str, ...]
@@ -43,6 +45,7 @@ class MotionLimits:
     velocity: np.ndarray
     acceleration: np.ndarray
     limbs: tuple[tuple[int, ...], ...] = ()
+    links: LinkLimit | None = None
 
     def __post_init__(self) -> None:
         names = tuple(self.joint_names)
@@ -68,6 +71,8 @@ class MotionLimits:
 
     def _check_limbs(self, count: int) -> None:
         limbs = tuple(tuple(int(j) for j in limb) for limb in self.limbs)
+        if self.links is not None and self.links.reach.shape[1:] != (count,):
+            raise ConfigError(f"MotionLimits.links is for {self.links.reach.shape[1]} joints; it must be for {count}")
         seen: set[int] = set()
         for limb in limbs:
             if not limb:
@@ -103,7 +108,12 @@ class MotionLimits:
             self.velocity * velocity,
             self.acceleration * acceleration,
             self.limbs,
+            self.links,
         )
+
+    def with_link_speed(self, speed: float) -> MotionLimits:
+        """The same limits with another largest speed of hands, wrists and elbows, m/s."""
+        return self if self.links is None else replace(self, links=replace(self.links, speed=speed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +128,7 @@ class GridLimits:
         bend: bound of the second difference, acceleration * dt^2. Shape [J].
         inverse_step, inverse_bend: 1 / step, 1 / bend. Shape [J].
         limb_of: limb index of each joint. Shape [J].
+        links: limit on the way of hands, wrists and elbows per grid step; None = none.
     """
 
     limits: MotionLimits
@@ -129,6 +140,7 @@ class GridLimits:
     inverse_step: np.ndarray
     inverse_bend: np.ndarray
     limb_of: np.ndarray
+    links: LinkGrid | None
     _order: np.ndarray | None
     _starts: np.ndarray
 
@@ -159,6 +171,7 @@ class GridLimits:
             inverse_step,
             inverse_bend,
             limb_of,
+            None if limits.links is None else LinkGrid(limits.links, float(dt), limb_of, len(sizes)),
             None if ordered else order,
             starts,
         )

@@ -129,8 +129,8 @@ def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30)
 
     A measured joint may stand outside the limits (encoder offset, tightened limits). Nothing outside is ever
     commanded: the reference starts at the nearest pose inside, but as much later as the controller needs to move
-    there slowly by its own interpolation from the measured pose to the first point (peak 0.2 rad/s): the window's stamp
-    lies that far ahead, and so does `next_time`.
+    there slowly by its own interpolation from the measured pose to the first point (peak 0.2 rad/s, and the limit of
+    hands and elbows): the window's stamp lies that far ahead, and so does `next_time`.
 
     Args:
         limits: of the J joints.
@@ -150,8 +150,10 @@ def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30)
         raise InputError(f"start pose of joint(s) {', '.join(bad)} is not a finite number; measure it again")
     inside = np.clip(q0, rules.lower, rules.upper)
     # A minimum-jerk move of length x in T peaks at 1.875 x / T.
-    excess = float(np.abs(q0 - np.clip(q0, limits.lower, limits.upper)).max())
-    settle = 1.875 * excess / _RETURN_SPEED
+    excess = np.abs(q0 - np.clip(q0, limits.lower, limits.upper))
+    settle = 1.875 * float(excess.max()) / _RETURN_SPEED
+    if limits.links is not None:
+        settle = max(settle, 1.875 * float((limits.links.reach @ excess).max(initial=0.0)) / limits.links.speed)
     return ComposerState(
         rules=rules,
         grid=finite("start time", time) + settle,

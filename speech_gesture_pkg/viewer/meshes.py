@@ -11,6 +11,7 @@ import numpy as np
 from speech_gesture_pkg.viewer.shapes import Colour, Shape, from_triangles, scaling
 
 _GREY: Colour = (0.72, 0.74, 0.78)
+_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 
 
 def find_mesh(filename: str, base: Path | None) -> Path | None:
@@ -40,9 +41,14 @@ def find_mesh(filename: str, base: Path | None) -> Path | None:
 
 
 class MeshLoader:
-    """Reads meshes once per file; remembers what failed."""
+    """Reads meshes once per file; remembers what failed.
+
+    Attributes:
+        y_up: turn Collada files so that their y axis is up.
+    """
 
     def __init__(self, base: Path | None, faces_per_mesh: int) -> None:
+        self.y_up = False
         self._base = base
         self._limit = faces_per_mesh
         self._cache: dict[Path, list[Shape]] = {}
@@ -66,7 +72,8 @@ class MeshLoader:
                 self._cache[path] = self._shapes(scene)
             except Exception as e:  # each of trimesh's parsers raises its own kinds
                 return [], f"mesh {path} cannot be read ({e}); that part of the robot is not drawn"
-        shapes = [s.moved(scaling(scale), colour or s.colour) for s in self._cache[path]]
+        frame = scaling(scale) @ _Y_UP if self.y_up and path.suffix.lower() == ".dae" else scaling(scale)
+        shapes = [s.moved(frame, colour or s.colour) for s in self._cache[path]]
         return shapes, None
 
     def _shapes(self, scene: Any) -> list[Shape]:

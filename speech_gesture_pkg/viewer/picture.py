@@ -103,11 +103,14 @@ def _grid(cells: Sequence[tuple[str, np.ndarray]], columns: int) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def save_png(picture: np.ndarray, out: str | Path) -> Path:
-    """Writes RGB bytes `[H, W, 3]` as PNG. Raises OutputError naming the file."""
+def save_png(picture: np.ndarray, out: str | Path, colours: int = 0) -> Path:
+    """Writes RGB bytes `[H, W, 3]` as PNG, small with a palette of `colours`. Raises OutputError naming the file."""
     out = Path(out)
+    image = Image.fromarray(picture)
+    if colours:
+        image = image.quantize(colours, kmeans=3)
     try:
-        Image.fromarray(picture).save(out, format="PNG", optimize=False)
+        image.save(out, format="PNG", optimize=colours > 0)
     except OSError as e:
         raise OutputError(f"cannot write picture {out}: {e.strerror or e}") from e
     return out

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,17 @@ from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.viewer.meshes import MeshLoader
-from speech_gesture_pkg.viewer.shapes import Colour, LinkMesh, Shape, box, capsule, coloured, cylinder, sphere
+from speech_gesture_pkg.viewer.shapes import (
+    Colour,
+    LinkMesh,
+    Shape,
+    box,
+    capsule,
+    coloured,
+    cylinder,
+    ellipsoid,
+    sphere,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -157,9 +167,29 @@ class RobotFigure:
 
     def _read_visuals(self, root: ET.Element, loader: MeshLoader) -> LinkMesh:
         palette = {m.get("name", ""): c for m in root.findall("material") if (c := _colour(m)) is not None}
+        parts, lost = self._link_parts(root, loader, palette)
+        if _misplaced(root, self.link_names, parts):  # some URDFs were written for readers that turn Collada's y up
+            loader.y_up = True
+            turned, _ = self._link_parts(root, loader, palette)
+            parts = parts if _misplaced(root, self.link_names, turned) else turned
+        if self.warnings:
+            more = f" (and {len(self.warnings) - 1} more)" if len(self.warnings) > 1 else ""
+            logger.warning("%s%s", self.warnings[0], more)
+        if not parts or 2 * len(lost) > len({int(i) for i, _ in parts}):
+            if not parts:
+                self.warnings.append(f"robot {self.name!r} has no drawable geometry; its joints are drawn as sticks")
+            parts = parts + self._sticks() + [(i, body) for i, link in lost if (body := _mass_ellipsoid(link))]
+        return LinkMesh.merge(parts)
+
+    def _link_parts(
+        self, root: ET.Element, loader: MeshLoader, palette: Mapping[str, Colour]
+    ) -> tuple[list[tuple[int | np.ndarray, Shape]], list[tuple[int, ET.Element]]]:
+        """(link, shape) of all that can be drawn, and the links of which nothing can."""
         parts: list[tuple[int | np.ndarray, Shape]] = []
+        lost = []
         for link in root.findall("link"):
             index = self.link_names.index(link.get("name", ""))
+            before = len(parts)
             for visual in link.findall("visual") or link.findall("collision"):
                 material = visual.find("material")
                 colour = None
@@ -167,10 +197,9 @@ class RobotFigure:
                     colour = _colour(material) or palette.get(material.get("name", ""))
                 for shape in self._geometry(visual, colour, loader):
                     parts.append((index, shape.moved(_origin(visual))))
-        if not parts:
-            self.warnings.append(f"robot {self.name!r} has no drawable geometry; its joints are drawn as sticks")
-            parts = self._sticks()
-        return LinkMesh.merge(parts)
+            if len(parts) == before and link.find("inertial") is not None:
+                lost.append((index, link))
+        return parts, lost
 
     def _geometry(self, visual: ET.Element, colour: Colour | None, loader: MeshLoader) -> list[Shape]:
         geometry = visual.find("geometry")
@@ -191,7 +220,6 @@ class RobotFigure:
             shapes, problem = loader.load(kind.get("filename", ""), _numbers(kind, "scale", "1 1 1", 3), colour)
             if problem and problem not in self.warnings:
                 self.warnings.append(problem)
-                logger.warning("%s", problem)
             return shapes
         else:
             self.warnings.append(f"geometry <{kind.tag}> is not drawn")
@@ -237,6 +265,45 @@ class RobotFigure:
         for links in self._levels:
             out[links] = out[self._parents[links]] @ out[links]
         return out
+
+
+def _misplaced(root: ET.Element, names: tuple[str, ...], parts: Sequence[tuple[int | np.ndarray, Shape]]) -> bool:
+    """Whether many links are drawn away from their centre of mass."""
+    centres = {
+        names.index(link.get("name", "")): _origin(i)[:3, 3]
+        for link in root.findall("link")
+        if (i := link.find("inertial")) is not None
+    }
+    clouds: dict[int, list[np.ndarray]] = {}
+    for index, shape in parts:
+        clouds.setdefault(int(index), []).append(shape.vertices)
+    seen = outside = 0
+    for index, pieces in clouds.items():
+        if index in centres:
+            low, high = np.concatenate(pieces).min(0) - 0.02, np.concatenate(pieces).max(0) + 0.02
+            seen += 1
+            outside += bool((centres[index] < low).any() or (centres[index] > high).any())
+    return outside > max(3.0, 0.25 * seen)
+
+
+def _mass_ellipsoid(link: ET.Element) -> Shape | None:
+    """The solid ellipsoid with a link's mass and inertia: about where the link is and how big. None without a mass."""
+    inertial = link.find("inertial")
+    if inertial is None or (mass := float(_numbers(inertial.find("mass"), "value", "0", 1)[0])) <= 0:
+        return None
+    inertia = inertial.find("inertia")
+    xx, yy, zz, xy, xz, yz = (
+        float(_numbers(inertia, f"i{k}", "0", 1)[0]) for k in ("xx", "yy", "zz", "xy", "xz", "yz")
+    )
+    moments, axes = np.linalg.eigh(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
+    if np.linalg.det(axes) < 0:
+        axes = -axes
+    # a^2 + b^2 = 5 I_c / m, and so on. Inertias may be made up: no link is far from a ball of water of its mass.
+    radii = np.sqrt(np.maximum(2.5 / mass * (moments.sum() - 2 * moments), 0.0))
+    ball = np.cbrt(3 * mass / (4000 * np.pi))
+    frame = _origin(inertial)
+    frame[:3, :3] = frame[:3, :3] @ axes
+    return coloured(ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), 20, 14).moved(frame), _GREY)
 
 
 def _share(root: ET.Element, faces: int) -> int:

@@ -46,13 +46,16 @@ _SHADOW_CELLS = 144
 class Stage:
     """Draws one figure in one picture of fixed size and view; what does not move is prepared once."""
 
-    def __init__(self, figure: Figure, width: int, height: int, view: View | None = None) -> None:
+    def __init__(
+        self, figure: Figure, width: int, height: int, view: View | None = None, camera: Camera | None = None
+    ) -> None:
+        """`camera` instead of the one that `view` stands for."""
         view = view or View()
         self.figure = figure
         low, high = figure.low.astype(float).copy(), figure.high.astype(float)
         if view.framing == "upper":
             low[2] += 0.36 * (high[2] - low[2])
-        self.camera = Camera.framing(low, high, width, height, view.azimuth_deg, view.elevation_deg)
+        self.camera = camera or Camera.framing(low, high, width, height, view.azimuth_deg, view.elevation_deg)
         self._fine = self.camera.scaled(view.supersample)
         self._supersample = view.supersample
         self._table = light_table(figure.mesh.colours)

@@ -17,12 +17,15 @@ from speech_gesture_pkg.evaluation.promise import check_promise
 from speech_gesture_pkg.evaluation.tracking import check_tracking
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
-from speech_gesture_pkg.resources import DEMO_AUDIO, ROBOTS, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 
 TIMELY = 0.005
 STALL = 0.03
 """Windows that come with less lead than TIMELY, or joint states further apart than STALL, say that the machine was too
 busy to judge how a robot follows, s."""
+
+_busy: list[str] = []
+"""Tests that found the machine too busy three times: the next ones try once."""
 
 
 def calm(bag, least_lead):
@@ -34,7 +37,7 @@ def calm(bag, least_lead):
 def run_robot(probe, start, folder, name, distro, zero):
     """A robot in a namespace hears some seconds of the bundled speech; its bag."""
     ns = ("-r", f"__ns:=/{name}")
-    urdf = resource(ROBOTS["demo"])
+    urdf = robot_file("demo")
     sim = start("sim_robot_node", *ns, distro=distro, urdf=urdf)
     topics = [f"/{name}/joint_states", *(f"/{name}/{c}/joint_trajectory" for c in DEMO_CONTROLLERS)]
     recorder = start("recorder", *ns, out=folder, topics=f"[{', '.join(topics)}]")
@@ -56,12 +59,13 @@ def run_robot(probe, start, folder, name, distro, zero):
 @pytest.mark.parametrize("distro", ["humble", "jazzy", "newest"])
 def test_a_future_stamp_is_followed_and_stamp_zero_is_worse(probe, start, demo_urdf, tmp_path, distro):
     """Both in namespaces: /robot1 as it should be follows exactly, /robot2 with stamp 0 measurably worse."""
-    for attempt in range(3):
+    for attempt in range(1 if _busy else 3):
         bag = run_robot(probe, start, tmp_path / f"stamped_{attempt}", "robot1", distro, zero=False)
         report = check_promise(bag, demo_urdf.read_text())
         if calm(bag, report.least_lead):
             break
     else:
+        _busy.append(distro)
         pytest.skip("this machine is too busy to judge how a robot follows")
     assert report.kept, report.examples
     assert len(report.moving) > 12

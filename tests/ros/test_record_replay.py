@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import signal
+import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import soundfile
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -19,6 +22,9 @@ from std_srvs.srv import SetBool
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.nodes.clock import nanoseconds
+from speech_gesture_pkg.nodes.player import BagPlayer
+from speech_gesture_pkg.nodes.recorder import BagRecorder
+from speech_gesture_pkg.nodes.spin import Done
 from speech_gesture_pkg.runtime.bags import Bag
 
 SECOND = 10**9
@@ -122,6 +128,77 @@ def test_pause_and_loop(probe, start, tmp_path):
     assert player.stop() == 0
 
 
+def test_part_of_a_bag_from_a_paused_start(probe, start, tmp_path):
+    bag = make_bag(tmp_path / "bag", count=60)
+    got = probe.collect(Int16MultiArray, "/speech")
+    words = probe.collect(String, "/words")
+    player = start(
+        "player", bag=bag, start=0.5, duration=0.6, exclude="[/words]", start_paused=True, wait=10.0, clock_hz=50.0
+    )
+    clock = probe.collect(Clock, "/clock")
+    probe.wait(lambda: len(clock) > 5)
+    assert not got
+    assert {nanoseconds(m.clock) for m in clock} == {T0 + SECOND // 2}
+    assert probe.call(SetBool, "/bag_player/pause", SetBool.Request(data=False)).success
+    probe.wait(lambda: len(got) == 13)
+    assert player.wait() == 0
+    assert [m.data[0] for m in got] == list(range(10, 23))
+    assert not words
+
+
+def test_messages_are_sent_in_time(probe, tmp_path, pulse):
+    """1 kHz of messages: each at its time, as far as the machine lets the process run."""
+    bag = make_bag(tmp_path / "bag", count=1000, period_ns=SECOND // 1000)
+    player = BagPlayer(bag, wait_s=0.0, context=probe.context)
+    executor = SingleThreadedExecutor(context=probe.context)
+    executor.add_node(player)
+    began = time.monotonic()
+    with suppress(Done):
+        while time.monotonic() < began + 30.0:
+            executor.spin_once(timeout_sec=player.step())
+    took = time.monotonic() - began
+    executor.shutdown()
+    timing = player.timing()
+    player.close()
+    player.destroy_node()
+    assert player.published == 1001
+    assert took == pytest.approx(1.0, abs=0.2 + pulse.stall(began))
+    assert timing["late_p50_ms"] < 2.0 + 1e3 * pulse.stall(began)
+    assert timing["late_p99_ms"] < 20.0 + 2e3 * pulse.stall(began)
+
+
+def test_the_next_bag_begins_with_what_is_latched(probe, tmp_path):
+    """One recorder, one bag after the other: each has the latched description, and only its own messages."""
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    description = probe.node.create_publisher(String, "/robot_description", latched)
+    description.publish(String(data="<robot/>"))
+    speech = probe.node.create_publisher(Int16MultiArray, "/audio", 10)
+    recorder = BagRecorder(["/robot_description", "/audio"], tmp_path / "first", context=probe.context)
+    executor = SingleThreadedExecutor(context=probe.context)
+    executor.add_node(recorder)
+
+    def wait(condition):
+        probe.wait(lambda: executor.spin_once(timeout_sec=0.01) or condition())
+
+    wait(lambda: recorder.counts.get("/robot_description") and speech.get_subscription_count())
+    for name, values in (("first", (1, 2)), ("second", (3,))):
+        if name == "second":
+            recorder.switch(tmp_path / name)
+        for value in values:
+            speech.publish(Int16MultiArray(data=[value]))
+        wait(lambda: recorder.counts["/audio"] == len(values))  # noqa: B023 - waited for here
+    recorder.muted = {"/audio"}
+    speech.publish(Int16MultiArray(data=[9]))
+    recorder.close()
+    executor.shutdown()
+    recorder.destroy_node()
+    for name, values in (("first", [1, 2]), ("second", [3])):
+        with Bag(tmp_path / name) as bag:
+            found = list(bag.decoded())
+        assert [m.data[0] for _, topic, m in found if topic == "/audio"] == values
+        assert [m.data for _, topic, m in found if topic == "/robot_description"] == ["<robot/>"]
+
+
 def test_a_truncated_mcap_is_read_as_far_as_it_goes(tmp_path):
     whole = make_bag(tmp_path / "whole", count=40)
     file = whole / "whole.mcap"
@@ -170,6 +247,7 @@ def test_bad_bags(start, tmp_path):
         ({"bag": good, "topics": "[/nope]"}, 4, f"bag {good} lacks /nope; it has: /speech, /words"),
         ({"bag": good, "start": 9.0}, 4, f"start is 9.0 s; {good} lasts 0.050 s"),
         ({"bag": good, "remap": "[/speech]"}, 4, "remap '/speech' is malformed"),
+        ({"bag": good, "exclude": "[/nope]"}, 4, f"bag {good} lacks /nope; it has: /speech, /words"),
         ({"bag": good, "remap": "[/a:=/b]"}, 4, "the ROS arguments cannot be used: Couldn't parse parameter"),
     ]
     for process, (_, code, sentence) in zip([start("player", **p) for p, _, _ in runs], runs, strict=True):

@@ -21,7 +21,7 @@ def tone(tmp_path):
     return path, samples
 
 
-def test_all_samples_arrive_on_time(probe, start, tone):
+def test_all_samples_arrive_on_time(probe, start, tone, pulse):
     path, samples = tone
     arrivals = []
     got = probe.collect(Int16MultiArray, "audio")
@@ -32,7 +32,7 @@ def test_all_samples_arrive_on_time(probe, start, tone):
     np.testing.assert_array_equal(np.concatenate([m.data for m in got]), samples)
     assert [d.size for d in got[0].layout.dim if d.label == "channels"] == [1]
     # paced by an absolute schedule: 24 periods of 20 ms, however much single messages jitter
-    assert arrivals[-1] - arrivals[0] == pytest.approx(0.48, abs=0.1)
+    assert arrivals[-1] - arrivals[0] == pytest.approx(0.48, abs=0.1 + 3.0 * pulse.stall())
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from speech_gesture_pkg.assembly import layout_of, load_robot, make_pipeline, robot_urdf
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
-from speech_gesture_pkg.evaluation.offline_run import VirtualClock
+from speech_gesture_pkg.evaluation.offline_run import VirtualClock, run_offline
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.runtime.states import State
 
 
@@ -85,3 +88,45 @@ def test_map_files_that_cannot_be_used_are_refused_or_ignored_but_never_a_traceb
 def test_an_unknown_bundled_robot_lists_the_known_ones():
     with pytest.raises(ConfigError, match="demo"):
         robot_urdf("hal")
+
+
+def test_the_calmer_of_the_robots_own_profile_and_the_parameters_holds(tmp_path):
+    path = tmp_path / "map.yaml"
+    path.write_text("motion: {amplitude: 0.5, max_link_speed: 0.4, acceleration_arms: 12, acceleration_torso: 99}\n")
+    given = config(robot__map_file=str(path), style__amplitude=1.5)
+    robot = load_robot(given)
+    pipeline = make_pipeline(given, robot, {}, steady=VirtualClock())
+    limits = pipeline.layout.limits
+    of = dict(zip(limits.joint_names, limits.acceleration, strict=True))
+    assert (of["left_elbow"], of["waist_yaw"]) == (12.0, 8.0)
+    assert limits.links is not None
+    assert limits.links.speed == 0.4
+    assert pipeline.config.style.amplitude == 0.75
+    # While running: the profile stays, and a lower limit is taken over at once.
+    pipeline.restyle(config(robot__map_file=str(path), style__amplitude=2.0, safety__max_link_speed=0.2))
+    assert pipeline.config.style.amplitude == 1.0
+    links = pipeline._reference.rules.limits.links
+    assert links is not None
+    assert links.speed == 0.2
+
+
+@pytest.mark.parametrize("speed", [0.3, 1.0])
+def test_hands_and_elbows_keep_the_speed_limit_through_a_whole_run(robot, speed):
+    """Approach, gestures, way to rest: finite differences of the robot's own kinematics on what was commanded."""
+    given = config(safety__max_link_speed=speed, safety__approach_speed=3.0)
+    speech = read_audio(resource(DEMO_AUDIO))
+    run = run_offline(given, robot, AudioChunk(speech.samples[: 6 * 16000]))
+    motion = run.joints
+    assert motion is not None
+    order = [motion.joint_names.index(n) for n in robot.model.joint_names]
+    positions = motion.position[:, order]
+    dt = np.diff(motion.time)[:, None]
+    fastest = 0.0
+    for arm in robot.map.arms.values():
+        for joint, point in ((arm.elbow, arm.elbow_point), (arm.joints[-1], arm.wrist_point)):
+            index = robot.model.full_names.index(joint) + 1
+            neutral = robot.model.joint_transforms(robot.model.neutral()[None])[index, 0]
+            local = np.linalg.inv(neutral) @ np.append(point, 1)
+            places = (robot.model.joint_transforms(positions)[index] @ local)[:, :3]
+            fastest = max(fastest, float((np.linalg.norm(np.diff(places, axis=0), axis=1)[:, None] / dt).max()))
+    assert 0.4 * speed < fastest <= 1.02 * speed

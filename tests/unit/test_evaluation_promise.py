@@ -7,6 +7,7 @@ import pytest
 from bag_writing import BagWriter, joint_state, trajectory
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
 from speech_gesture_pkg.evaluation.promise import check_promise, urdf_limits
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
@@ -178,3 +179,57 @@ def test_the_checkers_quintic_is_the_one_through_both_ends():
     np.testing.assert_allclose(found[1], np.hstack([np.zeros((9, 1)), u[:, :-1]]) * k @ x, atol=1e-10)
     np.testing.assert_allclose(found[2], np.hstack([np.zeros((9, 2)), u[:, :-2]]) * k * (k - 1) @ x, atol=1e-8)
     np.testing.assert_allclose(SampledTrajectory(times, p, v, a).at([0.0, 9.0])[0], p)
+
+
+ARM_URDF = """<robot name="two">
+  <link name="base"/><link name="upper"/><link name="fore"/><link name="palm"/><link name="finger"/>
+  <joint name="shoulder" type="revolute"><parent link="base"/><child link="upper"/><axis xyz="0 0 1"/>
+    <limit lower="-1" upper="1" velocity="2" effort="1"/></joint>
+  <joint name="elbow" type="revolute"><parent link="upper"/><child link="fore"/><origin xyz="0.4 0 0"/>
+    <axis xyz="0 0 1"/><limit lower="0" upper="2" velocity="2" effort="1"/></joint>
+  <joint name="hold" type="fixed"><parent link="fore"/><child link="palm"/><origin xyz="0.3 0 0"/></joint>
+  <joint name="wheel" type="continuous"><parent link="palm"/><child link="finger"/><origin xyz="0.1 0 0"/>
+    <axis xyz="0 1 0"/><limit velocity="3" effort="1"/></joint></robot>"""
+ARMS = [("shoulder", "elbow")]
+
+
+def test_link_speeds_are_those_of_the_whole_arm():
+    """A planar arm in closed form: |0.4 a' + r (a' + b') e^(ib)| for the point r beyond the elbow."""
+    rng = np.random.default_rng(2)
+    a, b, w, da, db, dw = rng.normal(0, 1, (6, 9))
+    position, velocity = ({"shoulder": x, "elbow": y, "wheel": z} for x, y, z in ((a, b, w), (da, db, dw)))
+    found = arm_speeds(ARM_URDF, ARMS, position, velocity)
+    assert set(found) == {"fore", "palm", "finger"}  # the wheel is a finger: it counts as still
+    for link, r in (("fore", 0.0), ("palm", 0.3), ("finger", 0.4)):
+        np.testing.assert_allclose(found[link], np.abs(0.4 * da + r * (da + db) * np.exp(1j * b)), atol=1e-12)
+
+
+def split(path):
+    """Shoulder and elbow in two controllers."""
+    with BagWriter(path) as bag:
+        for i in range(12):
+            names, stamp, times, p, v, a = window(1.0 + 0.1 * i)
+            for topic, part in (("left", [0]), ("right", [1, 2])):
+                message = trajectory([names[j] for j in part], stamp, times, p[:, part], v[:, part], a[:, part])
+                bag.write(f"/{topic}/joint_trajectory", message, stamp - 0.03)
+    return path
+
+
+def test_too_fast_links_are_found_across_controllers(tmp_path):
+    bag = split(tmp_path / "bag")
+    report = check_promise(bag, ARM_URDF, arms=ARMS, link_speed=0.5)
+    assert report.kept, report.examples
+    # At the first point both joints turn with 0.3 cos(1) rad/s, the elbow bent by 1 + 0.3 sin(1).
+    first = np.abs(0.3 * np.cos(1.0) * (0.4 + 0.8 * np.exp(1j * (1.0 + 0.3 * np.sin(1.0)))))
+    assert first <= report.worst["link_speed"] < 1.5 * first
+    broken = check_promise(bag, ARM_URDF, arms=ARMS, link_speed=0.1)
+    assert set(broken.broken) == {"link_speed"}
+    assert "m/s" in broken.examples["link_speed"]
+
+
+def test_the_commanded_motion_takes_each_window_from_its_first_point_on():
+    times = np.array([0.0, 1.0])
+    ramps = [SampledTrajectory(times + t, *np.array([[[t], [t + 1]], [[1], [1]], [[0], [0]]], float)) for t in (0, 0.5)]
+    t, p, v = commanded({"a": ramps}, {"a": ["x"]})
+    np.testing.assert_allclose(p["x"], t, atol=1e-12)
+    np.testing.assert_allclose(v["x"][1:-1], 1.0, atol=1e-12)

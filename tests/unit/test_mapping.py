@@ -232,6 +232,21 @@ def test_overrides_have_the_last_word(demo_urdf):
         ({"left_hand": {"index": [{"joint": "left_index_1"}]}}, "it needs joint, open, closed"),
         ({"face": [{"joint": "jaw", "shapes": [["grin", 1, 1]]}]}, "unknown ARKit shapes: grin"),
         ({"head": {"joints": ["left_elbow"]}}, "mapped twice"),
+        ({"head": {"joints": ["neck_yawn"]}}, "did you mean neck_yaw?"),
+        ({"head": {"joints": ["left_index_3"]}}, "a joint that nothing drives"),
+        ({"left_arm": {"elbows": "left_elbow"}}, "'left_arm.elbows' is unknown; it must be one of: joints, elbow"),
+        (
+            {"face": [{"joint": "jawz", "shapes": []}]},
+            "'face[0]' names the joint 'jawz', which the robot does not have",
+        ),
+        ({"face": [{"joint": "jaw", "shapes": [["jawOpn", 1, 1]]}]}, "did you mean jawOpen?"),
+        ({"face": "jaw"}, "must be a list of rows"),
+        ({"left_hand": {"index": 3}}, "must be a list of rows"),
+        ({"up": [0, 0, 0]}, "must be a direction"),
+        ({"motion": {"amplitude": 3}}, "'motion.amplitude' is 3; it must be a number in [0, 2]"),
+        ({"motion": {"max_link_speed": 0}}, "'motion.max_link_speed' is 0; it must be a positive number"),
+        ({"motion": {"speed": 1}}, "'motion.speed' is unknown; it must be one of: amplitude, max_link_speed"),
+        ({"motion": 3}, "must be a table"),
     ],
 )
 def test_bad_overrides_are_one_sentence(demo_urdf, override, says):
@@ -239,6 +254,44 @@ def test_bad_overrides_are_one_sentence(demo_urdf, override, says):
         mapped(Variant(demo_urdf), override)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_wrong_in_a_file_is_said_with_its_line(demo_urdf):
+    text = "# mine\nforward: [1, 0, 0]\nleft_arm:\n  joints: [left_shoulder_pitch, left_elbov]\n"
+    with pytest.raises(RobotError, match=r"^map.yaml, line 4: 'left_arm.joints' names .* did you mean left_elbow"):
+        mapped(Variant(demo_urdf), from_yaml(text, "map.yaml"))
+    with pytest.raises(RobotError, match=r"^map.yaml, line 2: section 'hed' is unknown"):
+        mapped(Variant(demo_urdf), from_yaml("forward: [1, 0, 0]\nhed: {}\n", "map.yaml"))
+    rows = "left_hand:\n  index:\n  - {joint: left_index_1}\n"
+    with pytest.raises(RobotError, match=r"^map.yaml, line 3: 'left_hand.index\[0\]' is .* it needs joint"):
+        mapped(Variant(demo_urdf), from_yaml(rows, "map.yaml"))
+
+
+def test_the_same_trouble_of_many_joints_is_told_once(demo_urdf):
+    variant = Variant(demo_urdf)
+    for joint in arm_names("left"):
+        variant.joint(joint).remove(variant.limit(joint))
+    with pytest.raises(RobotError) as caught:
+        mapped(variant)
+    message = str(caught.value)
+    assert message.count("no position limits") == 1
+    assert "joints 'left_shoulder_pitch', 'left_shoulder_roll'" in message
+    assert all(f"'{n}'" in message for n in arm_names("left"))
+
+
+def test_fingers_without_limits_are_left_out(demo_urdf):
+    variant = Variant(demo_urdf)
+    variant.joint("left_pinky_2").remove(variant.limit("left_pinky_2"))
+    found = mapped(variant)
+    assert "left_pinky_1" in found.groups["left_hand"]
+    assert "left_pinky_2" not in found.joints
+    assert any("left_pinky_2" in w for w in found.warnings)
+
+
+def test_a_profile_of_its_own(demo_urdf):
+    found = mapped(Variant(demo_urdf), from_yaml("motion: {amplitude: 0.5, acceleration_arms: 9}\n"))
+    assert (found.profile.amplitude, found.profile.acceleration) == (0.5, {"arms": 9.0})
+    assert found.profile.max_link_speed == float("inf")
 
 
 def test_bad_yaml():

@@ -162,6 +162,27 @@ def test_emage_against_a_second_implementation():
     assert beats.bc_emage(x, audio, FPS) == pytest.approx(np.mean(per_joint))
 
 
+def test_emage_with_the_speeds_of_a_corpus():
+    rng = np.random.default_rng(5)
+    corpus = [rng.standard_normal((50, 55, 3)), rng.standard_normal((150, 55, 3))]
+    joints = list(beats.EMAGE_JOINTS)
+    each = [np.linalg.norm(np.gradient(m[:, joints], 1 / FPS, axis=0), axis=-1) for m in corpus]
+    speed = beats.corpus_mean_speed(corpus, FPS)
+    np.testing.assert_allclose(speed, (50 * each[0].mean(axis=0) + 150 * each[1].mean(axis=0)) / 200)
+    with pytest.raises(InputError, match="no motions"):
+        beats.corpus_mean_speed([], FPS)
+    # twice the corpus's speed halves every scaled speed: minima that were just above 0.10 are no beats any more
+    x = np.zeros((300, 55, 3))
+    t = np.arange(300) / FPS
+    x[:, joints, 0] = (np.cumsum(1.0 + 0.9 * np.cos(2 * np.pi * t / 1.5)) / FPS)[:, None]
+    audio = np.arange(2.5, 7.5, 0.5)
+    own = np.linalg.norm(np.gradient(x[:, joints], 1 / FPS, axis=0), axis=-1).mean(axis=0)
+    assert beats.bc_emage(x, audio, FPS, own) == beats.bc_emage(x, audio, FPS) > 0
+    assert beats.bc_emage(x, audio, FPS, 2 * own) == 0.0
+    with pytest.raises(InputError, match="13 joints"):
+        beats.bc_emage(x, audio, FPS, own[:5])
+
+
 def test_emage_refuses_short_still_and_silent_takes():
     x = np.zeros((400, 55, 3))
     with pytest.raises(InputError, match="does not move"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_INDEX
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.evaluation.metrics import accuracy, corpus, frechet
 from speech_gesture_pkg.evaluation.metrics.result import NotComputable, difference
-from speech_gesture_pkg.evaluation.metrics.take import Normaliser, gesture_parameters
+from speech_gesture_pkg.evaluation.metrics.take import Normaliser, expression_parameters, gesture_parameters
 
 RNG = np.random.default_rng(11)
 
@@ -66,6 +69,19 @@ def test_statistics_of_samples_against_numpy():
     assert frechet.frechet_between(few, frechet.statistics_of(y, "a")).biased
 
 
+def test_the_noise_floor_of_few_clips():
+    # one dimension, variance 4: E (mean error)^2 = 4/N, E (2 - s)^2 = 8 - 4 E s, with E s of the chi distribution
+    count = 12
+    real = frechet.LatentStatistics(np.array([3.0]), np.array([[4.0]]), 1000, "x")
+    mean_s = 2.0 * math.sqrt(2.0 / (count - 1)) * math.exp(math.lgamma(count / 2) - math.lgamma((count - 1) / 2))
+    expected = 4.0 / count + 8.0 - 4.0 * mean_s
+    found = np.mean([frechet.frechet_floor(real, count, seed) for seed in range(200)])
+    assert found == pytest.approx(expected, rel=0.1)
+    assert frechet.frechet_floor(real, 10_000) < 0.01
+    with pytest.raises(InputError, match="at least 2"):
+        frechet.frechet_floor(real, 1)
+
+
 def test_wrong_gaussians_are_refused():
     with pytest.raises(InputError, match="must fit"):
         frechet.frechet_distance(np.zeros(2), np.eye(2), np.zeros(3), np.eye(3))
@@ -115,6 +131,19 @@ def test_corpus_diversity_against_pairs():
     x = [normaliser(gesture_parameters(m))[k : k + 15] for m in motions for k in (0, 15)][:4]
     pairs = [np.abs(x[i] - x[j]).mean() for i in range(4) for j in range(i)]
     assert found.number == pytest.approx(np.mean(pairs))
+
+
+def test_diversity_of_faces():
+    motions = [replace(motion(i, count=20), face=np.full((20, 52), 0.1 * i)) for i in range(2)]
+    size = expression_parameters(motions[0]).shape[1]
+    found = corpus.corpus_diversity(
+        motions, Normaliser(np.zeros(size), np.ones(size)), clip_frames=20, name="face_diversity_diffsheg"
+    )
+    a, b = (expression_parameters(m) for m in motions)
+    assert found.name == "face_diversity_diffsheg"
+    assert found.number == pytest.approx(np.abs(a - b).mean())
+    with pytest.raises(ConfigError, match="'div' is unknown"):
+        corpus.corpus_diversity(motions, Normaliser(np.zeros(size), np.ones(size)), name="div")
 
 
 def test_pcm_counts_parameters_below_delta():

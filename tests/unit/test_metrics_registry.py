@@ -73,6 +73,8 @@ def robot_take() -> RobotTake:
         lead=np.array([0.1, 0.1]),
         audio_seconds=12.0,
         busy_seconds=0.5,
+        tracking_error=0.01,
+        tracking_delay=0.001,
     )
 
 

@@ -77,3 +77,26 @@ def test_speech_with_motion_counts_holds_but_no_rest():
     assert robot.speech_with_motion(hands, fps, speech, times) == pytest.approx(100 * 1.5 / 4, abs=1.5)
     with pytest.raises(InputError, match="nobody speaks"):
         robot.speech_with_motion(hands, fps, np.zeros(1000, bool), times)
+
+
+def test_use_of_each_joint():
+    position = np.array([[0.0, 5.0], [0.995, 7.0], [0.5, 9.0], [0.2, 6.0]])
+    velocity = np.array([[1.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    lower, upper = np.array([-1.0, -np.inf]), np.array([1.0, np.inf])
+    one, two = robot.joint_use(["a", "b"], position, velocity, lower, upper, np.array([4.0, 2.0]))
+    assert (one["name"], one["low"], one["high"], one["lower"], one["upper"]) == ("a", 0.0, 0.995, -1.0, 1.0)
+    assert one["at_limit"] == 25.0
+    assert one["speed_max"] == 0.75
+    assert one["speed_p99"] == pytest.approx(0.25 + 0.97 * 0.5)
+    assert (two["low"], two["high"], two["lower"], two["upper"], two["at_limit"]) == (5.0, 9.0, None, None, 0.0)
+    with pytest.raises(InputError, match="3 joint names"):
+        robot.joint_use(["a", "b", "c"], position, velocity, lower, upper, np.ones(2))
+
+
+def test_histograms_of_latency_add_up():
+    found = robot.latency_histogram(np.array([0.001, 0.0015, 0.003, 0.055, 7.0]))
+    edges, counts = found["edges"], found["counts"]
+    assert len(edges) == len(counts) + 1
+    assert sum(counts) == 5
+    assert (counts[0], counts[1], counts[-1]) == (2, 1, 1)
+    assert counts[edges.index(54.0)] == 1

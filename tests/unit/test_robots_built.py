@@ -197,3 +197,46 @@ def test_missing_meshes_leave_the_robot_usable():
     robot = RobotModel.from_string(text)
     retargeter = Retargeter(robot, map_robot(robot))
     assert any("cannot be read" in w for w in retargeter.collision.warnings)
+
+
+def test_a_collar_bone_is_no_part_of_the_arm():
+    b = Builder()
+    for side, y in (("left", 0.15), ("right", -0.15)):
+        collar = b.add(f"{side}_collar", "base_link", (0, y / 3, 1.4), (1, 0, 0), (-0.3, 0.3), centre=(0, y / 2, 0))
+        b.arm(collar, side, -0.1, wrists=3)
+    found = served(b)
+    for side in ("left", "right"):
+        assert len(found.arms[side].joints) == 7
+        assert f"{side}_collar" not in found.joints
+
+
+def test_arms_of_one_build_side_by_side_are_a_pair_by_name():
+    """Not mirrored but shifted, as when one arm was mounted twice."""
+    b = Builder()
+    for side, y in (("left", 0.25), ("right", -0.25)):
+        link = b.add(f"{side}_1", "base_link", (0, y, 0.5), (0, 0, 1), (-3, 3), centre=(0, 0, 0))
+        link = b.add(f"{side}_2", link, (0.02, 0.03, 0.05), (0, 1, 0), (-2, 2), centre=(0, 0, 0.1), radius=0.03)
+        link = b.add(f"{side}_3", link, (0.0, 0.02, 0.3), (0, 1, 0), (-2.5, 0), centre=(0.1, 0, 0), radius=0.03)
+        link = b.add(f"{side}_4", link, (0.1, 0.05, 0), (1, 0, 0), (-3, 3), centre=(0.1, 0, 0), radius=0.03)
+        b.add(f"{side}_5", link, (0.15, 0.02, 0), (0, 1, 0), (-1, 1), centre=(0.1, 0, 0), radius=0.03)
+    found = map_robot(RobotModel.from_string(b.text))
+    assert {s: len(a.joints) for s, a in found.arms.items()} == {"left": 5, "right": 5}
+
+
+def test_a_hand_alone_is_no_robot_with_arms():
+    b = Builder()
+    for k in range(4):
+        link = "base_link"
+        for joint in range(4):
+            place = (0, 0.03 * k, 0.1) if joint == 0 else (0, 0, 0.04)
+            link = b.add(f"j{k}{joint}", link, place, (0, 1, 0), (0, 1.6), centre=(0, 0, 0.03))
+    with pytest.raises(RobotError, match="no arms"):
+        map_robot(RobotModel.from_string(b.text))
+
+
+def test_a_gripper_motor_with_endless_limits_closes_about_its_neutral_position():
+    b = Builder()
+    for side, hand in both_arms(b, "base_link").items():
+        b.add(f"{side}_claw", hand, (0.02, 0, -0.06), (0, 1, 0), (-2.6, 2.6), centre=(0, 0, -0.05))
+    row = served(b).hands["left"]["index"][0]
+    assert max(abs(row.open), abs(row.closed)) <= np.pi / 2 + 1e-9

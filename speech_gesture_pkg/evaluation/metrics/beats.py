@@ -11,6 +11,7 @@ BCS and EMAGE's BC, where the onset looks for the nearest motion beat). `listeni
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -141,14 +142,38 @@ def speed_minima(speed: np.ndarray, order: int, threshold: float = 0.0) -> list[
     return found
 
 
+def corpus_mean_speed(motions: Iterable[np.ndarray], fps: float) -> np.ndarray:
+    """Mean speed of the 13 joints of `EMAGE_JOINTS` over all frames of a corpus, for `bc_emage`.
+
+    Args:
+        motions: joint positions without the root's translation, m. Each [T, 55, 3], T >= 2.
+        fps: frames per second.
+
+    Returns:
+        m/s. Shape [13].
+
+    Raises:
+        InputError: there are no motions, or one is too short.
+    """
+    total, count = np.zeros(len(EMAGE_JOINTS)), 0
+    for positions in motions:
+        speed = central_speed(frames("positions", positions, 3, 2)[:, list(EMAGE_JOINTS)], fps)
+        total += speed.sum(axis=0)
+        count += len(speed)
+    if not count:
+        raise InputError("there are no motions to take mean speeds from")
+    return np.asarray(total / count)
+
+
 def bc_emage(positions: np.ndarray, onsets: np.ndarray, fps: float, mean_speed: np.ndarray | None = None) -> float:
     """BC of EMAGE (its evaluation tools; BEAT's GAHR): audio onset -> nearest motion beat, 13 upper-body joints.
 
     Beats of a joint are minima (order 7) of its speed, divided by its mean speed, where that is above 0.10. Sigma
     0.3 s. 2 s are dropped at each end. A joint without beats counts 0.
 
-    Deviations: EMAGE divides by each joint's mean speed over BEAT2; without it (`mean_speed` None) we divide by the
-    take's own. EMAGE's code compares beats of the cut take with a mask of the uncut one; we cut both.
+    EMAGE divides by each joint's mean speed over BEAT2: give that of your corpus (`corpus_mean_speed`). Deviations:
+    without it (`mean_speed` None) we divide by the take's own; EMAGE's code compares beats of the cut take with a mask
+    of the uncut one, we cut both.
 
     Args:
         positions: SMPL-X joints, m. Shape [T, 55, 3].
@@ -170,6 +195,8 @@ def bc_emage(positions: np.ndarray, onsets: np.ndarray, fps: float, mean_speed: 
     scale = speed.mean(axis=0) if mean_speed is None else finite("mean_speed", mean_speed, 1)
     if not (scale > 1e-6).any():
         raise InputError("the upper body does not move: BC is not defined for still motion")
+    if scale.shape != (len(EMAGE_JOINTS),):
+        raise InputError(f"mean_speed has shape {scale.shape}; one number for each of the {len(EMAGE_JOINTS)} joints")
     speed = speed[margin : len(x) - margin] / np.maximum(scale, 1e-6)
     inside = onsets[(onsets >= margin / fps) & (onsets < (len(x) - margin) / fps)] - margin / fps
     inside = _onsets(inside)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.body.motion import MotionFrames, resample
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import ConfigError, InputError, one_of
 from speech_gesture_pkg.evaluation.metrics import diversity, frechet
 from speech_gesture_pkg.evaluation.metrics.frechet import LatentProvider, LatentStatistics
 from speech_gesture_pkg.evaluation.metrics.result import Measurement, NotComputable
@@ -26,6 +26,12 @@ FRECHET: dict[str, Callable[[MotionFrames], np.ndarray]] = {
     "fgd": gesture_parameters,
 }
 """Frechet distance -> the parameters [T, D] that its autoencoder sees."""
+
+DIVERSITY: dict[str, Callable[[MotionFrames], np.ndarray]] = {
+    "diversity_diffsheg": gesture_parameters,
+    "face_diversity_diffsheg": expression_parameters,
+}
+"""Variant of Div -> the parameters [T, D] that are compared."""
 
 
 def latents(name: str, motions: Sequence[MotionFrames], provider: LatentProvider) -> LatentStatistics:
@@ -59,20 +65,28 @@ def corpus_diversity(
     normaliser: Normaliser,
     clip_frames: int = diversity.DIFFSHEG_CLIP,
     batch: int = diversity.DIFFSHEG_BATCH,
+    name: str = "diversity_diffsheg",
 ) -> Measurement:
-    """Div of DiffSHEG (Eq. 11) of gestures: clips of all motions in turn, in batches of 50; mean over whole batches.
+    """Div of DiffSHEG (Eq. 11): clips of all motions in turn, in batches of 50; mean over whole batches.
 
     As in the public code a remainder that fills no batch is dropped, and fewer than 50 clips make one smaller batch.
 
     Args:
         motions: generated motions.
-        normaliser: of the gesture parameters, from the training corpus.
+        normaliser: of the parameters, from the training corpus.
         clip_frames: frames of a clip at 30 fps (88 for SHOW).
         batch: clips that are compared with each other.
+        name: "diversity_diffsheg" (gestures) or "face_diversity_diffsheg" (expression); the paper reports both.
+
+    Raises:
+        ConfigError: another name.
     """
+    if name not in DIVERSITY:
+        raise ConfigError(one_of("metric", name, DIVERSITY))
+    parameters_of = DIVERSITY[name]
 
     def compute() -> float:
-        parameters = (normaliser(gesture_parameters(standard(m, "a motion"))) for m in motions)
+        parameters = (normaliser(parameters_of(standard(m, "a motion"))) for m in motions)
         found = [c for p in parameters for c in frechet.clips(p, clip_frames)]
         if len(found) < 2:
             raise InputError(f"the motions hold {len(found)} whole clips of {clip_frames} frames; Div needs at least 2")
@@ -80,7 +94,7 @@ def corpus_diversity(
         groups = [np.stack(found[i : i + size]) for i in range(0, len(found) - size + 1, size)]
         return float(np.mean([diversity.diversity_diffsheg(g) for g in groups]))
 
-    return _measured("diversity_diffsheg", compute, "")
+    return _measured(name, compute, "")
 
 
 def _measured(name: str, compute: Callable[[], Any], stamp: str) -> Measurement:

@@ -122,6 +122,36 @@ def frechet_between(real: LatentStatistics, generated: LatentStatistics) -> Frec
     return FrechetFigure(value, real.provider, count, count <= len(real.mean))
 
 
+FLOOR_DRAWS = 8
+
+
+def frechet_floor(real: LatentStatistics, count: int, seed: int = 0) -> float:
+    """The distance that `count` clips of the real distribution itself would show: the noise floor of a figure.
+
+    Frechet distances of few clips are too large: 36 clips cannot fill a covariance of 300 dimensions. This is the mean
+    distance between `real` and the statistics of `count` vectors drawn from a Gaussian of its mean and covariance
+    (`FLOOR_DRAWS` times); only what a figure has above it says something about the motion.
+
+    Args:
+        real: mean and covariance, taken for the truth.
+        count: clips of the figure that is judged, at least 2.
+        seed: of the draws.
+
+    Raises:
+        InputError: fewer than 2 clips.
+    """
+    if count < 2:
+        raise InputError(f"a noise floor for {count} clips was asked for; Frechet distances need at least 2")
+    rng = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh((real.covariance + real.covariance.T) / 2.0)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    found = []
+    for _ in range(FLOOR_DRAWS):
+        drawn = real.mean + rng.standard_normal((count, len(values))) @ root.T
+        found.append(frechet_between(real, statistics_of(drawn, real.provider)).value)
+    return float(np.mean(found))
+
+
 def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: np.ndarray) -> float:
     """Frechet distance of two Gaussians (DiffSHEG Eq. 9; Dowson and Landau 1982).
 

@@ -219,7 +219,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "bc_emage",
-            lambda t: beats.bc_emage(t.positions, t.onsets, STANDARD_FPS),
+            lambda t: beats.bc_emage(t.positions, t.onsets, STANDARD_FPS, t.mean_speed),
             "",
             Better.HIGHER,
             "EMAGE code",

@@ -5,7 +5,9 @@ The functions take arrays; who measures them (URDF, forward kinematics, a bag) s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +67,50 @@ def rate_limit_use(rate: np.ndarray, limit: np.ndarray, tolerance: float = 1e-6)
         raise InputError(f"rate limits have shape {limit.shape}; one positive number per joint, ({v.shape[1]},)")
     share = np.abs(v) / limit
     return LimitUse(100.0 * float((share >= 1.0 - AT_LIMIT).mean()), 100.0 * float((share > 1.0 + tolerance).mean()))
+
+
+def joint_use(
+    names: Sequence[str],
+    position: np.ndarray,
+    velocity: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    limit: np.ndarray,
+) -> list[dict[str, Any]]:
+    """How much of its range and of its velocity limit each joint uses; plain values for a report.
+
+    Args:
+        names: of the J joints.
+        position: rad or m. Shape [T, J].
+        velocity: rad/s or m/s. Shape [T, J].
+        lower, upper: position limits; infinite for continuous joints. Shape [J].
+        limit: of velocity. Shape [J].
+
+    Returns:
+        Per joint: name; low, high (least and greatest position); lower, upper (None if infinite); at_limit (percent of
+        samples within 1 % of the range of a limit); speed_p99, speed_max (share of the velocity limit).
+    """
+    q, v = frames("joint positions", position, 2, 1), frames("joint velocities", velocity, 2, 1)
+    if not q.shape[1] == v.shape[1] == len(names):
+        raise InputError(f"there are {len(names)} joint names for {q.shape[1]} positions and {v.shape[1]} velocities")
+    share = np.abs(v) / np.asarray(limit, float)
+    found = []
+    for j, name in enumerate(names):
+        ends = [float(e) if np.isfinite(e) else None for e in (lower[j], upper[j])]
+        use = position_limit_use(q[:, [j]], np.asarray(lower)[[j]], np.asarray(upper)[[j]])
+        found.append(
+            {
+                "name": name,
+                "low": float(q[:, j].min()),
+                "high": float(q[:, j].max()),
+                "lower": ends[0],
+                "upper": ends[1],
+                "at_limit": use.at,
+                "speed_p99": float(np.percentile(share[:, j], 99)),
+                "speed_max": float(share[:, j].max()),
+            }
+        )
+    return found
 
 
 def joint_jerk_rms(position: np.ndarray, time: np.ndarray, rate: float = 30.0) -> float:
@@ -133,6 +179,17 @@ def latency_percentiles(latency: np.ndarray) -> Latency:
         raise InputError(f"a latency is {x.min():.4f} s; negative ones mean that clocks do not agree")
     p50, p90, p99 = np.percentile(x, [50, 90, 99])
     return Latency(float(p50), float(p90), float(p99), float(x.max()))
+
+
+LATENCY_EDGES_MS: tuple[float, ...] = (*range(0, 100, 2), *range(100, 200, 10), *range(200, 1001, 100))
+"""Bins of `latency_histogram`; the last one is open."""
+
+
+def latency_histogram(latency: np.ndarray) -> dict[str, list[float]]:
+    """Counts of latencies (s, shape [N]) in `LATENCY_EDGES_MS`, in plain values: histograms of takes can be added."""
+    ms = np.minimum(1e3 * frames("latencies", latency, 1, 1), LATENCY_EDGES_MS[-1])
+    counts, _ = np.histogram(ms, LATENCY_EDGES_MS)
+    return {"edges": [float(e) for e in LATENCY_EDGES_MS], "counts": [int(c) for c in counts]}
 
 
 def late_windows(lead: np.ndarray, least: float = 0.0) -> float:

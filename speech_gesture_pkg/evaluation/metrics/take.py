@@ -65,6 +65,8 @@ class RobotTake:
         latency: from the arrival of audio to the sending of its motion, s. Shape [N].
         lead: first point's time minus arrival of each window, s. Shape [W].
         audio_seconds, busy_seconds: for the real-time factor.
+        tracking_error: largest distance of the measured from the commanded position within two controller cycles, rad.
+        tracking_delay: by which the measured motion follows the commanded one, s.
     """
 
     trajectory: RobotTrajectory | None = None
@@ -80,6 +82,8 @@ class RobotTake:
     lead: np.ndarray | None = None
     audio_seconds: float | None = None
     busy_seconds: float | None = None
+    tracking_error: float | None = None
+    tracking_delay: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,8 @@ class Take:
         speech_start: time of the speech's first sample on the motion's clock, s.
         semantic: BEAT's semantic score of each 30 fps frame of the compared motion. Shape [T].
         normaliser: of the gesture parameters, from the training corpus.
+        mean_speed: of the 13 joints of EMAGE's BC over a corpus, m/s (`beats.corpus_mean_speed`); None = the take's
+            own. Shape [13].
         face_points: generated face points (joints 22 to 24 and mesh landmarks), m, one row per motion frame.
             Shape [T, K, 3].
         true_face_points: the same of the true motion.
@@ -108,6 +114,7 @@ class Take:
     speech_start: float = 0.0
     semantic: np.ndarray | None = None
     normaliser: Normaliser | None = None
+    mean_speed: np.ndarray | None = None
     face_points: np.ndarray | None = None
     true_face_points: np.ndarray | None = None
     robot: RobotTake | None = None
@@ -219,7 +226,9 @@ def common(motions: Sequence[MotionFrames]) -> list[MotionFrames]:
 
 
 def joint_positions(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -> np.ndarray:
-    """Joint positions with the pelvis at its rest place, m. Shape [T, 55, 3]."""
+    """Joint positions with the pelvis at its rest place, m. Shape [T, 55, 3]. Raises InputError without a body."""
+    if not motion.valid[:, PARTS.index("body")].all():
+        raise InputError("the motion has no body in some frames")
     return forward_kinematics(motion.matrices(), None, rest)[1]
 
 

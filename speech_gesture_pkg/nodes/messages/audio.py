@@ -15,21 +15,25 @@ Types are told apart by the fields of the class, not by name alone: two unrelate
 from __future__ import annotations
 
 import array
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.audio.formats import AudioFormat, decode, to_mono
+from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
+from speech_gesture_pkg.audio.message_shapes import (
+    NATIVE,
+    TYPED_ARRAYS,
+    read_array,
+    read_bytes,
+    read_naoqi,
+    read_typed,
+)
 from speech_gesture_pkg.errors import InputError, one_of
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 from speech_gesture_pkg.nodes.messages.audio_types import AUDIO_TYPES, fields_of, message_class
 
-_NATIVE = "LE" if sys.byteorder == "little" else "BE"
-_MGONZS13 = {1: ("float32_data", "F32"), 2: ("int32_data", "S32"), 8: ("int16_data", "S16")}
-_MGONZS13 |= {16: ("int8_data", "S8"), 32: ("uint8_data", "U8")}
 _NAOQI_CHANNELS = (1, 2, 3, 4)
 """Channel map of written AudioBuffers; naoqi numbers microphones from 1 up (values are ignored on reading)."""
 
@@ -135,15 +139,15 @@ def adapter_for(kind: str | type) -> AudioAdapter:
     if {"layout", "data"} <= fields.keys():
         return AudioAdapter(name, message, False, True, *_multi_array(message))
     if {"frequency", "channel_map", "data"} <= fields.keys():
-        return AudioAdapter(name, message, stamped, False, _read_naoqi, _write_naoqi)
+        return AudioAdapter(name, message, stamped, False, read_naoqi, _write_naoqi)
     if {"audio_data", "info"} <= fields.keys():
-        return AudioAdapter(name, message, False, False, _read_typed, _write_typed)
+        return AudioAdapter(name, message, False, False, read_typed, _write_typed)
     if inner.endswith("/Audio"):
-        return AudioAdapter(name, message, stamped, False, *_inside(_read_typed, _write_typed))
+        return AudioAdapter(name, message, stamped, False, *_inside(read_typed, _write_typed))
     if inner.endswith("/AudioData"):
-        return AudioAdapter(name, message, stamped, True, *_inside(_read_bytes, _write_bytes))
+        return AudioAdapter(name, message, stamped, True, *_inside(read_bytes, _write_bytes))
     if fields.get("data", "").startswith("sequence<uint8"):
-        return AudioAdapter(name, message, stamped, True, _read_bytes, _write_bytes)
+        return AudioAdapter(name, message, stamped, True, read_bytes, _write_bytes)
     raise InputError(
         f"{name} has the fields {', '.join(fields)}, which is no audio message; use one of: {', '.join(AUDIO_TYPES)}"
     )
@@ -172,11 +176,7 @@ def _multi_array(message: Any) -> tuple[Callable, Callable]:
     encoding, typecode = encodings[element]
 
     def of(fmt: AudioFormat) -> str:
-        return encoding + _NATIVE if encoding else fmt.encoding
-
-    def read(msg: Any, fmt: AudioFormat) -> tuple[np.ndarray, int]:
-        channels = next((d.size for d in msg.layout.dim if d.label == "channels" and d.size), fmt.channels)
-        return decode(msg.data, AudioFormat(fmt.sample_rate, channels, of(fmt))), fmt.sample_rate
+        return encoding + NATIVE if encoding else fmt.encoding
 
     def write(msg: Any, frames: np.ndarray, fmt: AudioFormat) -> None:
         from std_msgs.msg import MultiArrayDimension
@@ -188,43 +188,25 @@ def _multi_array(message: Any) -> tuple[Callable, Callable]:
         ]
         msg.data = array.array(typecode, encode(frames, of(fmt)))
 
-    return read, write
-
-
-def _read_bytes(msg: Any, fmt: AudioFormat) -> tuple[np.ndarray, int]:
-    return decode(np.asarray(msg.data, np.uint8), fmt), fmt.sample_rate
+    return read_array, write
 
 
 def _write_bytes(msg: Any, frames: np.ndarray, fmt: AudioFormat) -> None:
     msg.data = array.array("B", encode(frames, fmt.encoding))
 
 
-def _read_naoqi(msg: Any, _: AudioFormat) -> tuple[np.ndarray, int]:
-    fmt = AudioFormat(msg.frequency, max(len(msg.channel_map), 1), "S16" + _NATIVE)
-    return decode(msg.data, fmt), fmt.sample_rate
-
-
 def _write_naoqi(msg: Any, frames: np.ndarray, fmt: AudioFormat) -> None:
     msg.frequency = fmt.sample_rate
     msg.channel_map = array.array("B", (_NAOQI_CHANNELS * 16)[: frames.shape[1]])
-    msg.data = array.array("h", encode(frames, "S16" + _NATIVE))
-
-
-def _read_typed(msg: Any, _: AudioFormat) -> tuple[np.ndarray, int]:
-    info = msg.info
-    if info.format not in _MGONZS13:
-        raise InputError(one_of("PortAudio sample format", info.format, _MGONZS13))
-    field, encoding = _MGONZS13[info.format]
-    fmt = AudioFormat(info.rate, info.channels, encoding if encoding.endswith("8") else encoding + _NATIVE)
-    return decode(getattr(msg.audio_data, field), fmt), fmt.sample_rate
+    msg.data = array.array("h", encode(frames, "S16" + NATIVE))
 
 
 def _write_typed(msg: Any, frames: np.ndarray, fmt: AudioFormat) -> None:
-    number = next((n for n, (_, name) in _MGONZS13.items() if fmt.encoding == name or fmt.encoding[:3] == name), 8)
-    field, encoding = _MGONZS13[number]
+    number = next((n for n, (_, name) in TYPED_ARRAYS.items() if fmt.encoding == name or fmt.encoding[:3] == name), 8)
+    field, encoding = TYPED_ARRAYS[number]
     typecode = {"F32": "f", "S32": "i", "S16": "h", "S8": "b", "U8": "B"}[encoding]
     setattr(
-        msg.audio_data, field, array.array(typecode, encode(frames, encoding + ("" if "8" in encoding else _NATIVE)))
+        msg.audio_data, field, array.array(typecode, encode(frames, encoding + ("" if "8" in encoding else NATIVE)))
     )
     msg.info.format, msg.info.channels = number, frames.shape[1]
     msg.info.rate, msg.info.chunk = fmt.sample_rate, len(frames)

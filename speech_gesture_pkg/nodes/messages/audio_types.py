@@ -5,21 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from speech_gesture_pkg.audio.message_shapes import AUDIO_INFO, AUDIO_TYPES
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, one_of
-
-AUDIO_TYPES: tuple[str, ...] = (
-    "std_msgs/msg/Int16MultiArray",
-    "std_msgs/msg/Float32MultiArray",
-    "std_msgs/msg/UInt8MultiArray",
-    "audio_common_msgs/msg/AudioData",
-    "audio_common_msgs/msg/AudioDataStamped",
-    "audio_common_msgs/msg/Audio",
-    "audio_common_msgs/msg/AudioStamped",
-    "naoqi_bridge_msgs/msg/AudioBuffer",
-)
-"""Names that an audio topic may have. Which of the `audio_common_msgs` ones exist depends on whose package it is."""
-
-AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 
 
 def split_type(name: str) -> tuple[str, str]:

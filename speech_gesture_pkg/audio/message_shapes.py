@@ -1,0 +1,97 @@
+"""The samples in an audio message of any type of the field, told apart by fields; free of ROS.
+
+The message may be an rclpy object or one that a bag reader made: only its fields are looked at.
+
+| fields | types | rate, channels, encoding |
+|---|---|---|
+| `data` of int16, float32 | `std_msgs/{Int16,Float32}MultiArray` | declared; layout dimension "channels" |
+| `data` of uint8 | `std_msgs/UInt8MultiArray`, ros-drivers `AudioData` | declared, e.g. by `AudioInfo` |
+| `audio_data`, `info` | mgonzs13 `Audio` | in the message (`format` is a PortAudio number) |
+| `frequency`, `channel_map`, `data` | naoqi `AudioBuffer` | in the message |
+| `audio` | `AudioDataStamped`, `AudioStamped` | as of what is in it |
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.audio.formats import AudioFormat, decode
+from speech_gesture_pkg.errors import InputError, one_of
+
+AUDIO_TYPES: tuple[str, ...] = (
+    "std_msgs/msg/Int16MultiArray",
+    "std_msgs/msg/Float32MultiArray",
+    "std_msgs/msg/UInt8MultiArray",
+    "audio_common_msgs/msg/AudioData",
+    "audio_common_msgs/msg/AudioDataStamped",
+    "audio_common_msgs/msg/Audio",
+    "audio_common_msgs/msg/AudioStamped",
+    "naoqi_bridge_msgs/msg/AudioBuffer",
+)
+"""Names that an audio topic may have. Which of the `audio_common_msgs` ones exist depends on whose package it is."""
+AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
+"""ros-drivers': rate, channels and encoding of `AudioData`. (mgonzs13's of the same name lies inside its messages.)"""
+
+NATIVE = "LE" if sys.byteorder == "little" else "BE"
+TYPED_ARRAYS = {1: ("float32_data", "F32"), 2: ("int32_data", "S32"), 8: ("int16_data", "S16")}
+TYPED_ARRAYS |= {16: ("int8_data", "S8"), 32: ("uint8_data", "U8")}
+"""mgonzs13: PortAudio's number of a sample format -> field of `audio_data` and encoding without byte order."""
+ARRAY_ENCODINGS = {"int16": "S16" + NATIVE, "float32": "F32" + NATIVE, "uint8": ""}
+"""Element type of an array -> encoding; '' = bytes, of the encoding that was declared."""
+
+
+def read_samples(msg: Any, declared: AudioFormat) -> tuple[np.ndarray, int]:
+    """The samples of a message: float32 [N, channels], full scale = 1, and their rate in Hz.
+
+    Args:
+        msg: the message.
+        declared: format, as far as the message does not tell.
+
+    Raises:
+        InputError: no known fields, or as `audio.formats.decode`; the message should then be dropped.
+    """
+    if hasattr(msg, "audio"):
+        return read_samples(msg.audio, declared)
+    if hasattr(msg, "audio_data"):
+        return read_typed(msg, declared)
+    if hasattr(msg, "channel_map"):
+        return read_naoqi(msg, declared)
+    if hasattr(msg, "data"):
+        return read_array(msg, declared)
+    raise InputError(f"{type(msg).__name__} has none of the fields of an audio message (data, audio, audio_data)")
+
+
+def read_array(msg: Any, declared: AudioFormat) -> tuple[np.ndarray, int]:
+    """`data`, a typed array of samples, or bytes."""
+    data = msg.data if isinstance(msg.data, np.ndarray) else np.asarray(msg.data)
+    element = data.dtype.name if len(data) else "uint8"
+    if element not in ARRAY_ENCODINGS:
+        raise InputError(one_of("audio array element type", element, tuple(ARRAY_ENCODINGS)))
+    dimensions = getattr(getattr(msg, "layout", None), "dim", ())
+    channels = next((d.size for d in dimensions if d.label == "channels" and d.size), declared.channels)
+    fmt = AudioFormat(declared.sample_rate, channels, ARRAY_ENCODINGS[element] or declared.encoding)
+    return decode(data, fmt), fmt.sample_rate
+
+
+def read_bytes(msg: Any, declared: AudioFormat) -> tuple[np.ndarray, int]:
+    """`data`, bytes of the declared encoding."""
+    return decode(np.asarray(msg.data, np.uint8), declared), declared.sample_rate
+
+
+def read_naoqi(msg: Any, _: AudioFormat) -> tuple[np.ndarray, int]:
+    """`data`, interleaved int16, one channel per entry of `channel_map`."""
+    fmt = AudioFormat(msg.frequency, max(len(msg.channel_map), 1), "S16" + NATIVE)
+    return decode(msg.data, fmt), fmt.sample_rate
+
+
+def read_typed(msg: Any, _: AudioFormat) -> tuple[np.ndarray, int]:
+    """One of the arrays of `audio_data`, as `info` says."""
+    info = msg.info
+    if info.format not in TYPED_ARRAYS:
+        raise InputError(one_of("PortAudio sample format", info.format, TYPED_ARRAYS))
+    field, encoding = TYPED_ARRAYS[info.format]
+    fmt = AudioFormat(info.rate, info.channels, encoding if encoding.endswith("8") else encoding + NATIVE)
+    return decode(getattr(msg.audio_data, field), fmt), fmt.sample_rate

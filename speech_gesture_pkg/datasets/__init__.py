@@ -1,0 +1,1 @@
+"""Corpora: readers of public layouts, and the starter corpus made of freely licensed sources."""

@@ -1,0 +1,129 @@
+"""All networks of a SpeechCAT with the normalisation of its corpus, and their file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from speech_gesture_pkg.errors import ConfigError, ModelError
+from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
+from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
+from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
+from speech_gesture_pkg.generators.speechcat.network.vqvae import MotionVQVAE
+from speech_gesture_pkg.generators.speechcat.representation import part_size
+from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+
+FORMAT = "speech-gesture-speechcat-checkpoint/1"
+
+
+class Normaliser(nn.Module):
+    """Per-channel mean and deviation of a part; also the pose that means "at rest"."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+        self.register_buffer("calm", torch.zeros(size))
+        self.mean: torch.Tensor
+        self.deviation: torch.Tensor
+        self.calm: torch.Tensor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Vectors to numbers of about mean 0 and deviation 1."""
+        return (x - self.mean) / self.deviation
+
+    def inverse(self, x: torch.Tensor) -> torch.Tensor:
+        """And back."""
+        return x * self.deviation + self.mean
+
+
+class SpeechCat(nn.Module):
+    """VQ-VAEs and normalisers by part, and the transformer.
+
+    Args:
+        config: the shape.
+        channels: of a speech feature frame.
+    """
+
+    def __init__(self, config: SpeechCatConfig, channels: int = SPEECH_VECTOR) -> None:
+        super().__init__()
+        self.config, self.channels = config, channels
+        sizes = {p: part_size(p, config) for p in config.parts}
+        self.normalisers = nn.ModuleDict({p: Normaliser(n) for p, n in sizes.items()})
+        self.vqvaes = nn.ModuleDict({p: MotionVQVAE(n, config) for p, n in sizes.items()})
+        self.transformer = TokenTransformer(config, channels, TokenWindows.of(config).length)
+
+    def normaliser(self, part: str) -> Normaliser:
+        """Of one part."""
+        return cast(Normaliser, self.normalisers[part])
+
+    def vqvae(self, part: str) -> MotionVQVAE:
+        """Of one part."""
+        return cast(MotionVQVAE, self.vqvaes[part])
+
+    def encode(self, vectors: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Tokens [P, B, N] of raw vectors: part -> [B, N * downsample, size]."""
+        return torch.stack([self.vqvae(p).encode(self.normaliser(p)(vectors[p])) for p in self.config.parts])
+
+    def decode(self, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Raw vectors part -> [B, N * downsample, size] of tokens [P, B, N]."""
+        return {p: self.normaliser(p).inverse(self.vqvae(p).decode(tokens[i])) for i, p in enumerate(self.config.parts)}
+
+    @property
+    def history(self) -> int:
+        """Tokens that decide about the newest token's frames."""
+        return max(self.vqvae(p).decoder.history for p in self.config.parts)
+
+
+def save(model: SpeechCat, path: str | Path, facts: dict[str, Any]) -> None:
+    """Write a safetensors checkpoint with configuration and facts (corpus, metrics, stage) inside."""
+    from safetensors.torch import save_file
+
+    tensors = {k: v.contiguous() for k, v in model.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(model.config.to_dict(), sort_keys=True),
+        "channels": str(model.channels),
+        "facts": json.dumps(facts, sort_keys=True),
+    }
+    partial = Path(path).with_suffix(".partial")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def load(path: str | Path) -> tuple[SpeechCat, dict[str, Any]]:
+    """A checkpoint of `save`: the networks and its facts.
+
+    Raises:
+        ModelError: no such file, corrupt, not a SpeechCAT, or a configuration that does not fit the weights.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise ModelError(f"checkpoint {path} does not exist")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as e:
+        raise ModelError(f"checkpoint {path} is corrupt or not a safetensors file: {e}") from e
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"checkpoint {path} has format {metadata.get('format')!r}; {FORMAT!r} is expected")
+    try:
+        model = SpeechCat(SpeechCatConfig.from_dict(json.loads(metadata["config"])), int(metadata["channels"]))
+        model.load_state_dict(tensors)
+        facts = json.loads(metadata["facts"])
+    except (KeyError, ValueError, ConfigError) as e:
+        raise ModelError(f"checkpoint {path} cannot be used: {e}") from e
+    except RuntimeError as e:
+        raise ModelError(f"checkpoint {path}: the configuration in it does not fit its weights: {_short(e)}") from e
+    return model, facts
+
+
+def _short(e: Exception) -> str:
+    lines = [line.strip() for line in str(e).splitlines() if line.strip()]
+    return "; ".join(lines[1:3] or lines)[:300]

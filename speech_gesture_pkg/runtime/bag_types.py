@@ -1,0 +1,76 @@
+"""Message definitions for reading bags: those that the bag carries, else the standard ones, else audio packages'.
+
+Bags of ROS distributions before Iron, and sqlite3 bags of some tools, carry no definitions. What is neither in the bag
+nor standard is known for the audio types of the field only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rosbags.interfaces import Connection, MessageDefinitionFormat
+from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
+
+ROS_DRIVERS = {
+    "audio_common_msgs/msg/AudioData": "uint8[] data",
+    "audio_common_msgs/msg/AudioDataStamped": "std_msgs/Header header\naudio_common_msgs/AudioData audio",
+    "audio_common_msgs/msg/AudioInfo": "\n".join(
+        ("uint8 channels", "uint32 sample_rate", "string sample_format", "uint32 bitrate", "string coding_format")
+    ),
+}
+"""ros-drivers/audio_common."""
+
+MGONZS13 = {
+    "audio_common_msgs/msg/AudioData": "\n".join(
+        f"{kind}[] {kind}_data" for kind in ("float32", "int32", "int16", "int8", "uint8")
+    ),
+    "audio_common_msgs/msg/AudioInfo": "\n".join(f"int32 {name}" for name in ("format", "channels", "rate", "chunk")),
+    "audio_common_msgs/msg/Audio": "audio_common_msgs/AudioData audio_data\naudio_common_msgs/AudioInfo info",
+    "audio_common_msgs/msg/AudioStamped": "std_msgs/Header header\naudio_common_msgs/Audio audio",
+}
+"""mgonzs13/audio_common; the package has the same name."""
+
+NAOQI = {
+    "naoqi_bridge_msgs/msg/AudioBuffer": "\n".join(
+        ("std_msgs/Header header", "uint16 frequency", "uint8[] channel_map", "int16[] data")
+    )
+}
+
+
+def definitions_for(types: Iterable[str]) -> dict[str, str]:
+    """Definitions of audio packages for a bag with these types, which tell whose `audio_common_msgs` it is."""
+    typed = {"audio_common_msgs/msg/Audio", "audio_common_msgs/msg/AudioStamped"}
+    return (MGONZS13 if typed & set(types) else ROS_DRIVERS) | NAOQI
+
+
+def type_store(connections: Iterable[Connection]) -> Any:
+    """A rosbags type store that reads these connections as far as their types are known."""
+    connections = list(connections)
+    store = get_typestore(Stores.ROS2_KILTED)
+    parsers = {
+        MessageDefinitionFormat.MSG: lambda text, name: get_types_from_msg(text, name),
+        MessageDefinitionFormat.IDL: lambda text, _: get_types_from_idl(text),
+    }
+    for connection in connections:
+        parse = parsers.get(connection.msgdef.format)
+        if parse is not None and connection.msgdef.data.strip():
+            try:
+                _take(store, parse(connection.msgdef.data, connection.msgtype))
+            except TypesysError:  # a definition that cannot be parsed: the standard one, or none, has to do
+                continue
+    for name, text in definitions_for(c.msgtype for c in connections).items():
+        if name not in store.fielddefs:
+            store.register(get_types_from_msg(text, name))
+    return store
+
+
+def _take(store: Any, found: dict[str, Any]) -> None:
+    """Register definitions; a bag's own replaces one of another release of ROS."""
+    for name, definition in found.items():
+        try:
+            store.register({name: definition})
+        except TypesysError:
+            del store.fielddefs[name], store.types[name]
+            store.cache.pop(name, None)
+            store.register({name: definition})

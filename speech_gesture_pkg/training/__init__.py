@@ -1,0 +1,1 @@
+"""Training of the learned generators: one engine, one file a stage."""
