@@ -83,8 +83,8 @@ class SpeechCatConfig:
             raise ConfigError(f"speechcat corruption {self.corruption} and dropout {self.dropout} must be in [0, 1)")
         if not 0 <= self.audio_past <= 4 or not 0 <= self.audio_ahead <= 1:
             raise ConfigError(
-                f"speechcat audio_past is {self.audio_past} s, audio_ahead {self.audio_ahead} s; they must be in [0, 4] "
-                "and [0, 1]"
+                f"speechcat audio_past is {self.audio_past} s, audio_ahead {self.audio_ahead} s; they must be "
+                "in [0, 4] and [0, 1]"
             )
         if not self.speakers:
             raise ConfigError("speechcat speakers is empty; it needs at least one name")
