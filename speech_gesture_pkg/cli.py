@@ -20,6 +20,7 @@ VERBS = {
     "retarget": "SMPL-X motion to robot joints, offline",
     "robot": "robot check URDF: the automatic joint map, limits, warnings, a picture, the YAML override",
     "view": "motion, trajectory or bag in the browser; or to mp4 / png",
+    "corpus": "corpora for training: make the starter corpus, statistics, convert raw SmartBody clips",
     "train": "the autoencoders of the Frechet distances (FGD, FED, FMD), from a corpus of motion",
     "record": "topics to a rosbag2 MCAP",
     "replay": "a bag into live nodes, with /clock",
