@@ -38,6 +38,7 @@ TRAIN = [
     "onnx>=1.16",
     "onnxscript>=0.3",
 ]
+SSL = ["transformers>=4.40", "safetensors>=0.4"]
 TEST = ["pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "hypothesis>=6", "yourdfpy>=0.0.56"]
 
 
@@ -64,9 +65,11 @@ setup(
         share("launch", "*.launch.py"),
         share("config", "*.yaml"),
         share("config/robots", "*.yaml"),
+        share("config/train", "*.yaml"),
         share("rviz", "*.rviz"),
         share("models", "*"),
         share("models/audio"),
+        share("models/speechcat_starter"),
         share("models/robots/demo_humanoid"),
     ],
     zip_safe=True,
@@ -90,17 +93,18 @@ setup(
         "gpu": ["onnxruntime-gpu>=1.17"],
         "onnx": ONNX,
         "scale": SCALE,
-        "ssl": ["transformers>=4.40", "safetensors>=0.4"],
+        "ssl": SSL,
         "train": TRAIN,
         "robots": ["example-robot-data>=4.3"],
         "smplx": ["smplx>=0.1.28"],
-        "demo": ROS + VIEWER,
+        "demo": ROS + VIEWER + ONNX,
         "test": TEST,
         "dev": [
             *TEST,
             *SCALE,
             *ONNX,
             *TRAIN[1:],
+            *SSL,
             # this version's wheel is the CPU build
             "torch==2.13.0",
             "setuptools<80",

@@ -66,10 +66,10 @@ def load_robot(config: GestureConfig, description: str = "") -> Robot:
 
     Raises:
         RobotError: a URDF that cannot be served.
-        ConfigError: unknown generator, or a map file that cannot be used.
+        ConfigError: unknown generator or speaker, or a map file that cannot be used.
+        ModelError, MissingDependencyError: a learned generator that cannot be loaded.
     """
-    generator = create_generator(config.generator.name)
-    generator.start(seed=config.generator.seed, speaker=config.generator.speaker or None)
+    generator = make_generator(config)
     if description:
         model = RobotModel.from_string(description, "robot_description")
     else:
@@ -77,6 +77,18 @@ def load_robot(config: GestureConfig, description: str = "") -> Robot:
     mapping = map_robot(model, _override(config.robot.map_file), strict=config.robot.strict)
     retargeter = make_retargeter(model, mapping, _settings(calmed(config, mapping.profile), generator))
     return Robot(model, mapping, retargeter, generator)
+
+
+def make_generator(config: GestureConfig) -> Generator:
+    """The generator of the parameters `generator.*`, ready for the first audio.
+
+    Raises:
+        ConfigError: unknown generator or speaker.
+        ModelError, MissingDependencyError: a learned generator that cannot be loaded (see `create_generator`).
+    """
+    generator = create_generator(config.generator)
+    generator.start(seed=config.generator.seed, speaker=config.generator.speaker or None)
+    return generator
 
 
 def calmed(config: GestureConfig, profile: MotionProfile) -> GestureConfig:
@@ -129,11 +141,11 @@ def make_pipeline(
     def adapt(changed: GestureConfig) -> GestureConfig:
         return calmed(changed, robot.map.profile)
 
-    distance = _distance(robot, layout)
+    distance = clearance_of(robot, layout)
     return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt)
 
 
-def _distance(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np.ndarray]:
+def clearance_of(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np.ndarray]:
     """Capsule distance of commanded joints `[N, J]`; mapped joints that no controller moves count as resting."""
     collision, rest = robot.retargeter.collision, robot.retargeter.rest
     mapped = layout.source >= 0

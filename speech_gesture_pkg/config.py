@@ -15,6 +15,7 @@ from speech_gesture_pkg.errors import ConfigError, one_of
 
 SYNC_MODES = ("live", "stamp", "delay")
 PART_NAMES = ("body", "hands", "face")
+DEVICES = ("cpu", "cuda", "auto")
 GROUPS = ("arms", "hands", "head", "torso", "face")
 
 
@@ -41,6 +42,29 @@ class GeneratorConfig:
         0, "Seed of every random choice; the same seed and audio give the same motion.", low=0, high=2**31 - 1
     )
     speaker: str = _p("", "Speaker or style id, for generators that know several; empty = the default one.")
+    model: str = _p(
+        "",
+        "Learned generators: folder of an exported model, or its name in models/manifest.yaml; empty = the generator's "
+        "starter model.",
+    )
+    device: str = _p(
+        "cpu",
+        "Learned generators: where the networks run. cuda must be there, else configure fails; auto: cuda where there "
+        "is one, else cpu.",
+        choices=DEVICES,
+    )
+    threads: int = _p(2, "Learned generators: CPU threads of one network call.", low=1, high=64)
+    temperature: float = _p(
+        0.95,
+        "Models that draw tokens: above 1 more varied, below 1 more usual; 0 = the likeliest.",
+        "",
+        0.0,
+        10.0,
+    )
+    top_k: int = _p(0, "Models that draw tokens: only among the k likeliest; 0 = all.", low=0, high=65536)
+    top_p: float = _p(
+        0.95, "Models that draw tokens: only among the likeliest that together have this probability.", "", 0.01, 1.0
+    )
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ from speech_gesture_pkg.runtime.lateness import MOST_EXTRA, Lateness, Verdict
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
 from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
 from speech_gesture_pkg.runtime.states import Severity, State
-from speech_gesture_pkg.runtime.stats import RollingStats
+from speech_gesture_pkg.runtime.stats import RollingStats, WorkPerFrame
 from speech_gesture_pkg.runtime.sync import ClockWatch, foreign, on_grid, pipeline_latency, play_time
 from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
 from speech_gesture_pkg.trajectory.director import Director, Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
+from speech_gesture_pkg.trajectory.stuck import StuckWatch
 
 AHEAD = 0.3
 """How far beyond the lead known motion is put into a window, s."""
@@ -67,14 +68,13 @@ class Pipeline:
         self.counters = Counters()
         self.latency = RollingStats(2000)
         """Seconds from the arrival of the audio that completes a frame to its window."""
-        self.compute = RollingStats(2000)
-        """Seconds of work per step that made frames."""
+        self.compute = WorkPerFrame(2000)
         self._steady = steady
         self._source = MotionSource(generator, retargeter, config, self._align, steady)
         safety = config.safety
-        self._composer = Composer(
-            layout.limits, self.dt, distance if safety.self_collision else None, safety.collision_margin
-        )
+        distance = distance if safety.self_collision else None
+        self._composer = Composer(layout.limits, self.dt, distance, safety.collision_margin)
+        self._stuck = StuckWatch(layout, retargeter.rest)
         self._hold = np.zeros(len(layout.joint_names))
         self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
         self._sent = self._reference
@@ -204,8 +204,7 @@ class Pipeline:
         # A slow generator: the window must start ahead of the time at which it is sent.
         self._move(now + self._steady() - began, result)
         self._judge(now)
-        if result.frames:
-            self.compute.add(self._steady() - began)
+        self.compute.step(self._steady() - began, len(result.frames))
         return result
 
     def withdraw(self) -> None:
@@ -273,7 +272,7 @@ class Pipeline:
 
     def _move(self, now: float, result: StepResult) -> None:
         """Frames whose time has come to control points, and the window from them."""
-        lead, composer = self.config.trajectory.lead, self._composer
+        lead, shortest, composer = self.config.trajectory.lead, self.config.trajectory.window, self._composer
         self._sent = self._reference
         self._reference = composer.commit(self._reference, now, lead)
         targets: list[np.ndarray] = []
@@ -296,7 +295,8 @@ class Pipeline:
             return
         if targets:
             self._reference = composer.extend(self._reference, np.array(targets))
-        shortest = self.config.trajectory.window
+            if following:
+                self._source.go_on_from(self._stuck.look(self._reference))
         self._reference, window = composer.publish(self._reference, now, lead, shortest, on_knot=False)
         result.windows = self._split(window)
         self.counters.windows += 1

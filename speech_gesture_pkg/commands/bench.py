@@ -16,7 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.commands import bench_robots
+from speech_gesture_pkg.commands import bench_generators, bench_robots
 from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
 from speech_gesture_pkg.commands.common import (
     add_motion,
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinematics", nargs="+", metavar="WAV", help="only the figures of the motion, over these files"
     )
+    bench_generators.add_arguments(parser)
     bench_robots.add_arguments(parser)
     parser.add_argument("--no-ros", action="store_true", help="only what needs no ROS")
     add_robot(parser)
@@ -50,6 +51,11 @@ def run(options: argparse.Namespace) -> int:
     if options.kinematics:
         figures = kinematics(config_of(options), options.kinematics)
         report(options, figures, kinematics_table(figures))
+        return 0
+    if options.generators:
+        audio_file = Path(options.audio) if options.audio else resource(DEMO_AUDIO)
+        found = {"machine": machine(), "generators": bench_generators.measure(options, config_of(options), audio_file)}
+        report(options, found, f"{head_line(found)}\n{bench_generators.table(found['generators'])}")
         return 0
     if options.robots:
         measured = {"machine": machine(), **bench_robots.measure(options)}
@@ -131,7 +137,7 @@ def live_figures(options: argparse.Namespace, urdf: Path, audio: Any) -> dict[st
             gesture.wait_for("commanding", 30.0, processes)
             active = time.perf_counter() - began
             found = _probe(audio, f"/{next(iter(controllers))}/joint_trajectory", robot.generator.lookahead_s)
-            return {"start_to_active_s": active, "rss_mb": rss_mb(gesture.pid), **found}
+            return {"start_to_active_s": active, "rss_mb": bench_generators.peak_mb(gesture.pid), **found}
         finally:
             stop_all(processes)
 
@@ -153,14 +159,6 @@ def _probe(audio: Any, topic: str, lookahead: float) -> dict[str, float]:
         "windows_per_s": result.windows / audio.duration,
         "lead_p1_ms": 1e3 * float(np.percentile(result.leads, 1)),
     }
-
-
-def rss_mb(pid: int) -> float:
-    """Peak resident memory of a process, MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return float(line.split()[1]) / 1024
-    return float("nan")
 
 
 def head_line(result: dict[str, Any]) -> str:

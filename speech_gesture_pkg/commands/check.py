@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
+import numpy as np
+
+from speech_gesture_pkg.commands.bench_tracking import limbs_and_hands
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of
-from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.errors import ConfigError, RobotError
+from speech_gesture_pkg.evaluation.bag_collision import BagContacts, bag_contacts
 from speech_gesture_pkg.evaluation.promise import PromiseReport, check_promise
 from speech_gesture_pkg.retarget.mapping import map_robot
+from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter
 from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.retarget.robot_map import RobotMap
+
+_TOLD = 12
+"""Contacts that are told one by one; --json has all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,19 +28,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", help="rosbag2 folder, .mcap or .db3 with JointTrajectory topics")
     add_robot(parser)
     parser.add_argument("--max-link-speed", type=float, help="limit of hands and elbows, m/s (default: only reported)")
+    parser.add_argument(
+        "--meshes", action="store_true", help="also test the URDF's shapes (meshes) for self-collision: pairs and times"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=10.0, help="with --meshes: poses tested a second (default: %(default)g)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if every trajectory keeps the promise, 1 if not."""
+    """0 if every trajectory keeps the promise (with --meshes: and nothing touched), 1 if not."""
+    if not 0.1 <= options.rate <= 200:
+        raise ConfigError(f"--rate is {options.rate:g}; it must be in [0.1, 200] poses a second")
     path = urdf_of(options)
     try:
         urdf = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise RobotError(f"URDF file {path} cannot be read: {e.strerror or e}") from e
-    arms = [arm.joints for arm in map_robot(RobotModel.from_string(urdf, str(path)), strict=False).arms.values()]
+    except (OSError, UnicodeDecodeError) as e:
+        raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+    robot = RobotModel.from_string(urdf, str(path))
+    mapping = map_robot(robot, strict=False)
+    arms = [arm.joints for arm in mapping.arms.values()]
     found = check_promise(options.bag, urdf, arms=arms, link_speed=options.max_link_speed or float("inf"))
-    report(options, found.as_dict(), promise_text(found))
-    return 0 if found.kept else 1
+    contacts = contacts_of(options.bag, path, robot, mapping, options.rate) if options.meshes else []
+    result = found.as_dict() | ({"contacts": [c.as_dict() for c in contacts]} if options.meshes else {})
+    report(options, result, "\n".join([promise_text(found), *map(contacts_text, contacts)]))
+    return 0 if found.kept and all(c.free for c in contacts) else 1
+
+
+def contacts_of(bag: str, path: Path, robot: RobotModel, mapping: RobotMap, rate: float = 10.0) -> list[BagContacts]:
+    """Which links touched in a bag, by the URDF's own shapes.
+
+    A head on a platform counts as one limb with the legs that carry it: how far their ball joints let them touch is
+    their maker's word, as it is for a wrist.
+    """
+    limbs, hands = limbs_and_hands(mapping)
+    completed = None
+    if mapping.platform is not None:
+        retargeter = PlatformRetargeter(robot, mapping, mapping.platform, None)
+        limbs.append(tuple(mapping.platform.joints))
+        completed = partial(_with_passive, retargeter)
+    return bag_contacts(bag, path, rate, limbs, hands, completed)
+
+
+def _with_passive(retargeter: PlatformRetargeter, known: Mapping[str, float]) -> dict[str, float]:
+    """Joint positions with those of a platform's passive joints; those that are not known rest."""
+    q = np.array([known.get(n, rest) for n, rest in zip(retargeter.joint_names, retargeter.rest, strict=True)])
+    return dict(known) | retargeter.shown(q)
+
+
+def contacts_text(found: BagContacts) -> str:
+    """For a person."""
+    about = f"  {found.source}: {found.poses} poses over {found.seconds:.0f} s, {found.pairs} pairs of {found.shapes}: "
+    apart = [c for c in found.contacts if not c.within]
+    within = len(found.contacts) - len(apart)
+    lines = [about + (f"{100 * found.share:.1f} % of the poses touch" if apart else "nothing touches")]
+    lines += [f"    {c.pair} from {c.begin:.2f} to {c.end:.2f} s ({c.poses} poses)" for c in apart[:_TOLD]]
+    if len(apart) > _TOLD:
+        lines.append(f"    ... and {len(apart) - _TOLD} more contacts; --json lists them all")
+    if within:
+        lines.append(f"    beside them {within} contacts within one limb (a hand and its own forearm)")
+    return "\n".join(lines)
 
 
 def promise_text(found: PromiseReport) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from speech_gesture_pkg.assembly import robot_urdf
+from speech_gesture_pkg.commands.generator_args import add_generator, generator_values
 from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml, parameters
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
-from speech_gesture_pkg.resources import ROBOTS
+from speech_gesture_pkg.resources import ROBOTS, robot_file
 
 T = TypeVar("T")
 
@@ -27,18 +27,23 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
 
 def urdf_of(options: argparse.Namespace) -> Path:
     """The URDF that was asked for."""
-    return Path(options.urdf) if options.urdf else robot_urdf(options.robot)
+    return Path(options.urdf) if options.urdf else robot_file(options.robot)
 
 
 def robot_path(name: str) -> Path:
     """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, listing the names."""
     looks_like_file = "/" in name or "\\" in name or name.lower().endswith((".urdf", ".xml"))
-    return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_urdf(name)
+    return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_file(name)
 
 
 def add_motion(parser: argparse.ArgumentParser) -> None:
     """Generator, style and parameters."""
-    parser.add_argument("--generator", help="which generator (default: prosody)")
+    add_generator(parser)
+    set_options(parser)
+
+
+def set_options(parser: argparse.ArgumentParser) -> None:
+    """--seed, --config, --set."""
     parser.add_argument("--seed", type=int, help="seed of every random choice (default: 0)")
     parser.add_argument("--config", help="YAML parameter file (see config/gesture.yaml)")
     parser.add_argument(
@@ -47,7 +52,7 @@ def add_motion(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(options: argparse.Namespace, **more: Any) -> GestureConfig:
-    """Parameters from --config, --generator, --seed and --set, in that order of precedence, lowest first.
+    """Parameters from --config, then --generator, --model, --device and --seed, then --set; later ones win.
 
     Args:
         options: of a verb with `add_motion`.
@@ -59,7 +64,7 @@ def config_of(options: argparse.Namespace, **more: Any) -> GestureConfig:
     values = load_yaml(options.config) if options.config else {}
     controller_joints(values)
     values.pop("autostart", None)
-    own = {"generator.name": options.generator, "generator.seed": options.seed, **more}
+    own = generator_values(options) | {"generator.seed": options.seed, **more}
     values |= {name: value for name, value in own.items() if value is not None}
     return GestureConfig().with_values(values | set_values(options.set))
 

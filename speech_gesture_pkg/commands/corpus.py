@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from speech_gesture_pkg.commands.bench_kinematics import kinematics_table
 from speech_gesture_pkg.commands.common import progress, report, writable_folder
-from speech_gesture_pkg.datasets.beat import read_beat
-from speech_gesture_pkg.datasets.beat2 import read_beat2
-from speech_gesture_pkg.datasets.clip import SPLITS, Clip, Skipped
-from speech_gesture_pkg.datasets.facegood import read_facegood
-from speech_gesture_pkg.datasets.layout import read_corpus
-from speech_gesture_pkg.datasets.show import read_show
+from speech_gesture_pkg.datasets.clip import SPLITS, Skipped
+from speech_gesture_pkg.datasets.reading import LAYOUTS, read_layout
 from speech_gesture_pkg.datasets.smartbody_convert import convert_smartbody
 from speech_gesture_pkg.datasets.starter.build import build_starter
 from speech_gesture_pkg.datasets.stats import corpus_stats
-
-LAYOUTS = ("own", "show", "beat2", "beat", "facegood")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,25 +59,14 @@ def _starter(options: argparse.Namespace) -> int:
     return 0
 
 
-def read_layout(folder: str, layout: str, split: str | None, skipped: Skipped, smplx: str | None) -> Iterator[Clip]:
-    """Clips of a corpus in any layout, with a progress bar."""
-
-    def bar(paths: Any) -> Any:
-        paths = list(paths)
-        return progress(paths, layout, len(paths))
-
-    if layout == "show":
-        return read_show(folder, split, skipped, smplx, bar)
-    if layout == "facegood":
-        return read_facegood(folder, split, skipped)
-    if layout == "own":
-        return read_corpus(folder, split, skipped, bar, check_audio=False)
-    return {"beat2": read_beat2, "beat": read_beat}[layout](folder, split, skipped, bar)
-
-
 def _stats(options: argparse.Namespace) -> int:
     skipped = Skipped()
-    found = corpus_stats(read_layout(options.folder, options.layout, options.split, skipped, options.smplx))
+
+    def bar(paths: Iterable[Path]) -> Iterable[Path]:
+        paths = list(paths)
+        return progress(paths, options.layout, len(paths))
+
+    found = corpus_stats(read_layout(options.folder, options.layout, options.split, skipped, options.smplx, bar))
     report(options, found | {"skipped": skipped.reasons}, f"{stats_table(found)}\n\n{skipped.report()}")
     return 0
 

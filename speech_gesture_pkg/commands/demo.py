@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from speech_gesture_pkg.assembly import layout_of, load_robot
+from speech_gesture_pkg.assembly import Robot, calmed, layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.commands.common import (
     add_motion,
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         time.sleep(2.0)  # the controllers finish the last window: the way to rest
     finally:
         stop_all(processes)
-    return _show(options, out, bag, robot.model.urdf, layout, audio)
+    return _show(options, out, bag, robot, layout, calmed(config, robot.map.profile).safety.max_link_speed, audio)
 
 
 def _play(player: NodeProcess, processes: list[NodeProcess], seconds: float) -> None:
@@ -130,7 +130,9 @@ def _repeat(processes: list[NodeProcess]) -> None:
     processes[-1].stop()
 
 
-def _show(options: argparse.Namespace, out: Path, bag: Path, urdf: str, layout: Any, audio: Any) -> int:
+def _show(
+    options: argparse.Namespace, out: Path, bag: Path, robot: Robot, layout: Any, link_speed: float, audio: Any
+) -> int:
     # matplotlib, rosbags and the like take their time: not before the nodes run
     from speech_gesture_pkg.commands.check import promise_text
     from speech_gesture_pkg.commands.demo_report import diagnostics_of, summary_text, write_video
@@ -139,7 +141,8 @@ def _show(options: argparse.Namespace, out: Path, bag: Path, urdf: str, layout: 
 
     limits = layout.limits
     acceleration = dict(zip(limits.joint_names, limits.acceleration.tolist(), strict=True))
-    promise = check_promise(bag, urdf, acceleration)
+    arms = [arm.joints for arm in robot.map.arms.values()]
+    promise = check_promise(bag, robot.model.urdf, acceleration, arms, link_speed)
     tracking = check_tracking(bag)
     figures = {
         "bag": str(bag),

@@ -22,8 +22,10 @@ from speech_gesture_pkg.commands.common import (
     writable_folder,
 )
 from speech_gesture_pkg.commands.evaluate_text import comparison_text, metric_list, study_text
+from speech_gesture_pkg.commands.generator_args import add_model
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, SpeechGestureError
+from speech_gesture_pkg.evaluation.latent import STARTER
 from speech_gesture_pkg.evaluation.study import jobs
 from speech_gesture_pkg.evaluation.study.agreement import agreements
 from speech_gesture_pkg.evaluation.study.compare import compare, load_results
@@ -31,20 +33,23 @@ from speech_gesture_pkg.evaluation.study.engine import cores, do_jobs
 from speech_gesture_pkg.evaluation.study.inputs import find_inputs
 from speech_gesture_pkg.evaluation.study.jobs import Job
 from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile
-from speech_gesture_pkg.evaluation.study.plan import CONTROL_TAKES, Plan, Wishes, make_plan
+from speech_gesture_pkg.evaluation.study.plan import CONTROL_TAKES, Plan, Wishes, make_plan, model_hash
 from speech_gesture_pkg.evaluation.study.results import csv_text, results_of
 from speech_gesture_pkg.evaluation.study.store import RecordStore, write_json, write_text
 from speech_gesture_pkg.evaluation.study.worker import failure_of
-from speech_gesture_pkg.generators.registry import GENERATORS, create_generator
+from speech_gesture_pkg.generators.registry import GENERATORS, LEARNED, create_generator
+from speech_gesture_pkg.resources import resource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
-    parser.add_argument("inputs", nargs="*", help="bags, speech files, motion npz files, folders of them")
+    parser.add_argument("inputs", nargs="*", help="bags, speech files, motion npz, folders of them, corpora")
     parser.add_argument("--out", default="evaluation_out", help="folder for records and results (default: %(default)s)")
     parser.add_argument("--truth", help="folder with npz files of real motion, paired by file name")
     parser.add_argument("--audio-topic", default="", help="the topic with the speech, for bags with several")
     parser.add_argument("--speech", help="folder with the speech of motion files, paired by file name")
+    parser.add_argument("--split", default="", metavar="NAME", help="of a corpus: train, val or test (default: all)")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="most inputs, evenly spread (default: all)")
     made = parser.add_argument_group("what makes the motion")
     made.add_argument("--generator", action="append", help="may be given several times (default: every one there is)")
     how = made.add_mutually_exclusive_group()
@@ -55,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--seed", type=int, default=0, help="first seed (default: %(default)s)")
     made.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds per file (default: %(default)s)")
     made.add_argument("--samples", type=int, default=1, metavar="N", help="motions per file for diversity_thesis")
+    add_model(made)  # type: ignore[arg-type]
     made.add_argument("--config", help="YAML parameter file")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one parameter")
     add_robot(made)  # type: ignore[arg-type]
@@ -62,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is measured")
     what.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="only these; robot_* is a pattern")
     what.add_argument("--list-metrics", action="store_true", help="print every metric, its unit and source, and end")
-    what.add_argument("--latents", default="", help="trained autoencoders for FGD, FED, FMD")
+    what.add_argument(
+        "--latents", default="", help="autoencoders of FGD, FED, FMD (default: the starter, FGD); none: off"
+    )
     what.add_argument(
         "--sanity", type=int, default=CONTROL_TAKES, metavar="N", help="takes for the controls (default: %(default)s)"
     )
@@ -91,7 +99,9 @@ def run(options: argparse.Namespace) -> int:
     for name in ("seeds", "samples"):
         if getattr(options, name) < 1:
             raise ConfigError(f"--{name} is {getattr(options, name)}; it must be at least 1")
-    items = find_inputs(options.inputs, options.truth, options.speech)
+    if options.limit < 0:
+        raise ConfigError(f"--limit is {options.limit}; it must be at least 1 (0 = all)")
+    items = find_inputs(options.inputs, options.truth, options.speech, options.split, options.limit)
     if options.cluster:  # workers stand in other folders
         items = [
             replace(
@@ -114,11 +124,13 @@ def _wishes(options: argparse.Namespace, needs_generator: bool) -> tuple[Wishes,
     urdf = urdf_of(options) if options.robot or options.urdf else urdf_of(_with(options, robot="demo"))
     given = options.generator or list(GENERATORS)
     configs: dict[tuple[str, int], GestureConfig] = {}
+    models: dict[str, str] = {}
     refused = []
     for name in dict.fromkeys(given):
+        config = _own_model(config_of(_with(options, generator=name), **{"robot.urdf": str(urdf)}))
         try:
             if needs_generator:
-                create_generator(name)
+                models[name] = model_hash(create_generator(config.generator))
         except SpeechGestureError as e:
             if options.generator:
                 raise
@@ -126,23 +138,36 @@ def _wishes(options: argparse.Namespace, needs_generator: bool) -> tuple[Wishes,
             continue
         for seed in range(options.seed, options.seed + options.seeds):
             mine = _with(options, generator=name, seed=seed)
-            configs[name, seed] = config_of(mine, **{"robot.urdf": str(urdf)})
+            configs[name, seed] = _own_model(config_of(mine, **{"robot.urdf": str(urdf)}))
     if not configs:
         raise MissingDependencyError(f"no generator can be used here: {'; '.join(refused)}")
-    base = config_of(_with(options, generator=None, seed=None), **{"robot.urdf": str(urdf)})
+    base = _own_model(config_of(_with(options, generator=None, seed=None), **{"robot.urdf": str(urdf)}))
     return Wishes(
         mode=jobs.OFFLINE if options.offline else jobs.LIVE,
         configs=configs,
         base=base,
         samples=options.samples,
         metrics=tuple(options.metrics),
-        latents=str(Path(options.latents).resolve()) if options.latents else "",
+        latents=_latents_file(options.latents),
         controls=max(options.sanity, 0),
         rerun=options.rerun,
         own_robot=bool(options.robot or options.urdf),
         audio_topic=options.audio_topic,
         label=options.label,
+        models=models,
     ), refused
+
+
+def _own_model(config: GestureConfig) -> GestureConfig:
+    """Without the model that is meant for another generator: one that works by rule has none."""
+    return config if config.generator.name in LEARNED else config.with_values({"generator.model": ""})
+
+
+def _latents_file(given: str) -> str:
+    """The file of autoencoders: what was given, else the starter that ships with the package; "" if there is none."""
+    if given == "none":
+        return ""
+    return str(Path(given).resolve() if given else resource(STARTER))
 
 
 def _with(options: argparse.Namespace, **values: Any) -> argparse.Namespace:

@@ -9,7 +9,7 @@ from typing import Any
 from speech_gesture_pkg.evaluation.study.results import metric_table
 
 MOST = 8
-"""Failures that are printed; results.json has all."""
+"""Failures and notes that are printed; results.json has all."""
 
 
 def metric_list() -> tuple[dict[str, Any], str]:
@@ -37,6 +37,10 @@ def study_text(results: Mapping[str, Any], out: Path, page: Path | None) -> str:
         failing = results["sanity"]["failing"]
         lines.append(f"sanity: published metrics that a spoiled motion fools: {', '.join(failing) or 'none'}")
     lines += [f"note: {w}" for w in results["warnings"]]
+    told = [f"note: {r['name']}: {w}" for r in results["records"] for w in r["warnings"]]
+    lines += told[:MOST]
+    if len(told) > MOST:
+        lines.append(f"note: {len(told) - MOST} more on single inputs (results.json)")
     lines += [f"failed: {f['name']} ({f['system']}): {f['sentence']}" for f in results["failures"][:MOST]]
     if len(results["failures"]) > MOST:
         lines.append(f"failed: {len(results['failures']) - MOST} more (results.json)")
@@ -109,7 +113,20 @@ def _agreement(entries: Sequence[Mapping[str, Any]]) -> list[str]:
         f"commanded motion of {len(judged)} runs of the same speech ({' and '.join(judged[0]['modes'])}), shifted by "
         f"up to {1e3 * max(abs(e['shift_s']) for e in judged):.0f} ms, within {1e3 * worst['tolerance_s']:.0f} ms: "
         f"{beyond:.2f} % of samples differ by more than 0.01 rad; most {worst['largest']:.3g} rad "
-        f"({worst['joint']} at {worst['time_s']:.2f} s of {worst['name']})"
+        f"({worst['joint']} at {worst['time_s']:.2f} s of {worst['name']})",
+        *_human(judged),
+    ]
+
+
+def _human(judged: Sequence[Mapping[str, Any]]) -> list[str]:
+    seen = [e for e in judged if e.get("human_largest") is not None]
+    if not seen:
+        return []
+    same = sum(e["human_beyond_percent"] == 0.0 for e in seen)
+    most = max(seen, key=lambda e: float(e["human_largest"]))
+    return [
+        f"human motion: the same (wrists within 1 mm in every frame) in {same} of {len(seen)} runs; "
+        f"most {1e3 * most['human_largest']:.3g} mm ({most['name']})"
     ]
 
 

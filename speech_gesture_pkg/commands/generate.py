@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from speech_gesture_pkg.assembly import make_generator
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.bvh import save_bvh
@@ -16,7 +17,6 @@ from speech_gesture_pkg.body.files import save_motion
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.commands.common import add_motion, config_of, progress, report, writable_file
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.generators.registry import create_generator
 from speech_gesture_pkg.runtime.motion_source import style_of
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def generate(audio: AudioChunk, config: GestureConfig, label: str = "") -> MotionFrames:
     """Motion for a whole file, through the streaming path in pieces of 1 s; silence covers the look-ahead."""
-    generator = create_generator(config.generator.name)
+    generator = make_generator(config)
     style = style_of(config)
     state = generator.start(config.generator.seed, config.generator.speaker or None, style)
     padding = np.zeros(int((generator.lookahead_s + 2.0 / generator.fps) * audio.sample_rate), np.float32)

@@ -14,7 +14,7 @@ from speech_gesture_pkg.commands.common import report, robot_path, writable_file
 from speech_gesture_pkg.commands.robot_poses import GESTURES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.resources import ROBOTS
-from speech_gesture_pkg.retarget.collision import CollisionModel
+from speech_gesture_pkg.retarget.collision import CollisionModel, limb_of_joints
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter, make_retargeter
 from speech_gesture_pkg.retarget.report import format_table, mapping_table, to_yaml
@@ -23,6 +23,8 @@ from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import RobotMap
 
 _CELL, _SMALL = (260, 210), (150, 172)
+_DEEP = 0.02
+"""Hands this far below the rest of the robot are warned about, m."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Checked:
 
     @property
     def warnings(self) -> list[str]:
-        """Of the map, and of the capsules."""
-        return [*self.map.warnings, *inner_collision(self.retargeter).warnings]
+        """Of the map, of the capsules, and of arms that are longer than the robot is high."""
+        return [*self.map.warnings, *inner_collision(self.retargeter).warnings, *_below_the_floor(self)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -91,6 +93,24 @@ def inner_collision(retargeter: Retargeter | PlatformRetargeter) -> CollisionMod
     """The capsules of a robot, over all joints but those of a platform."""
     collision = retargeter.collision
     return collision if isinstance(collision, CollisionModel) else collision.inner
+
+
+def _below_the_floor(robot: Checked) -> list[str]:
+    """A warning where hands at rest are lower than all that the arms do not move: on some robots, with lifts down."""
+    rest = dict(zip(robot.retargeter.joint_names, robot.retargeter.rest.tolist(), strict=True))
+    places = capsule_places(robot, rest)
+    limb = limb_of_joints(robot.model, robot.map)[[c.joint for c in inner_collision(robot.retargeter).capsules]]
+    up = robot.map.body[:, 2]
+    lowest = np.array([min(a @ up, b @ up) - radius for a, b, radius in places])
+    if not (limb > 0).any() or not (limb == 0).any():
+        return []
+    depth = float(lowest[limb == 0].min() - lowest[limb > 0].min())
+    if depth < _DEEP:
+        return []
+    return [
+        f"hands at rest hang {100 * depth:.0f} cm below everything else of the robot; if it stands on the floor, raise "
+        "its lift before it gestures: the floor is not in the collision check"
+    ]
 
 
 def described(robot: Checked) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from speech_gesture_pkg.commands.common import need_ros, set_values
+from speech_gesture_pkg.commands.generator_args import add_generator, generator_values
 from speech_gesture_pkg.commands.processes import yaml_value
 from speech_gesture_pkg.config import load_yaml
 
@@ -13,7 +14,7 @@ from speech_gesture_pkg.config import load_yaml
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.add_argument("--urdf", default="", help="URDF file; without it the robot_description topic is used")
-    parser.add_argument("--generator", default=None, help="which generator")
+    add_generator(parser)
     parser.add_argument("--audio-topic", default=None, help="audio topic (default: audio)")
     parser.add_argument("--sync", choices=("live", "stamp", "delay"), default=None, help="sync.mode")
     parser.add_argument("--config", help="YAML parameter file (see config/gesture.yaml)")
@@ -26,7 +27,7 @@ def ros_arguments(options: argparse.Namespace) -> list[str]:
     values: dict[str, Any] = {"autostart": True}
     if options.config:
         values |= load_yaml(options.config)
-    own = {"robot.urdf": options.urdf, "generator.name": options.generator, "sync.mode": options.sync}
+    own = {"robot.urdf": options.urdf, "sync.mode": options.sync} | generator_values(options)
     values |= {name: value for name, value in own.items() if value}
     if options.use_sim_time:
         values["use_sim_time"] = True

@@ -50,6 +50,7 @@ class BagContent:
         counts: messages by topic.
         damage: what is wrong with a bag that was read as far as it goes; '' for a whole one.
         warnings: sentences on what was left out or is not as it should be.
+        about: what a run of `evaluate` through the node says about itself (`ABOUT_TOPIC`); empty for other bags.
     """
 
     motion: MotionFrames | None = None
@@ -60,6 +61,7 @@ class BagContent:
     counts: dict[str, int] = field(default_factory=dict)
     damage: str = ""
     warnings: list[str] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,7 +124,7 @@ def read_content(
     smplx, faces, phases = (s.between(begin, end) for s in (reading.smplx, reading.faces, reading.phases))
     content.motion = _motion(smplx, faces, phases)
     content.joints = _joints(reading.states, begin, end, content.warnings)
-    content.urdf = reading.urdf
+    content.urdf, content.about = reading.urdf, reading.about
     if content.audio_topic:
         audio = reading.sound(begin, end)
         content.audio = _without_silence(audio.sound(), reading.about)

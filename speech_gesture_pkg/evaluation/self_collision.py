@@ -62,6 +62,24 @@ class CollisionReport:
         return 100.0 * self.within / max(self.frames, 1)
 
 
+@dataclass(frozen=True)
+class Contact:
+    """Two links that touch for a while.
+
+    Attributes:
+        pair: "link - link".
+        begin, end: times of the first and the last pose of the contact, s.
+        poses: in contact.
+        within: whether both belong to one limb.
+    """
+
+    pair: str
+    begin: float
+    end: float
+    poses: int
+    within: bool
+
+
 class SelfCollision:
     """Tests poses of one robot.
 
@@ -130,6 +148,33 @@ class SelfCollision:
             found.update({self._label(k) for k in hits})
         worst = dict(found.most_common(8))
         return CollisionReport(len(np.atleast_2d(q)), colliding, within, len(self.pairs), self.shapes, worst)
+
+    def contacts(self, joint_names: Sequence[str], times: np.ndarray, q: np.ndarray) -> list[Contact]:
+        """Every contact of a motion with its time, in the order of their beginnings.
+
+        Args:
+            joint_names: of the columns of `q`.
+            times: of the poses, s. Shape [N].
+            q: positions, rad. Shape [N, J].
+        """
+        running: dict[tuple[str, bool], list[int]] = {}
+        found: list[Contact] = []
+
+        def close(key: tuple[str, bool]) -> None:
+            first, last, count = running.pop(key)
+            found.append(Contact(key[0], float(times[first]), float(times[last]), count, key[1]))
+
+        for k, row in enumerate(q):
+            hits = self._colliding(self._full(dict(zip(joint_names, row, strict=True))))
+            now = {(self._label(i), bool(self._within[i])) for i in hits}
+            for key in [key for key in running if key not in now]:
+                close(key)
+            for key in now:
+                first, _, count = running.get(key, [k, k, 0])
+                running[key] = [first, k, count + 1]
+        for key in list(running):
+            close(key)
+        return sorted(found, key=lambda c: (c.begin, c.pair))
 
     def _label(self, pair: int) -> str:
         a, b = (self.names[i].rpartition("_")[0] for i in self.pairs[pair])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import onnx
 import torch
 from torch import nn
 
@@ -32,6 +34,8 @@ def export(
     if dynamic is not None:
         dims = {name: torch.export.Dim(name, min=1, max=1 << 16) for axes in dynamic.values() for name in axes.values()}
         shapes = tuple({a: dims[n] for a, n in dynamic.get(k, {}).items()} or None for k in inputs)
+    # the exporter warns of every library that it does not find, though nothing of them is used
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -46,3 +50,18 @@ def export(
             external_data=False,
             verbose=False,
         )
+    _forget_origin(path)
+
+
+def _forget_origin(path: Path) -> None:
+    """Take out what the exporter notes of source files: it names folders of this machine, and no runtime reads it."""
+    model = onnx.load(path)
+    graphs = [model.graph, *model.functions]
+    for graph in graphs:
+        entries = [*graph.node, *graph.value_info]
+        if isinstance(graph, onnx.GraphProto):
+            entries += [*graph.input, *graph.output, *graph.initializer]
+        for entry in (graph, *entries):
+            entry.ClearField("metadata_props")
+            entry.ClearField("doc_string")
+    onnx.save(model, path)

@@ -9,11 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.export.onnx import export
-from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, FORMAT, TRANSFORMER, sha256_of
+from speech_gesture_pkg.export.speech_encoder import export_encoder
+from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, ENCODER, FORMAT, TRANSFORMER
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat
+from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+from speech_gesture_pkg.inference.files import sha256_of
 
 
 class _Step(nn.Module):
@@ -55,32 +59,48 @@ class _Decoders(nn.Module):
         return tuple(made)
 
 
-def export_speechcat(model: SpeechCat, folder: str | Path, facts: dict[str, Any]) -> Path:
+def export_speechcat(
+    model: SpeechCat, folder: str | Path, facts: dict[str, Any], encoder: SpeechEncoder | None = None
+) -> Path:
     """Write the folder that `SpeechCatBundle.load` reads. Returns it.
 
     Args:
         model: trained networks.
         folder: is made if need be; files of the same names are replaced.
         facts: for the card: training data, licence, metrics, hashes.
+        encoder: of the speech, with `encoder: wav2vec2`.
+
+    Raises:
+        ConfigError: the configuration's encoder is wav2vec2 and none is given.
     """
+    if (model.config.encoder == "wav2vec2") != (encoder is not None):
+        raise ConfigError(f"speechcat encoder is {model.config.encoder}; only wav2vec2 is exported with an encoder")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.eval().cpu()
     config = model.config
-    past, known = model.transformer.empty(1)
+    # an example of two: the exporter takes a length of one for fixed
+    past, known = model.transformer.empty(2)
     parts, length = len(config.parts), TokenWindows.of(config).length
     inputs = {
-        "tokens": torch.zeros(parts, 1, 1, dtype=torch.long),
-        "windows": torch.zeros(1, 1, length, model.channels),
-        "speaker": torch.zeros(1, dtype=torch.long),
-        "style": torch.zeros(1, 1, 2),
+        "tokens": torch.zeros(parts, 2, 1, dtype=torch.long),
+        "windows": torch.zeros(2, 1, length, model.channels),
+        "speaker": torch.zeros(2, dtype=torch.long),
+        "style": torch.zeros(2, 1, 2),
         "past": past,
         "known": known,
     }
-    export(_Step(model.transformer), inputs, ("logits", "new_past", "new_known"), folder / TRANSFORMER)
+    streams = {n: {a: "streams"} for n, a in zip(inputs, (1, 0, 0, 0, 3, 0), strict=True)}
+    outputs = ("logits", "new_past", "new_known")
+    export(_Step(model.transformer), inputs, outputs, folder / TRANSFORMER, dynamic=streams)
+    past, known = model.transformer.empty(1)
     names = tuple(f"frames_{p}" for p in config.parts)
     history = torch.zeros(parts, max(model.history, 2), dtype=torch.long)
     export(_Decoders(model), {"indices": history}, names, folder / DECODERS, dynamic={"indices": {1: "tokens"}})
+    files = [TRANSFORMER, DECODERS]
+    if encoder is not None:
+        export_encoder(encoder, folder / ENCODER)
+        files.append(ENCODER)
     card = {
         "format": FORMAT,
         "config": config.to_dict(),
@@ -88,7 +108,7 @@ def export_speechcat(model: SpeechCat, folder: str | Path, facts: dict[str, Any]
         "past_shape": list(past.shape),
         "known_shape": list(known.shape),
         "calm": {p: model.normaliser(p).calm.tolist() for p in config.parts},
-        "files": {name: sha256_of(folder / name) for name in (TRANSFORMER, DECODERS)},
+        "files": {name: sha256_of(folder / name) for name in files},
         "facts": facts,
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -60,6 +60,11 @@ class SpeechVectors:
         reference = _reference(frames.energy_db, state.reference)
         return _vectors(frames, reference), VectorState(features, float(reference[-1]))
 
+    @staticmethod
+    def quiet(count: int) -> np.ndarray:
+        """What stands for the time before a stream's start: digital silence. Shape [count, SPEECH_VECTOR]."""
+        return silence(count)
+
 
 def silence(count: int) -> np.ndarray:
     """Vectors of digital silence before a stream's start. Shape [count, SPEECH_VECTOR]."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.config import DEVICES
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, ModelError, one_of
 
-DEVICES = ("cpu", "cuda", "auto")
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
@@ -26,10 +26,11 @@ class Session:
     Attributes:
         device: where it runs: cpu or cuda.
         inputs, outputs: names.
+        shapes: of the inputs; None for an axis of any length.
 
     Raises:
-        ModelError: the file is missing or is not an ONNX network.
-        ConfigError: an unknown device, or cuda where there is none.
+        ModelError: the file is missing or is not an ONNX network, or cuda is asked for where there is none.
+        ConfigError: an unknown device.
         MissingDependencyError: onnxruntime is not installed.
     """
 
@@ -39,7 +40,7 @@ class Session:
             raise ConfigError(one_of("device", device, DEVICES))
         has_cuda = _CUDA in runtime.get_available_providers()
         if device == "cuda" and not has_cuda:
-            raise ConfigError(
+            raise ModelError(
                 "device 'cuda' is asked for, but this onnxruntime has no CUDA provider; install onnxruntime-gpu (extra "
                 "`gpu`), or set device to cpu"
             )
@@ -57,9 +58,12 @@ class Session:
         except Exception as e:  # onnxruntime raises several kinds of its own, all from a C extension
             raise ModelError(f"model file {path} cannot be loaded: {_first_line(e)}") from e
         if wanted not in self._session.get_providers():
-            raise ConfigError(f"device '{device}' is asked for, but onnxruntime could not use it for {path}")
+            raise ModelError(f"device '{device}' is asked for, but onnxruntime could not use it for {path}")
         self.device = "cuda" if wanted == _CUDA else "cpu"
         self.inputs = tuple(i.name for i in self._session.get_inputs())
+        self.shapes = {
+            i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in self._session.get_inputs()
+        }
         self.outputs = tuple(o.name for o in self._session.get_outputs())
         self._path = Path(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.retarget.capsules import segment_distances
-from speech_gesture_pkg.retarget.collision import CollisionModel
+from speech_gesture_pkg.retarget.collision import FAR, CollisionModel
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, skew
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import RobotMap
@@ -36,6 +36,7 @@ class Avoidance:
         solved = {n: i + 1 for i, n in enumerate(kinematics.joints)}
         frame_of = self._frames(robot, solved, kinematics.torso_joint)
         joints = np.array([c.joint for c in model.capsules], int)
+        self._joints = joints
         self._frame = np.array(frame_of, int)[joints] if len(joints) else joints
         self._origin = np.concatenate([kinematics.origin, np.zeros((1, 3))])[self._frame][:, None]
         self._full = robot.neutral()
@@ -44,6 +45,7 @@ class Avoidance:
         own = np.array([0 if f <= 0 else robot.model.getJointId(kinematics.joints[f - 1]) for f in self._frame], int)
         self._fingers = np.flatnonzero((self._frame > 0) & (own != joints))
         self._local = model.end_points(self._full[None])[:, :, 0] - self._origin
+        self._hull_places()
         self._half = 0.5 * np.linalg.norm(self._local[:, 1] - self._local[:, 0], axis=1)
         self._pairs = model.pairs
         self._widths = model.radius[model.pairs].sum(1) - model.allowance
@@ -93,6 +95,15 @@ class Avoidance:
         self._full[self._slots] = driven
         ends = self._model.end_points(self._full[None])[:, :, 0]
         self._local[self._fingers] = ends[self._fingers] - self._origin[self._fingers]
+        self._hull_places()
+
+    def _hull_places(self) -> None:
+        """Where the hulls inside the capsules are in the frames that carry them."""
+        if not self._model.refined.any():
+            return
+        poses = self._model.robot.joint_transforms(self._full[None])[self._joints, 0]
+        turns, places = self._model.hulls.placed(poses)
+        self._hulls = turns, places - self._origin[:, 0]
 
     def _supports(self, kinematics: BodyKinematics) -> np.ndarray:
         """Which solved joints move each frame: only the arm's own. Shape [frames + 2, n]."""
@@ -134,23 +145,45 @@ class Avoidance:
         p, w = ends[a], ends[b]
         squared, s, t = segment_distances(p[:, 0], p[:, 1], w[:, 0], w[:, 1])
         gaps = np.sqrt(squared) - self._widths[maybe]
+        p = p[:, 0] + s[:, None] * (p[:, 1] - p[:, 0])
+        w = w[:, 0] + t[:, None] * (w[:, 1] - w[:, 0])
+        normal = (p - w) / np.maximum(np.sqrt(squared), 1e-9)[:, None]
+        if self._model.refined.any():
+            self._look_into(maybe, frames, gaps, p, w, normal)
         near = np.argsort(gaps, kind="stable")
         near = near[: np.searchsorted(gaps[near], active)]
         if not len(near):
             return np.zeros((0, jacobian.shape[1])), np.zeros(0)
         first = np.unique(self._group[maybe[near]], return_index=True)[1]
         near = near[np.sort(first)[:_MAX_ROWS]]
-        p, w = p[near], w[near]
-        p = p[:, 0] + s[near, None] * (p[:, 1] - p[:, 0])
-        w = w[:, 0] + t[near, None] * (w[:, 1] - w[:, 0])
-        apart = p - w
-        normal = apart / np.maximum(np.linalg.norm(apart, axis=1), 1e-9)[:, None]
+        p, w, normal = p[near], w[near], normal[near]
         linear, angular = jacobian[:3], jacobian[3:]
         i, j = self._frame[a[near]], self._frame[b[near]]
         speed_p = (linear + skew(-p) @ angular) * self._support[i][:, None]
         speed_w = (linear + skew(-w) @ angular) * self._support[j][:, None]
         matrix = (normal[:, None, :] @ (speed_p - speed_w))[:, 0]
         return matrix, gaps[near]
+
+    def _look_into(
+        self, maybe: np.ndarray, frames: np.ndarray, gaps: np.ndarray, p: np.ndarray, w: np.ndarray, normal: np.ndarray
+    ) -> None:
+        """Put the hulls' gaps, nearest points and normals in place of the capsules' where these are near.
+
+        Args:
+            maybe: numbers of the K pairs.
+            frames: poses of all capsules' frames. Shape [C, 4, 4].
+            gaps, p, w, normal: of the pairs, changed in place. Shapes [K], [K, 3] thrice.
+        """
+        chosen = np.flatnonzero(self._model.refined[maybe] & (gaps < FAR))
+        if not len(chosen):
+            return
+        turned = frames[:, :3, :3] @ self._hulls[0]
+        places = (frames[:, :3, :3] @ self._hulls[1][:, :, None])[:, :, 0] + frames[:, :3, 3]
+        hulls, extra = self._model.hulls, self._model.allowance
+        pairs = self._pairs[maybe[chosen]].tolist()
+        for k, (i, j) in zip(chosen.tolist(), pairs, strict=True):
+            gaps[k] = hulls.gap(i, j, turned, places) + extra[maybe[k]]
+            p[k], w[k], normal[k] = hulls.witness()
 
 
 def _below(robot: RobotModel, joint: int, roots: set[int]) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.retarget.covering import Cover, cover_points
+from speech_gesture_pkg.retarget.covering import Cover, Piece, cover_points
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.urdf import Geometry
 
@@ -34,6 +36,8 @@ class Capsule:
         joint: index of the moving joint (of `RobotModel.model`) whose frame it is fixed to; 0 is the root.
         start, end: in that joint's frame, metres. Shape [3].
         radius: metres.
+        corners: of the convex hull that it contains, in the same frame, where it was made around a mesh. Shape [V, 3].
+        skin: thickness of a layer on that hull, metres.
     """
 
     link: str
@@ -41,6 +45,8 @@ class Capsule:
     start: np.ndarray
     end: np.ndarray
     radius: float
+    corners: np.ndarray | None = None
+    skin: float = 0.0
 
 
 def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
@@ -57,11 +63,12 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
     capsules: list[Capsule] = []
     estimated: list[str] = []
     unknown: list[str] = []
-    turned, misplaced = _placement(robot, use_collision)
+    shapes = _shapes(robot, use_collision)
+    turned, misplaced = _placement(robot, shapes)
     for name, link in robot.links.items():
         joint, local = robot.link_frames[name]
         covers, unread = [], False
-        for shape in link.collisions if use_collision else link.visuals:
+        for shape in shapes[name]:
             cover = None if misplaced and shape.kind == "mesh" else _cover(shape, robot, turned)
             unread = unread or cover is None
             covers.append((shape.origin, cover or []))
@@ -70,31 +77,47 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
             (estimated if box else unknown).append(name)
             if box:
                 size = np.minimum(np.array(box.size), 2 * _reach(robot, name, box.origin[:3, 3]))
-                covers = [(box.origin, _estimate(size))]
+                covers = [(box.origin, _plain(_estimate(size)))]
         for origin, cover in covers:
             frame = local @ origin
-            for start, end, radius in cover:
+            for piece in cover:
+                (start, end, radius), corners, skin = piece.capsule, piece.corners, piece.skin
                 a, b = (frame[:3, :3] @ p + frame[:3, 3] for p in (start, end))
-                capsules.append(Capsule(name, joint, a, b, radius))
+                moved = corners @ frame[:3, :3].T + frame[:3, 3] if len(corners) else None
+                capsules.append(Capsule(name, joint, a, b, radius, moved, skin))
     return capsules, _remarks(estimated, unknown, misplaced)
 
 
-def _placement(robot: RobotModel, use_collision: bool) -> tuple[bool, bool]:
+def _shapes(robot: RobotModel, use_collision: bool) -> dict[str, list[Geometry]]:
+    """Shapes of each link, with the signs that the file gives to the scales of meshes: minus mirrors them."""
+    found = {n: list(link.collisions if use_collision else link.visuals) for n, link in robot.links.items()}
+    tag = "collision" if use_collision else "visual"
+    for link in ET.fromstring(robot.urdf).iter("link"):
+        shapes = found.get(link.get("name", ""), [])
+        written = [g[0] for e in link.findall(tag) if (g := e.find("geometry")) is not None and len(g)]
+        for k, (shape, node) in enumerate(zip(shapes, written, strict=False)):
+            if shape.kind == "mesh" and "-" in node.get("scale", ""):
+                signs = np.sign(np.array(node.get("scale", "").split(), float))
+                shapes[k] = replace(shape, size=tuple((np.abs(shape.size) * signs).tolist()))
+    return found
+
+
+def _placement(robot: RobotModel, shapes: Mapping[str, Sequence[Geometry]]) -> tuple[bool, bool]:
     """Whether Collada meshes are to be turned, and whether meshes are misplaced all the same."""
     for turned in (False, True):
-        seen, outside = _outside(robot, use_collision, turned)
+        seen, outside = _outside(robot, shapes, turned)
         if outside <= max(3.0, 0.25 * seen):
             return turned, False
     return False, True
 
 
-def _outside(robot: RobotModel, use_collision: bool, turned: bool) -> tuple[int, int]:
+def _outside(robot: RobotModel, shapes: Mapping[str, Sequence[Geometry]], turned: bool) -> tuple[int, int]:
     """Number of links with meshes and inertia, and of those whose centre of mass is outside the box of its meshes."""
     seen = outside = 0
-    for link in robot.links.values():
+    for name, link in robot.links.items():
         clouds = [
             points @ shape.origin[:3, :3].T + shape.origin[:3, 3]
-            for shape in (link.collisions if use_collision else link.visuals)
+            for shape in shapes[name]
             if shape.kind == "mesh" and (points := _mesh_points(shape, robot, turned)) is not None
         ]
         if clouds and link.mass_box:
@@ -128,17 +151,22 @@ def _remarks(estimated: list[str], unknown: list[str], misplaced: bool) -> list[
     return warnings
 
 
-def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Cover] | None:
-    """Capsules (start, end, radius) in the shape's own frame; None for a mesh that cannot be read."""
+def _plain(covers: list[Cover]) -> list[Piece]:
+    """Capsules that are themselves the shape."""
+    return [Piece(c, np.zeros((0, 3)), 0.0) for c in covers]
+
+
+def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Piece] | None:
+    """Pieces in the shape's own frame; None for a mesh that cannot be read."""
     if shape.kind == "sphere":
-        return [(np.zeros(3), np.zeros(3), shape.size[0])]
+        return _plain([(np.zeros(3), np.zeros(3), shape.size[0])])
     if shape.kind == "cylinder":
         radius, length = shape.size
         half = max(length / 2 - radius / 4, 0.0)
         tip = np.array([0.0, 0.0, half])
-        return [(-tip, tip, math.hypot(radius, length / 2 - half))]
+        return _plain([(-tip, tip, math.hypot(radius, length / 2 - half))])
     if shape.kind == "box":
-        return _cover_box(np.array(shape.size), np.zeros(3))
+        return _plain(_cover_box(np.array(shape.size), np.zeros(3)))
     points = _mesh_points(shape, robot, turned)
     return None if points is None else cover_points(points)
 

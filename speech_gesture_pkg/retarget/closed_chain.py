@@ -17,6 +17,7 @@ the neutral pose; where it meets the other the leg is stretched or folded, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -29,6 +30,13 @@ _STRETCH = 0.98
 """Share of a leg's stroke (as the cosine of the angle from dead centre) that is used."""
 _STEPS, _HALVINGS = 8, 12
 """Steps along the way from the middle to a pose, and halvings between the last possible one and the next."""
+
+
+class Room(Protocol):
+    """What `head_room.HeadRoom` knows."""
+
+    def most(self, axes: np.ndarray) -> np.ndarray:
+        """Largest angle about unit vectors [N, 3], rad. Shape [N]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +54,8 @@ class Platform:
         origin, across, along: o + c, u and w of each motor (module docstring). Shape [6, 3].
         lengths: of the rods, m. Shape [6].
         branch: which of the two solutions, 1 or -1. Shape [6].
+        plate: node index of the plate's body.
+        room: how far the head may turn before it meets the body; None if that is not known.
     """
 
     joints: tuple[str, ...]
@@ -62,6 +72,8 @@ class Platform:
     along: np.ndarray
     lengths: np.ndarray
     branch: np.ndarray
+    plate: int = 0
+    room: Room | None = None
 
     def motors(self, rotations: np.ndarray, shift: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Motor angles for poses of the plate.
@@ -86,7 +98,7 @@ class Platform:
     def reach(
         self, rotations: np.ndarray, margin: float = 0.02, scale: float = 1.0, most: float = np.pi
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest that the plate can do: the same axis, as much of the angle as the motors allow.
+        """The nearest that the plate can do: the same axis, as much of the angle as motors and body (`room`) allow.
 
         The poses that motors allow are no convex set; the way from the middle to a pose is followed only as far as it
         stays inside.
@@ -102,8 +114,10 @@ class Platform:
         """
         axes, angles = _axis_angle(rotations)
         angles = np.minimum(angles * scale, most)
+        if self.room is not None:
+            angles = np.minimum(angles, self.room.most(axes))
         shares = np.linspace(0.0, 1.0, _STEPS + 1)
-        tried = _rotation(axes[:, None], angles[:, None] * shares).reshape(-1, 3, 3)
+        tried = turned(axes[:, None], angles[:, None] * shares).reshape(-1, 3, 3)
         q, room = (x.reshape(len(angles), _STEPS + 1, -1) for x in self.motors(tried))
         good = room[..., 0] >= margin
         if good[:, 1:].all():
@@ -113,10 +127,10 @@ class Platform:
         near, far = shares[first_bad - 1], shares[np.minimum(first_bad, _STEPS)]
         for _ in range(_HALVINGS):
             middle = 0.5 * (near + far)
-            _, room = self.motors(_rotation(axes, angles * middle))
+            _, room = self.motors(turned(axes, angles * middle))
             fits = room >= margin
             near, far = np.where(fits, middle, near), np.where(fits, far, middle)
-        reached = _rotation(axes, angles * near)
+        reached = turned(axes, angles * near)
         return self.motors(reached)[0], reached
 
     def leg_lengths(self, q: np.ndarray, rotations: np.ndarray, shift: np.ndarray | float = 0.0) -> np.ndarray:
@@ -156,7 +170,7 @@ def find_platform(tree: Anatomy) -> Platform | None:
         if not tips:
             return None
         ends.append((horn, tips[0]))
-    return _platform(tree, motors, bases.pop(), np.array(ends))
+    return _platform(tree, motors, bases.pop(), plate, np.array(ends))
 
 
 def platform_base(tree: Anatomy) -> int | None:
@@ -176,7 +190,7 @@ def _plate(tree: Anatomy, motors: list[int], passive: set[int]) -> int | None:
     return runs[-1][1] if runs[-1][0] > runs[0][0] else None
 
 
-def _platform(tree: Anatomy, motors: list[int], base: int, ends: np.ndarray) -> Platform:
+def _platform(tree: Anatomy, motors: list[int], base: int, plate: int, ends: np.ndarray) -> Platform:
     nodes = [tree.nodes[m] for m in motors]
     axis, place = (np.array([getattr(n, key) for n in nodes]) for key in ("axis", "origin"))
     horn = ends[:, 0] - place
@@ -205,6 +219,7 @@ def _platform(tree: Anatomy, motors: list[int], base: int, ends: np.ndarray) -> 
             along,
             np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1),
             branch,
+            plate,
         )
 
     flat = raised(0.0)
@@ -225,7 +240,7 @@ def _axis_angle(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return vectors / np.maximum(angles, 1e-12)[:, None], angles
 
 
-def _rotation(axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+def turned(axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Rodrigues' formula. [..., 3] and [...] to [..., 3, 3]."""
     x, y, z = np.moveaxis(np.broadcast_to(axes, (*angles.shape, 3)), -1, 0)
     o = np.zeros_like(x)

@@ -1,16 +1,19 @@
-"""CollisionModel: how near a robot is to touching itself, by capsules fitted to its URDF."""
+"""CollisionModel: how near a robot is to touching itself, by capsules fitted to its URDF, and hulls inside them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from speech_gesture_pkg.retarget.capsules import Capsule, fit_capsules, segment_distances
+from speech_gesture_pkg.retarget.hulls import Hulls
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
 
 _CHUNK = 8
 """Configurations per batch: larger ones fall out of the cache and are slower."""
 
+FAR = 0.05
+"""Capsules around meshes are looked into where they come nearer than this, m."""
 _SAMPLES = 60
 _SHOULDER = 2
 """Links with so few joints between them are never checked."""
@@ -20,6 +23,8 @@ _REST_GAP = 0.017
 """Gap that a rest pose should keep, m: more than what the solver keeps (`RetargetSettings.collision_margin`)."""
 _REST_OVERLAP = 0.02
 """Capsules that overlap more than this at rest are not checked, m."""
+_SHOULDER_OVERLAP = 0.035
+"""... and two joints apart, hulls: they close the hollows in which such links turn. Only what is deeper counts, m."""
 _CLOSE = 0.012
 """Allowance of an upper arm beside the trunk that carries it, m: there a margin costs the most."""
 _NEVER_APART = 0.03
@@ -32,7 +37,8 @@ class CollisionModel:
     Pairs that touch in the rest pose (neutral, if none is given), nearly always, or that no pose takes apart, are
     neighbours by construction and are dropped; so are pairs that can never meet. Of several rest poses the first is
     taken in which only neighbours touch. Capsules are wider than what they cover: pairs that are close at rest count
-    from there (see `allowance`). Fingers of one hand are not checked against each other.
+    from there (see `allowance`). Fingers of one hand are not checked against each other. Capsules around meshes hold
+    the meshes' convex hulls: where such capsules are nearer than `FAR`, the hulls' gap counts.
 
     Attributes:
         capsules: all capsules of the robot.
@@ -68,6 +74,7 @@ class CollisionModel:
         self._joint = np.array([c.joint for c in self.capsules], int)
         self._ends = np.array([[c.start, c.end] for c in self.capsules]).reshape(-1, 2, 3)
         self._half = 0.5 * np.linalg.norm(self._ends[:, 1] - self._ends[:, 0], axis=1)
+        self.hulls = Hulls(self.capsules)
         self.radius = np.array([c.radius for c in self.capsules])
         self.chosen = 0
         limb = limb_of_joints(robot, robot_map)
@@ -75,6 +82,7 @@ class CollisionModel:
             robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest
         )
         self._widths = self.radius[self.pairs].sum(1) - self.allowance
+        self.refined = self.hulls.known[self.pairs].any(1)
 
     def distance(self, q: np.ndarray) -> np.ndarray:
         """Smallest gap between checked capsules, metres, negative when they overlap; inf without pairs.
@@ -86,7 +94,7 @@ class CollisionModel:
         if not len(self.pairs):
             return np.full(len(q), np.inf)
         full = self._whole(q)
-        chunks = [self._smallest(self.end_points(full[k : k + _CHUNK])) for k in range(0, len(q), _CHUNK)]
+        chunks = [self._smallest(full[k : k + _CHUNK]) for k in range(0, len(q), _CHUNK)]
         return np.concatenate(chunks) if chunks else np.zeros(0)
 
     def is_free(self, q: np.ndarray, margin: float = 0.0) -> np.ndarray:
@@ -99,9 +107,9 @@ class CollisionModel:
         full = self._whole(q)
         gaps = np.empty((len(q), len(self.pairs)))
         for first in range(0, len(q), _CHUNK):
-            gaps[first : first + _CHUNK] = self._gaps(
-                self.end_points(full[first : first + _CHUNK]), self.pairs, self._widths
-            )
+            part = full[first : first + _CHUNK]
+            coarse = self._gaps(self.end_points(part), self.pairs, self._widths)
+            gaps[first : first + _CHUNK] = self._looked_into(part, coarse, self.pairs, self.allowance)
         return gaps
 
     def nearest(self, q: np.ndarray) -> tuple[float, Capsule, Capsule, np.ndarray, np.ndarray]:
@@ -110,23 +118,30 @@ class CollisionModel:
         Args:
             q: joint positions. Shape [J].
         """
-        full = self._neutral.copy()
-        full[self._index] = q
-        ends = self.end_points(full[None])[:, :, 0]
-        a, b = self.pairs[:, 0], self.pairs[:, 1]
-        squared, s, t = segment_distances(ends[a, 0], ends[a, 1], ends[b, 0], ends[b, 1])
-        gaps = np.sqrt(squared) - self._widths
+        full = self._whole(np.atleast_2d(q))
+        gaps = self.distances(q)[0]
         k = int(np.argmin(gaps))
-        i, j = int(a[k]), int(b[k])
-        p = ends[i, 0] + s[k] * (ends[i, 1] - ends[i, 0])
-        w = ends[j, 0] + t[k] * (ends[j, 1] - ends[j, 0])
+        i, j = int(self.pairs[k, 0]), int(self.pairs[k, 1])
+        ends = self.end_points(full)[:, :, 0]
+        squared, s, t = segment_distances(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1])
+        if self.refined[k] and np.sqrt(squared) - self._widths[k] < FAR:
+            turns, places = self.hulls.placed(self._poses(full)[:, 0])
+            self.hulls.gap(i, j, turns, places)
+            p, w, _ = self.hulls.witness()
+        else:
+            p = ends[i, 0] + s * (ends[i, 1] - ends[i, 0])
+            w = ends[j, 0] + t * (ends[j, 1] - ends[j, 0])
         return float(gaps[k]), self.capsules[i], self.capsules[j], p, w
 
     def end_points(self, full: np.ndarray) -> np.ndarray:
         """End points of all capsules in the root frame. All the robot's joints `[N, robot J]` to `[C, 2, N, 3]`."""
-        poses = self.robot.joint_transforms(full)[self._joint]
+        poses = self._poses(full)
         turned = poses[..., :3, :3] @ self._ends.transpose(0, 2, 1)[:, None]
         return (turned + poses[..., :3, 3:]).transpose(0, 3, 1, 2)
+
+    def _poses(self, full: np.ndarray) -> np.ndarray:
+        """Poses of the joints that carry the capsules. `[N, robot J]` to `[C, N, 4, 4]`."""
+        return self.robot.joint_transforms(full)[self._joint]
 
     def _whole(self, q: np.ndarray) -> np.ndarray:
         """All the robot's joints, those not in `joint_names` neutral. `[N, J]` to `[N, robot J]`."""
@@ -134,20 +149,59 @@ class CollisionModel:
         full[:, self._index] = q
         return full
 
-    def _smallest(self, ends: np.ndarray) -> np.ndarray:
-        """Smallest gap of each configuration. `[C, 2, N, 3]` to `[N]`.
+    def _smallest(self, full: np.ndarray) -> np.ndarray:
+        """Smallest gap of each configuration. `[N, robot J]` to `[N]`.
 
         The distance of two capsules' middles bounds their gap from both sides; only pairs whose lower bound is below
-        the smallest upper bound are measured.
+        the smallest upper bound are measured, and those that hold hulls where they may be nearer than `FAR`.
         """
+        ends = self.end_points(full)
         middle = 0.5 * (ends[:, 0] + ends[:, 1]).transpose(1, 0, 2)
         square = np.einsum("nci,nci->nc", middle, middle)
         a, b = self.pairs[:, 0], self.pairs[:, 1]
         apart = (square[:, :, None] + square[:, None] - 2.0 * (middle @ middle.transpose(0, 2, 1)))[:, a, b]
         upper = np.sqrt(np.maximum(apart, 0.0)) - self._widths
         lower = upper - (self._half[a] + self._half[b])
-        near = (lower <= upper.min(1, keepdims=True) + 1e-6).any(0)
-        return self._gaps(ends, self.pairs[near], self._widths[near]).min(1)
+        bound = upper.min(1, keepdims=True)
+        if self.refined.any():
+            bound = np.maximum(bound, FAR)
+        near = (lower <= bound + 1e-6).any(0)
+        gaps = self._gaps(ends, self.pairs[near], self._widths[near])
+        if not self.refined.any():
+            return gaps.min(1)
+        return self._smallest_looked_into(full, gaps, near)
+
+    def _smallest_looked_into(self, full: np.ndarray, gaps: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Smallest gap where the gaps of capsules `[N, near pairs]` are lower bounds; at most `FAR` if they are."""
+        pairs, extra, refined = self.pairs[near].tolist(), self.allowance[near], self.refined[near]
+        poses = self._poses(full)
+        found = np.empty(len(full))
+        for n, row in enumerate(gaps):
+            plain = row[~refined].min(initial=np.inf)
+            order = np.argsort(row, kind="stable")
+            order = order[refined[order]]
+            best, placed = float(plain), None
+            for k in order.tolist():
+                if row[k] >= min(best, FAR):
+                    best = min(best, float(row[k]))
+                    break
+                turns, places = placed = placed or self.hulls.placed(poses[:, n])
+                one, other = pairs[k]
+                best = min(best, self.hulls.gap(one, other, turns, places) + float(extra[k]))
+            found[n] = best
+        return found
+
+    def _looked_into(self, full: np.ndarray, gaps: np.ndarray, pairs: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """Gaps [N, P] of pairs with those of hulls in place of those of their capsules where these are near."""
+        refined = self.hulls.known[pairs].any(1)
+        gaps = gaps.copy()
+        for n in range(len(full)):
+            chosen = np.flatnonzero(refined & (gaps[n] < FAR))
+            if len(chosen):
+                turns, places = self.hulls.placed(self._poses(full[n : n + 1])[:, 0])
+                for k in chosen.tolist():
+                    gaps[n, k] = self.hulls.gap(int(pairs[k, 0]), int(pairs[k, 1]), turns, places) + extra[k]
+        return gaps
 
     @staticmethod
     def _gaps(ends: np.ndarray, pairs: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -171,26 +225,32 @@ class CollisionModel:
         upper = np.where(np.isfinite(self.robot.upper), self.robot.upper, np.pi)
         samples = random.uniform(lower, upper, (_SAMPLES, len(lower)))
         known = np.atleast_2d(self._neutral if rest is None else rest)
-        gaps = self._gaps(self.end_points(np.concatenate([known, samples])), pairs, self.radius[pairs].sum(1))
+        poses = np.concatenate([known, samples])
+        gaps = self._gaps(self.end_points(poses), pairs, self.radius[pairs].sum(1))
+        gaps = self._looked_into(poses, gaps, pairs, np.zeros(len(pairs)))
         moved = gaps[len(known) :]
         # An upper arm is near the chest at the shoulder whatever it does: such a pair says nothing.
         always = ((moved <= 0).mean(0) > 0.9) | (moved.max(0) < _NEVER_APART)
         steps = np.array([self._steps_apart(self.capsules[a].joint, self.capsules[b].joint) for a, b in pairs])
         # The links of the shoulder move beside the trunk as its makers meant them to.
-        always |= steps <= _SHOULDER
+        exact = self.hulls.known[pairs].all(1)
+        joined = exact & (steps == _SHOULDER)
+        always = np.where(joined, False, always | (steps <= np.where(exact, 1, _SHOULDER)))
         foreign = ~always & (steps > _NEIGHBOURS)
-        trouble = (gaps[: len(known)] <= -_REST_OVERLAP / 2)[:, foreign].sum(1)
+        # Capsules are wider than what they cover, hulls are not.
+        least = np.where(exact, _REST_GAP, -_REST_OVERLAP / 2)
+        trouble = (gaps[: len(known)] <= least)[:, foreign].sum(1)
         self.chosen = int(np.argmin(trouble))
         # Near the shoulder the calmest pose is the measure: makers let arms hang, capsules are wider than arms.
         reference = np.where(steps <= _NEIGHBOURS, gaps[: len(known)].min(0), gaps[self.chosen])
-        touching = reference <= -_REST_OVERLAP
+        touching = reference <= np.where(joined, -_SHOULDER_OVERLAP, -_REST_OVERLAP)
         met = {tuple(sorted((self.capsules[a].link, self.capsules[b].link))) for a, b in pairs[touching & foreign]}
         if met:
             names = "; ".join(f"{a} and {b}" for a, b in sorted(met)[:4])
             more = f"; and {len(met) - 4} more pairs" if len(met) > 4 else ""
             self.warnings.append(f"links touch at rest and are not checked against each other: {names}{more}")
         kept = ~touching & ~always & self._reachable(robot_map, limb, pairs)
-        least = np.where(steps[kept] <= _NEIGHBOURS, _CLOSE, 0.0)
+        least = np.where((steps <= _NEIGHBOURS) & ~exact, _CLOSE, 0.0)[kept]
         return pairs[kept], np.maximum(_REST_GAP - reference[kept], least)
 
     def _steps_apart(self, one: int, two: int) -> int:

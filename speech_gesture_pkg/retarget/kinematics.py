@@ -20,6 +20,7 @@ class BodyKinematics:
         joints: names of the n solved joints, arms first, then head, then torso.
         sides: which arms there are, as indices into `SIDES`.
         columns: part ("left_arm", ..., "head", "torso") -> slice of the n joints.
+        axes: of the joints, in the base frame in the neutral pose. Shape [n, 3].
         wrist_joints: how many joints follow each arm's elbow.
         torso_joint: model index of the joint that carries torso and arms in the robot's own tree (0 for the root).
     """
@@ -34,6 +35,7 @@ class BodyKinematics:
         self.columns: dict[str, slice] = {}
         self.model = pin.Model()
         self.origin = np.zeros((len(self.joints) + 1, 3))
+        self.axes = np.array([by_name[n].axis for n in self.joints]).reshape(-1, 3)
         for part, names in chains.items():
             start, parent, place = self.model.nv, 0, np.zeros(3)
             for name in names:

@@ -12,6 +12,7 @@ from speech_gesture_pkg.retarget.anatomy import UP, Anatomy, meeting_point, near
 from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform, platform_base
 from speech_gesture_pkg.retarget.faces import find_face
 from speech_gesture_pkg.retarget.hands import finger_chains, map_fingers, name_fingers, palm_frame
+from speech_gesture_pkg.retarget.head_room import with_room
 from speech_gesture_pkg.retarget.limbs import Limbs, elbow_of, find_limbs, shoulder_of
 from speech_gesture_pkg.retarget.override import (
     ARM_KEYS,
@@ -164,7 +165,8 @@ def _platform(tree: Anatomy, limbs: Limbs, override: Override) -> Platform | Non
     limbs.head[:] = [i for i in limbs.head if i not in limbs.torso and not set(tree.path(i)) & motors]
     if "head" in override:
         return None
-    return find_platform(tree)
+    platform = find_platform(tree)
+    return None if platform is None else with_room(tree, platform)
 
 
 def _check_closed_chain(

@@ -11,19 +11,25 @@ from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.retarget.avoidance import Avoidance
 from speech_gesture_pkg.retarget.bounds import StepBounds, approach
+from speech_gesture_pkg.retarget.branches import Branch, advance
 from speech_gesture_pkg.retarget.collision import CollisionModel
 from speech_gesture_pkg.retarget.drives import DirectDrives, rest_drives
 from speech_gesture_pkg.retarget.human import HumanTargets, human_targets
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, direction_error, rotation_error
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
-from speech_gesture_pkg.retarget.solver import BodySolver, BodyTarget, Weights
+from speech_gesture_pkg.retarget.solver import AWAY, BodySolver, BodyTarget, Weights
 
-_REST_ARMS = ((0.16, 0.30), (0.25, 0.30), (0.36, 0.35), (0.25, 0.9), (0.5, 0.6), (0.4, 2.0), (0.4, 8.0), (0.8, 8.0))
+_REST_ARMS = (
+    *((0.16, 0.30), (0.25, 0.30), (0.36, 0.35), (0.36, 0.6), (0.25, 0.9)),
+    *((0.5, 0.6), (0.4, 2.0), (0.4, 8.0), (0.8, 8.0)),
+)
 """How far arms at rest are spread and forearms point forward, the calmest first."""
 
 _LOOK_AHEAD = 2.0
 """Added to `collision_active` per step of the fastest joint, m/rad: two arms of half a metre, for two frames."""
+_SEARCHED = 20
+"""Iterations of the search for a start of `Retargeter.solve_pose`."""
 _FINGERS_AHEAD = 3.0
 """Frames that arms look ahead on fingers, which open faster than arms can brake."""
 
@@ -87,11 +93,13 @@ class RetargetState:
         q: joint positions of the last frame, in the order of `Retargeter.joint_names`. Shape [J].
         dq: last step. Shape [J].
         target: what the last frame asked for: directions, rotations, finger and face positions; None before the first.
+        branches: what is known of other ways to hold each arm.
     """
 
     q: np.ndarray
     dq: np.ndarray
     target: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    branches: tuple[Branch, ...] = ()
 
 
 class Retargeter:
@@ -137,6 +145,7 @@ class Retargeter:
         if settings.collision:
             self._avoidance = Avoidance(robot, robot_map, self._body, self.collision, self._drives.joints)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved], self._avoidance)
+        self._searches = self._solver.arm_searches(self.lower[self._solved], self.upper[self._solved])
         self.rest.setflags(write=False)
 
     def start(self, q0: np.ndarray | None = None) -> RetargetState:
@@ -172,6 +181,7 @@ class Retargeter:
         change = self._bounds.change[free]
         q, dq = state.q, state.dq
         moved, drift = self._motion_of_targets(directions, rotations, driven, state)
+        branches = state.branches or (Branch(),) * len(self._arms)
         result = np.empty((len(motion), len(q)))
         for t in range(len(motion)):
             low, high = self._bounds.box(q, dq)
@@ -196,11 +206,34 @@ class Retargeter:
                     self._bounds.change[solved],
                     settings.iterations,
                     avoid,
+                    tuple(b.goal for b in branches),
                 )
+                branches = self._advanced(branches, q, directions[t], rotations[t])
             moved_to = np.minimum(np.maximum(q + step, self.lower), self.upper)
             q, dq = moved_to, moved_to - q
             result[t] = q
-        return result, RetargetState(q, dq, (directions[-1], rotations[-1], driven[-1]))
+        return result, RetargetState(q, dq, (directions[-1], rotations[-1], driven[-1]), branches)
+
+    def _advanced(
+        self, branches: tuple[Branch, ...], q: np.ndarray, directions: np.ndarray, rotations: np.ndarray
+    ) -> tuple[Branch, ...]:
+        """Other ways to hold the arms, a frame on (`q` [J]: before the step)."""
+        arms, found = len(branches), []
+        errors = self._solver.arm_costs()
+        for arm, branch in enumerate(branches):
+            search, cost = self._searches[arm], float(errors[arm])
+            if branch.goal is not None:
+                cost /= AWAY * AWAY
+            targets = directions[arm], directions[arms + arm], rotations[arm]
+            columns = self._solved[search.columns]
+
+            def is_free(poses: np.ndarray, columns: np.ndarray = columns) -> np.ndarray:
+                whole = np.repeat(q[None], len(poses), 0)
+                whole[:, columns] = poses
+                return self.collision.is_free(whole)
+
+            found.append(advance(search, branch, q[columns], cost, targets, is_free))
+        return tuple(found)
 
     def solve_pose(self, motion: MotionFrames, q0: np.ndarray | None = None, iterations: int = 40) -> np.ndarray:
         """The pose for one frame, however far: no velocity or acceleration limits, several starts, best kept.
@@ -219,7 +252,8 @@ class Retargeter:
         if len(self._solved):
             if self._avoidance is not None:
                 self._avoidance.set_fingers(q[self._driven])
-            q[self._solved] = self._settle(q[self._solved], BodyTarget(directions[0], rotations[0]), iterations)
+            target = BodyTarget(directions[0], rotations[0])
+            q[self._solved] = self._settle(q[self._solved], target, iterations, self._searched(q, target))
         return np.clip(q, self.lower, self.upper)
 
     def tracking_errors(self, motion: MotionFrames, q: np.ndarray) -> dict[str, np.ndarray]:
@@ -280,14 +314,26 @@ class Retargeter:
         spun = rotation_error(rotations.reshape(-1, 3, 3), before[1].reshape(-1, 3, 3)).reshape(count, -1, 3)
         return np.concatenate([turned, spun], 1), driven - before[2]
 
-    def _settle(self, q: np.ndarray, target: BodyTarget, iterations: int) -> np.ndarray:
-        """Best of a few starts after `iterations` steps without rate limits, for the solved joints."""
+    def _searched(self, q: np.ndarray, target: BodyTarget) -> tuple[np.ndarray, ...]:
+        """A start [n] for the solved joints with every arm where a search from many starts finds it best, if any."""
+        start, arms = q[self._solved].copy(), len(self._searches)
+        for arm, search in enumerate(self._searches):
+            poses = search.starts(start[search.columns])
+            goals = target.directions[arm], target.directions[arms + arm], target.rotations[arm]
+            found, _ = search.improve(poses, *goals, _SEARCHED)
+            start[search.columns] = found[np.argmin(search.improve(found, *goals, 1)[1])]
+        return (start,) if arms else ()
+
+    def _settle(
+        self, q: np.ndarray, target: BodyTarget, iterations: int, further: tuple[np.ndarray, ...] = ()
+    ) -> np.ndarray:
+        """Best of a few starts, and of `further` ones, after `iterations` steps without rate limits."""
         lower, upper = self.lower[self._solved], self.upper[self._solved]
         reach = 0.5
         middle = np.where(np.isfinite(upper - lower), np.nan_to_num(lower / 2) + np.nan_to_num(upper / 2), 0.0)
         best, cost = q, np.inf
         still = np.zeros(len(q))
-        for start in (q, self.rest[self._solved], middle, 0.5 * (middle + self.rest[self._solved])):
+        for start in (q, self.rest[self._solved], middle, 0.5 * (middle + self.rest[self._solved]), *further):
             x = np.clip(start, lower, upper)
             for _ in range(iterations):
                 low, high = np.maximum(lower - x, -reach), np.minimum(upper - x, reach)

@@ -9,11 +9,16 @@ import numpy as np
 
 from speech_gesture_pkg.retarget.avoidance import Avoidance
 from speech_gesture_pkg.retarget.bounds import approach, stopping_step
+from speech_gesture_pkg.retarget.branches import ArmSearch
 from speech_gesture_pkg.retarget.kinematics import BodyKinematics, direction_error, rotation_error
+from speech_gesture_pkg.retarget.robot_map import SIDES
 
 _PALM_SHARE = (0.3, 0.3, 0.6, 1.0)
 """Share of the palm's weight by number of joints after the elbow: too few wrist joints must not bend the arm."""
 
+
+AWAY = 0.15
+"""Share of its terms that an arm keeps while it changes over to another pose."""
 
 _BRAKE = 0.5
 """Share of what all joints of both arms could do together to keep two capsules apart: they rarely all can."""
@@ -37,8 +42,8 @@ class Weights:
     head: float = 1.0
     chest: float = 1.0
     posture: float = 0.02
-    smooth: float = 0.4
-    damp: float = 0.02
+    smooth: float = 0.45
+    damp: float = 0.06
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class BodySolver:
         change: np.ndarray,
         iterations: int = 1,
         collision: tuple[float, float, float] | None = None,
+        goals: tuple[np.ndarray | None, ...] = (),
     ) -> np.ndarray:
         """The step dq [n] within [low, high].
 
@@ -111,6 +117,7 @@ class BodySolver:
             iterations: Gauss-Newton iterations.
             collision: gap below which pairs are watched, gap kept (m), and share of a missing gap that one step must
                 regain; None leaves collision out.
+            goals: for each arm the joints to change over to, or None.
         """
         weights = self._weights
         step = np.minimum(np.maximum(previous, low), high)
@@ -118,9 +125,13 @@ class BodySolver:
         for _ in range(iterations):
             jacobian = self._linearise(q + step, target)
             rows, errors = self._rows, self._errors
+            diagonal, drawn = self._diagonal, pull
+            for arm, goal in enumerate(goals):
+                if goal is not None:
+                    diagonal, drawn = self._drawn(arm, goal, q, diagonal, drawn)
             hessian = rows.T @ rows
-            hessian.flat[:: len(q) + 1] += self._diagonal
-            gradient = -(rows.T @ (errors + rows @ step)) - pull
+            hessian.flat[:: len(q) + 1] += diagonal
+            gradient = -(rows.T @ (errors + rows @ step)) - drawn
             lower, upper = low, high
             if target.moved is not None:
                 lower, upper = self._restrained(hessian, gradient, target.moved, low, high, change)
@@ -138,6 +149,33 @@ class BodySolver:
                 return np.minimum(np.maximum(0.0, low), high)
             step = np.minimum(np.maximum(found, low), high)
         return step
+
+    def _drawn(
+        self, arm: int, goal: np.ndarray, q: np.ndarray, diagonal: np.ndarray, pull: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Diagonal and pull [n] with an arm drawn to `goal`, its own terms weakened."""
+        for row in (arm, self._arms + arm, 2 * self._arms + arm):
+            self._rows[3 * row : 3 * row + 3] *= AWAY
+            self._errors[3 * row : 3 * row + 3] *= AWAY
+        columns = self._body.columns[f"{SIDES[self._body.sides[arm]]}_arm"]
+        diagonal, pull = diagonal.copy(), pull.copy()
+        diagonal[columns] += 1.0
+        pull[columns] += goal - q[columns]
+        return diagonal, pull
+
+    def arm_searches(self, lower: np.ndarray, upper: np.ndarray) -> list[ArmSearch]:
+        """A search for each arm within limits [n] of the solved joints."""
+        searches = []
+        for arm, side in enumerate(self._body.sides):
+            columns = self._body.columns[f"{SIDES[side]}_arm"]
+            scale = self._scale[[arm, self._arms + arm, 2 * self._arms + arm], 0]
+            searches.append(ArmSearch(self._body, arm, scale, lower[columns], upper[columns]))
+        return searches
+
+    def arm_costs(self) -> np.ndarray:
+        """Sums of squared weighted errors of the arms where the last `step` linearised. Shape [A]."""
+        squares = (self._errors * self._errors).reshape(-1, 3).sum(1)[: 3 * self._arms]
+        return squares.reshape(3, self._arms).sum(0)
 
     def _clearance(
         self,

@@ -14,6 +14,9 @@ import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
 
+FARTHEST = 1000.0
+"""Lengths in a URDF beyond this are mistakes, m."""
+
 MOVING_TYPES = ("revolute", "continuous", "prismatic")
 JOINT_TYPES = (*MOVING_TYPES, "fixed", "floating", "planar")
 
@@ -116,6 +119,9 @@ def parse_urdf(text: str, name: str) -> Urdf:
         raise RobotError(f"URDF {name} is not well-formed XML ({e}); is the file cut off?") from e
     if root.tag != "robot":
         raise RobotError(f"URDF {name} starts with <{root.tag}>; a URDF starts with <robot> (expand xacro files first)")
+    left = next((e.tag.rpartition("}")[2] for e in root.iter() if "xacro}" in str(e.tag)), None)
+    if left is not None:
+        raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
     colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
     for element in root.findall("link"):
@@ -225,8 +231,15 @@ def _origin(element: ET.Element, where: str) -> np.ndarray:
     pose = np.eye(4)
     if node is not None:
         pose[:3, 3] = _numbers(node.get("xyz"), (0, 0, 0), f"{where}: origin xyz")
+        _believable(pose[:3, 3], node.get("xyz"), f"{where}: origin xyz")
         pose[:3, :3] = rpy_matrix(*_numbers(node.get("rpy"), (0, 0, 0), f"{where}: origin rpy"))
     return pose
+
+
+def _believable(values: np.ndarray, text: object, where: str, least: float = -FARTHEST) -> None:
+    """Raise RobotError for lengths that no robot has, m."""
+    if (values < least).any() or (values > FARTHEST).any():
+        raise RobotError(f"{where} is '{text}'; it must be in [{least:g}, {FARTHEST:g}] m")
 
 
 def _colour(
@@ -264,6 +277,8 @@ def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geomet
         else:
             raise RobotError(f"{where}: {one_of('shape', shape.tag, ('box', 'cylinder', 'sphere', 'mesh'))}")
         kind = "cylinder" if shape.tag == "capsule" else shape.tag
+        if not mesh:
+            _believable(size, " ".join(f"{v:g}" for v in size), f"{where}: size of the {shape.tag}", 0.0)
         colour = _colour(element.find("material"), colours, name)
         shapes.append(Geometry(kind, tuple(np.abs(size).tolist()), _origin(element, where), colour, mesh))
     return shapes

@@ -140,6 +140,11 @@ class MotionSource:
         self.offset += seconds
         self.ready = deque(replace(frame, play=frame.play + seconds) for frame in self.ready)
 
+    def go_on_from(self, q: np.ndarray | None) -> None:
+        """The retargeter's next frames lead on from its joints `q` [R], if any (see `trajectory.stuck`)."""
+        if q is not None and self._retarget_state is not None:
+            self._retarget_state = self.retargeter.start(q)
+
     def restart(self) -> None:
         """Fresh generator state with the next audio (after a fault)."""
         self._generator_state = None

@@ -61,6 +61,22 @@ class RollingStats:
         return max(self._values, default=math.nan)
 
 
+class WorkPerFrame(RollingStats):
+    """Seconds of work per frame; the work of steps without frames belongs to the frames after them."""
+
+    def __init__(self, maxlen: int = 1000) -> None:
+        super().__init__(maxlen)
+        self._spent = 0.0
+
+    def step(self, spent: float, frames: int) -> None:
+        """A step took `spent` s and gave so many frames."""
+        self._spent += spent
+        for _ in range(frames):
+            self.add(self._spent / frames)
+        if frames:
+            self._spent = 0.0
+
+
 class RateLimiter:
     """At most one event per period and key, for logs that could repeat. Time is injected.
 

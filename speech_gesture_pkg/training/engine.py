@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -77,6 +78,11 @@ class _Progress:
         self.step = saved["step"]
 
 
+def processes() -> PartialState:
+    """Who takes part in this run: one process, or those that `torchrun` started."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def fit(
     stage: Stage,
     settings: TrainSettings,
@@ -98,6 +104,7 @@ def fit(
         KeyboardInterrupt: after saving the state.
         InputError: there is less training data than one batch.
     """
+    processes()
     accelerator = Accelerator(
         mixed_precision=settings.precision, cpu=not torch.cuda.is_available(), step_scheduler_with_optimizer=False
     )
@@ -178,25 +185,23 @@ def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
 
 
 class _Interrupt:
-    """Turns Ctrl-C into a wish that the loop grants after the present step."""
+    """Turns Ctrl-C and SIGTERM into a wish that the loop grants after the present step."""
 
     def __init__(self) -> None:
         self.asked = False
-        self._old: Any = None
+        self._old: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> _Interrupt:
-        try:
-            self._old = signal.signal(signal.SIGINT, self._ask)
-        except ValueError:  # not the main thread: then nobody can press Ctrl-C here
-            self._old = None
+        if threading.current_thread() is threading.main_thread():
+            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def _ask(self, number: int, frame: Any) -> None:
         self.asked = True
 
     def __exit__(self, *failure: object) -> None:
-        if self._old is not None:
-            signal.signal(signal.SIGINT, self._old)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
 
 
 class _Log:

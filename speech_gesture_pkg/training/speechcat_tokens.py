@@ -31,7 +31,7 @@ class _Sequences(Dataset[Batch]):
         self._length = 2 * model.config.window
         self._windows = TokenWindows.of(model.config)
         self._quiet = silence(1)[0]
-        self._downsample, self._start = model.config.downsample, model.config.codes
+        self._start = model.config.codes
         self._items = list(zip(tokens, utterances, [style_of(u, reference) for u in utterances], strict=True))
         share = [max(1, t.shape[1] // self._length) for t in tokens]
         self._owner = np.repeat(np.arange(len(tokens)), share)
@@ -55,13 +55,11 @@ class _Sequences(Dataset[Batch]):
             before[:, 0] = tokens[:, first - 1]
         before[:, 1:count] = tokens[:, first : first + count - 1]
         speech = speech_windows(u.speech, first, self._length, self._windows, self._quiet)
-        told = np.zeros((self._length, style.shape[1]), np.float32)
-        told[:count] = style[self._downsample * first :][:: self._downsample][:count]
         return {
             "tokens": before,
             "target": target,
             "speech": torch.from_numpy(speech),
-            "style": torch.from_numpy(told),
+            "style": torch.from_numpy(style).expand(self._length, -1),
             "speaker": torch.tensor(u.speaker),
         }
 
@@ -111,6 +109,7 @@ class TokensStage:
     def __init__(
         self, model: SpeechCat, train: Sequence[Utterance], held_out: Sequence[Utterance], reference: np.ndarray
     ) -> None:
+        start_from_codes(model)
         self.model = model.requires_grad_(False)
         model.transformer.requires_grad_(True)
         self.network: nn.Module = _Network(model.transformer)
@@ -136,10 +135,26 @@ class TokensStage:
 
 
 @torch.no_grad()
+def start_from_codes(model: SpeechCat) -> None:
+    """Begin with embeddings and outputs in which similar codes are similar: random projections of the codebook.
+
+    They stay free to change. From random ones, the network first has to find out which codes resemble each other.
+    """
+    transformer = model.transformer
+    for i, part in enumerate(model.config.parts):
+        codes = model.vqvae(part).codebook
+        codes = (codes - codes.mean(0)) / codes.std(0).clamp_min(1e-6)
+        size, width = codes.shape[1], model.config.width
+        transformer.embed[i, : len(codes)] = 0.5 * codes @ torch.randn(size, width, device=codes.device) * size**-0.5
+        spread = torch.randn(width, size, device=codes.device) * (size * width) ** -0.5
+        transformer.predict.weight[i, 0] = spread @ codes.T
+
+
+@torch.no_grad()
 def _tokens_of(model: SpeechCat, utterances: Sequence[Utterance]) -> list[torch.Tensor]:
     model.eval()
     device = model.transformer.embed.device
     return [
-        model.encode({p: torch.from_numpy(v)[None].to(device) for p, v in u.vectors.items()})[:, 0].cpu()
+        model.encode({p: torch.from_numpy(v)[None].to(device) for p, v in u.streams(model.config).items()})[:, 0].cpu()
         for u in utterances
     ]

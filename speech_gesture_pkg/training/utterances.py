@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from speech_gesture_pkg.body.kinematics import wrist_velocity
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import to_vectors
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 
-_STYLE_SPAN = 4.0
-"""Seconds around a frame over which its style is measured."""
 _STROKE_SPEED = 0.35
 """A wrist faster than this makes a stroke, m/s (as in the kinematics table)."""
 
@@ -26,9 +25,9 @@ class Utterance:
 
     Attributes:
         name: for messages.
-        vectors: token stream -> vectors [T, size], float32.
+        vectors: part (body, hands, face) -> vectors [T, size], float32.
         speech: features on their 100 Hz grid, from the same instant. Shape [F, C], float32.
-        liveliness: wrist speed (m/s) and strokes per second around each frame. Shape [T, 2].
+        speed: of the faster wrist relative to the chest, m/s. Shape [T].
         speaker: index.
         motion: the frames themselves, for the metrics; only of held-out recordings.
     """
@@ -36,12 +35,24 @@ class Utterance:
     name: str
     vectors: dict[str, np.ndarray]
     speech: np.ndarray
-    liveliness: np.ndarray
+    speed: np.ndarray
     speaker: int
     motion: MotionFrames | None = None
 
     def __len__(self) -> int:
-        return len(self.liveliness)
+        return len(self.speed)
+
+    @property
+    def liveliness(self) -> np.ndarray:
+        """Mean wrist speed (m/s) and strokes per second of the whole recording, pauses included. Shape [2]."""
+        starts = (self.speed[1:] > _STROKE_SPEED) & (self.speed[:-1] <= _STROKE_SPEED)
+        return np.array([self.speed.mean(), starts.sum() * FPS / len(self.speed)])
+
+    def streams(self, config: SpeechCatConfig) -> dict[str, np.ndarray]:
+        """The vectors by token stream (`config.parts`)."""
+        if config.parts == PARTS:
+            return self.vectors
+        return {"all": np.concatenate([self.vectors[p] for p in PARTS], 1)}
 
 
 def utterance(
@@ -53,7 +64,7 @@ def utterance(
         name: for messages.
         motion: at 30 fps.
         speech: features at 100 Hz. Shape [F, C].
-        config: of the networks.
+        config: of the networks; the variant does not matter.
         speaker: index into `config.speakers`.
         keep: keep the motion for the metrics.
 
@@ -69,36 +80,32 @@ def utterance(
     motion = motion[:count]
     return Utterance(
         name,
-        to_vectors(motion, config),
+        to_vectors(motion, replace(config, variant="full")),
         np.asarray(speech, np.float32),
-        liveliness(motion),
+        _wrist_speed(motion),
         speaker,
         motion if keep else None,
     )
 
 
-def liveliness(motion: MotionFrames) -> np.ndarray:
-    """Mean wrist speed (m/s, relative to the chest) and strokes per second over 4 s around each frame. Shape [T, 2]."""
+def _wrist_speed(motion: MotionFrames) -> np.ndarray:
     speed = np.linalg.norm(wrist_velocity(motion), axis=-1).max(1)
     if len(speed) < len(motion):
         speed = np.concatenate([speed[:1], speed])[: len(motion)]
-    starts = np.concatenate([[0.0], (speed[1:] > _STROKE_SPEED) & (speed[:-1] <= _STROKE_SPEED)])
-    span = min(len(speed), round(_STYLE_SPAN * motion.fps))
-    box = np.ones(span)
-    norm = np.convolve(np.ones(len(speed)), box, "same")
-    mean = np.convolve(speed, box, "same") / norm
-    return np.stack([mean, np.convolve(starts, box, "same") / norm * motion.fps], 1)
+    return np.asarray(speed)
 
 
 def style_reference(utterances: Sequence[Utterance]) -> np.ndarray:
-    """Median liveliness of a corpus over the frames that move. Shape [2]."""
-    both = np.concatenate([u.liveliness for u in utterances])
-    moving = both[both[:, 0] > 0.05]
-    return np.maximum(np.median(moving if len(moving) else both, axis=0), 1e-3)
+    """Median liveliness of the recordings of a corpus. Shape [2]."""
+    return np.asarray(np.maximum(np.median([u.liveliness for u in utterances], axis=0), 1e-3))
 
 
 def style_of(utterance: Utterance, reference: np.ndarray) -> np.ndarray:
-    """What the network is told: log2 of the ratio to the corpus' median, within a factor 4. Shape [T, 2], float32."""
+    """What the network is told of a recording: log2 of the ratio to the corpus' median, within a factor 4. Shape [2].
+
+    It is one for the whole recording: told of the moment, the network would learn to move when it is told to instead
+    of when it is spoken.
+    """
     ratio = np.clip(utterance.liveliness / reference, 0.25, 4.0)
     return np.log2(ratio).astype(np.float32)
 

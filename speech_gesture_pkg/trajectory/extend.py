@@ -32,8 +32,8 @@ def extend(
     Args:
         targets: joint positions for `next_time(state)` and the grid times after it. Shape [N, J].
         distance: smallest distance between bodies for joint positions [K, J] -> [K], m, negative when they overlap
-            (`clearance.distance_from_is_free` makes one from a yes/no test). Called once for up to 16 targets, and
-            twice more for each blocked step.
+            (`clearance.distance_from_is_free` makes one from a yes/no test). Called once for up to 16 targets (fewer
+            after a blocked one), and twice more for each blocked step.
         margin: distance that must be kept, m.
     """
     targets = np.asarray(targets, float)
@@ -50,17 +50,18 @@ def extend(
         movable = grid.limb_min(finite.astype(float)) > 0
         known = np.where(finite, np.clip(targets, grid.lower, grid.upper), np.nan)
     runner = _Run(state, known, movable)
-    done = 0
+    done, reach = 0, _CHECK_AHEAD
     while done < len(targets):
-        ahead = len(targets) if distance is None else min(done + _CHECK_AHEAD, len(targets))
+        ahead = len(targets) if distance is None else min(done + reach, len(targets))
         runner.run(done, ahead)
         if distance is None:
             break
         blocked = first_blocked(runner.points[: runner.start + ahead], runner.start + done, distance, margin, grid)
         if blocked is None:
-            done = ahead
+            done, reach = ahead, min(2 * reach, _CHECK_AHEAD)
             continue
         done = blocked - runner.start
+        reach = 1  # what lies behind a blocked step is in vain, and the next one is likely to be blocked, too
         free = way_out(*runner.at(done), movable[done], distance, margin, grid)
         runner.redo(done, free)
         done += 1

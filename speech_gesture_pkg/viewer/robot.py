@@ -1,6 +1,7 @@
 """A URDF robot to draw: visuals as triangles, forward kinematics level by level, mimic joints obeyed.
 
-Needs neither Pinocchio nor a mesh library for robots of primitives; mesh files are read through trimesh.
+Needs neither Pinocchio nor a mesh library for robots of primitives; mesh files are read through trimesh, closed chains
+(heads on six legs) are solved through Pinocchio.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from speech_gesture_pkg.viewer.shapes import (
 )
 
 logger = logging.getLogger(__name__)
+
+PASSIVE_HINTS = ("passive", "unactuated")
+"""What the names of joints that nothing drives tell."""
 
 _GREY: Colour = (0.72, 0.74, 0.78)
 
@@ -84,6 +88,11 @@ class RobotFigure:
         self.name = root.get("name", "robot")
         self.warnings: list[str] = []
         self._read_tree(root)
+        self._loops = None
+        if any(hint in name.lower() for name in self.joint_names for hint in PASSIVE_HINTS):
+            from speech_gesture_pkg.viewer.loops import ClosedLoops  # needs Pinocchio
+
+            self._loops = ClosedLoops.of(xml, self.joint_names, base)
         self.mesh = self._read_visuals(root, MeshLoader(base, _share(root, faces)))
         self.low, self.high = self._extent()
 
@@ -250,8 +259,14 @@ class RobotFigure:
         return self.transforms_of(np.array([q.get(name, 0.0) for name in self.joint_names]))
 
     def transforms_of(self, q: np.ndarray) -> np.ndarray:
-        """Link poses for joint values `[J]` (rad, m) in the order of `joint_names`. Shape [L, 4, 4]."""
-        value = np.append(np.nan_to_num(np.asarray(q, float)), 0.0)[self._column] * self._ratio + self._bias
+        """Link poses for joint values `[J]` (rad, m) in the order of `joint_names`. Shape [L, 4, 4].
+
+        The passive joints of a head on six legs follow its motors, whatever their own values.
+        """
+        q = np.nan_to_num(np.asarray(q, float))
+        value = (
+            np.append(q if self._loops is None else self._loops.closed(q), 0.0)[self._column] * self._ratio + self._bias
+        )
         motion = np.tile(np.eye(4), (len(value), 1, 1))
         turn = np.where(self._slides, 0.0, value)
         x, y, z = self._axis.T

@@ -49,10 +49,10 @@ def test_given_controllers_are_kept_as_they_are(robot):
 
 def test_the_composer_sees_collisions_of_the_robot(robot):
     """Rest is free; some random poses are not."""
-    from speech_gesture_pkg.assembly import _distance
+    from speech_gesture_pkg.assembly import clearance_of
 
     layout = layout_of(robot, {}, config())
-    distance = _distance(robot, layout)
+    distance = clearance_of(robot, layout)
     rest = layout.rest_from(np.zeros(len(layout.joint_names)))
     assert distance(rest[None])[0] > 0.0
     rng = np.random.default_rng(0)

@@ -17,8 +17,10 @@ from scipy.spatial.transform import Rotation
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.evaluation.self_collision import SelfCollision
+from speech_gesture_pkg.retarget import head_room
 from speech_gesture_pkg.retarget.anatomy import Anatomy
-from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform
+from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform, turned
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.platform_pose import passive_positions, plate_pose
 from speech_gesture_pkg.retarget.platform_retargeter import MOST_TURN, PlatformRetargeter, make_retargeter
@@ -278,3 +280,51 @@ def test_reachy_mini():
     found = map_robot(RobotModel.from_string(text))
     assert found.torso == ("yaw_body",)
     assert {f.joint for f in found.face} == {"left_antenna", "right_antenna"}
+
+
+def test_head_stops_before_the_body(monkeypatch):
+    """A flat head over a ball of 3 cm: tilted about a level axis, its plane nears the ball's centre as the cosine."""
+    from trimesh import creation
+
+    text = stewart(np.random.default_rng(0))
+    tree = Anatomy(RobotModel.from_string(text))
+    platform = find_platform(tree)
+    middle = platform.centre - platform.height * platform.normal
+    ball, plate = creation.icosphere(4, 0.03), creation.box((0.1, 0.1, 0.001))
+    below = middle - [0.0, 0.0, 0.035]
+    shapes = [np.asarray(m.vertices)[m.faces] + place for m, place in ((plate, middle), (ball, below))]
+    monkeypatch.setattr(head_room, "_triangles", lambda _, bodies: shapes[0 if platform.plate in bodies else 1])
+    monkeypatch.setattr(head_room, "_raises", lambda _: np.zeros(1))
+    monkeypatch.setattr(head_room, "_GRAIN", 1e-4)
+    found = head_room.with_room(tree, replace(platform, centre=middle, height=0.0))
+    contact = np.arccos((0.03 + 0.0005) / 0.035)
+    angle = np.linspace(0, 2 * np.pi, 20)
+    level = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+    free = found.room.most(level)
+    assert (free < contact).all()
+    assert (free > contact - head_room._STEP - head_room._MARGIN - 0.02).all()
+    assert found.room.most(np.array([[0.0, 0.0, 1.0]]))[0] > contact + 0.1  # about the vertical nothing comes nearer
+    _, reached = found.reach(turned(level, np.full(20, 0.6)))
+    cosine = (np.trace(reached, axis1=1, axis2=2) - 1) / 2
+    assert (np.arccos(cosine) < contact).all()
+
+
+@pytest.mark.skipif(not REACHY_MINI.is_file(), reason="pip install --no-deps reachy-mini")
+def test_head_of_reachy_mini_stays_clear_of_its_body():
+    """By the independent checker, on the URDF's meshes; rods may touch the plate that they carry."""
+    robot = RobotModel.from_file(REACHY_MINI)
+    retargeter = make_retargeter(robot, map_robot(robot))
+    wanted = turns(np.random.default_rng(2), 60, 1.0)
+    motors, reached = retargeter.platform.reach(wanted, 0.03, most=MOST_TURN)
+    poses = []
+    for q in motors:
+        full = retargeter.rest.copy()
+        full[-6:] = q
+        poses.append(retargeter.shown(full))
+    names = list(poses[0])
+    checker = SelfCollision(REACHY_MINI, names, [retargeter.platform.joints])
+    found = checker.report(names, np.array([[pose[n] for n in names] for pose in poses]))
+    assert found.shapes == "meshes"
+    assert found.colliding == 0, found.worst
+    cosine = (np.trace(reached, axis1=1, axis2=2) - 1) / 2
+    assert np.degrees(np.arccos(cosine)).mean() > 15.0

@@ -39,7 +39,7 @@ def study(tmp_path_factory):
     (folder / "bad.wav").write_text("no audio")
     out = folder.parent / "out"
     arguments = ["evaluate", str(folder), "--offline", "--out", str(out), "--no-report", "--workers", "1"]
-    arguments += ["--samples", "2"]
+    arguments += ["--samples", "2", "--generator", "prosody"]
     return folder, out, arguments, main(arguments)
 
 
@@ -82,7 +82,7 @@ def test_what_a_page_needs_is_there(study):
     assert re.fullmatch(r"[0-9a-f]{64}", results["corpus"]["sha256"])
     assert results["settings"]["mode"] == "offline"
     assert results["corpus"]["seconds"] == pytest.approx(7.0)
-    assert results["systems"]["prosody"]["corpus"]["fgd"]["why"] == "no trained autoencoder was given (--latents)"
+    assert results["systems"]["prosody"]["corpus"]["fmd"]["why"] == "no trained autoencoder was given (--latents)"
     assert results["systems"]["prosody"]["corpus"]["diversity_diffsheg"]["value"] > 0
     record = next(r for r in results["records"] if r["system"] == "prosody")
     assert np.shape(record["poses"]["positions"]) == (6, 22, 3)
@@ -124,6 +124,7 @@ def test_runs_are_compared(study, tmp_path, capsys):
     assert code == 3
     again = tmp_path / "again"
     inputs = [str(study[0] / "one.wav"), "--offline", "--out", str(again), "--no-report", "--workers", "1"]
+    inputs += ["--generator", "prosody"]
     assert main(["evaluate", *inputs, "--metrics", "vsd"]) == 0
     capsys.readouterr()
     arguments = ["evaluate", "--compare", str(out), str(again), "--out", str(tmp_path), "--no-report", "--json"]
@@ -178,6 +179,7 @@ def test_bad_options_are_one_sentence(tmp_path, capsys):
         (["--seeds", "0"], 4, "at least 1"),
         (["--set", "style.amplitude=9"], 4, "style.amplitude"),
         (["--latents", str(tmp_path / "none.safetensors")], 3, "none.safetensors"),
+        (["--limit", "-1"], 4, "--limit is -1"),
         (["--truth", str(tmp_path / "none")], 3, "does not exist"),
     ):
         inputs = [str(tmp_path / "a.wav"), "--offline", "--out", str(tmp_path / "out"), "--no-report", *arguments]

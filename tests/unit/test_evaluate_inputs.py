@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,24 @@ def test_semantic_scores_by_frame(tmp_path):
     path.write_text("not a table\n")
     with pytest.raises(InputError, match="line 1"):
         semantic_scores(path, 90)
+
+
+def test_a_corpus_in_our_layout_is_speech_with_its_truth(tmp_path):
+    clips = []
+    for i, split in enumerate(("train", "test", "test", "test")):
+        clip = {"name": f"c{i}", "motion": f"motion/c{i}.npz", "audio": f"audio/c{i}.wav" if i < 3 else None}
+        clips.append(clip | {"speaker": "a", "licence": "CC0", "split": split, "seconds": 1.0})
+        for name in filter(None, (clip["motion"], clip["audio"])):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "index.json").write_text(json.dumps({"format": "speech-gesture corpus 1", "clips": clips}))
+    found = find_inputs([tmp_path], split="test")
+    assert [(i.kind, i.name) for i in found] == [("audio", "c1"), ("audio", "c2"), ("motion", "c3")]
+    assert found[0].truth == tmp_path / "motion" / "c1.npz"
+    assert len(find_inputs([tmp_path])) == 4
+    assert [i.name for i in find_inputs([tmp_path], limit=2)] == ["c0", "c2"]
+    with pytest.raises(InputError, match="it has: test, train"):
+        find_inputs([tmp_path], split="val")
+    (tmp_path / "audio" / "c1.wav").unlink()
+    with pytest.raises(InputError, match="does not exist"):
+        find_inputs([tmp_path], split="test")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.evaluation.metrics.frechet import LatentStatistics
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
-from speech_gesture_pkg.evaluation.study import engine, jobs
+from speech_gesture_pkg.evaluation.study import engine, jobs, sanity_frechet
 from speech_gesture_pkg.evaluation.study.agreement import agreement
 from speech_gesture_pkg.evaluation.study.commanded import commanded, execution
 from speech_gesture_pkg.evaluation.study.compare import RESULTS, compare, load_results
@@ -348,3 +349,46 @@ def test_no_scheduler_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "CONNECT_S", 0.5)
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         list(engine.do_jobs([job(tmp_path)], cluster="tcp://127.0.0.1:1"))
+
+
+class Reference(Coder):
+    """With a corpus of its own: a standard Gaussian."""
+
+    reference = LatentStatistics(np.zeros(3), np.eye(3), 1000, "ae 1")
+
+
+def test_frechet_distances_are_asked_whether_they_see_spoiled_motion():
+    rng = np.random.default_rng(1)
+    table, records = {}, []
+    for i in range(8):
+        table[f"k{i}"] = {
+            "control_fgd_as_is": rng.normal(0.0, 1.0, (40, 3)),
+            "control_fgd_jittered": rng.normal(2.0, 1.0, (40, 3)),
+            "control_fgd_frozen": rng.normal(0.0, 1.0, (40, 3)),
+        }
+        records.append({"key": f"k{i}", "controls": {"material": "real", "figures": {}}})
+    latents = LatentFile("ae", {"fgd": Reference()})
+    (row,) = sanity_frechet.rows(records, table.get, latents)
+    cells = row["controls"]
+    assert cells["jittered"]["verdict"] == "passes"
+    assert cells["jittered"]["value"] == pytest.approx(12.0, rel=0.1)  # |(2, 2, 2)|^2
+    assert cells["frozen"]["verdict"] == "blind"
+    assert (cells["mirrored_audio"]["why"], row["verdict"]) == ("the metric does not listen", "fails")
+    assert sanity_frechet.rows(records[:1], table.get, latents)[0]["verdict"] == "not judged"
+    assert sanity_frechet.rows(records, table.get, None) == []
+
+
+def test_human_motion_of_two_runs_is_compared_frame_by_frame():
+    t = np.arange(0.0, 8.0, 1 / 30)
+    run = {"joint_names": np.array(["a"]), "commanded_time": t, "commanded_position": np.sin(t)[:, None]}
+    wrists = np.cumsum(np.ones((len(t), 2, 3)), axis=0) * 1e-2
+    a = run | {"human_start": np.array(0.0), "human_wrists": wrists}
+    b = run | {"human_start": np.array(2 / 30), "human_wrists": wrists[2:]}
+    found = agreement(a, b, 2.0, 6.0)
+    assert (found.human_largest, found.human_beyond_percent) == (0.0, 0.0)
+    moved = wrists.copy()
+    moved[100:110, 0, 0] += 0.05
+    found = agreement(a, run | {"human_start": np.array(0.0), "human_wrists": moved}, 2.0, 6.0)
+    assert found.human_largest == pytest.approx(0.05)
+    assert found.human_beyond_percent == pytest.approx(100 * 10 / len(t))
+    assert agreement(run, run, 2.0, 6.0).human_largest is None

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.generators.registry import GENERATORS, create_generator
+from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, ModelError
+from speech_gesture_pkg.generators.registry import GENERATORS, LEARNED, create_generator
 
 
 def test_every_name_makes_a_generator_that_declares_itself():
     for name in GENERATORS:
-        generator = create_generator(name)
+        try:
+            generator = create_generator(name)
+        except (ModelError, MissingDependencyError):
+            if name not in LEARNED:  # those need their starter model and onnxruntime
+                raise
+            continue
         assert generator.name == name
         assert generator.fps > 0
         assert generator.hop_frames >= 1

@@ -33,11 +33,12 @@ LAYERS = (
     ("pipeline",),
     ("assembly",),
     ("viewer", "evaluation"),
-    ("training",),
     ("export",),
+    ("training",),
     ("nodes",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 """Lowest first; each may import itself and what is below."""
 

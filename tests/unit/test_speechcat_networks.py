@@ -157,7 +157,7 @@ def test_broken_models_are_named(exported, tmp_path):
     card = json.loads((folder / CARD).read_text())
     card["config"]["variant"] = "one_code"
     (folder / CARD).write_text(json.dumps(card))
-    with pytest.raises(ModelError, match="does not fit"):
+    with pytest.raises(ModelError, match=r"cannot be used: 'all' is missing"):
         SpeechCatBundle.load(folder)
     with pytest.raises(ModelError, match="does not exist"):
         SpeechCatBundle.load(tmp_path / "none")

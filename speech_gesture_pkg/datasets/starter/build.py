@@ -22,7 +22,7 @@ from speech_gesture_pkg.datasets.starter.library import make_library
 from speech_gesture_pkg.datasets.starter.take import Take, chance, make_take
 from speech_gesture_pkg.errors import ConfigError, InputError, OutputError
 
-RULES = 1
+RULES = 2
 """Version of the rules; part of the settings, so that a folder never mixes takes of two versions."""
 SPEECH_LICENCE = "CC BY 4.0 (LibriSpeech)"
 PROGRESS = "progress.jsonl"

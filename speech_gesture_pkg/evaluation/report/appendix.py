@@ -28,6 +28,7 @@ def settings(results: Mapping[str, Any]) -> str:
         ("took", seconds(results.get("seconds"))),
         ("mode", chosen.get("mode")),
         ("generators", ", ".join(chosen.get("generators") or ())),
+        *((f"model of {n}, sha256", m) for n, m in (chosen.get("models") or {}).items() if m),
         ("seeds", ", ".join(map(str, chosen.get("seeds") or ()))),
         ("samples per file", chosen.get("samples")),
         ("changed parameters", ", ".join(f"{k}={v}" for k, v in (chosen.get("parameters") or {}).items())),

@@ -104,7 +104,7 @@ overflow-wrap:anywhere}
 .note{background:var(--panel);border-left:3px solid var(--warn);padding:8px 12px;border-radius:0 6px 6px 0;
  max-width:92ch}
 .print-only{display:none}
-@media (max-width:600px){main{padding:18px 14px 60px}
+@media (max-width:600px){.few .mono,.few .ci{white-space:normal}main{padding:18px 14px 60px}
 h1{font-size:1.35rem}
 .facts{grid-template-columns:1fr}
 .facts dd{margin-bottom:6px}

@@ -80,7 +80,8 @@ def figures(results: Mapping[str, Any]) -> str:
             fooled = spec.get("fooled_by") or []
             mark = f' <a class="warn" href="#sanity" title="fooled by {h(", ".join(fooled))}">⚠</a>' if fooled else ""
             about = " · ".join(t for t in (units(spec["unit"]), ARROWS.get(spec["better"], "")) if t)
-            first = f'<a class="mono" href="#m-{h(name)}">{h(name)}</a>{mark}<span class=ci>{about}</span>'
+            breakable = h(name).replace("_", "_<wbr/>")
+            first = f'<a class="mono" href="#m-{h(name)}">{breakable}</a>{mark}<span class=ci>{about}</span>'
             group.append([first, *(_cell(entries[s]) for s in order)])
         if group:
             rows += [h(title), *group]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.metrics.take import STANDARD_FPS
 from speech_gesture_pkg.evaluation.study.store import RecordStore
 
 SHIFT = 0.05
@@ -21,6 +22,8 @@ ENTRY = 2.0
 RATE = 100.0
 SAME = 0.01
 """Difference beyond the timing tolerance that is counted as one, rad."""
+SAME_PLACE = 1e-3
+"""Distance of a wrist that is counted as a difference, m."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Agreement:
         p99: 99th percentile of that distance over all samples of all joints, rad.
         beyond_percent: share of samples with a distance above `SAME`.
         seconds: compared.
+        human_largest: largest distance between the human's wrists in both runs, m; None if a run has none.
+        human_beyond_percent: share of frames in which it is above `SAME_PLACE`.
     """
 
     shift_s: float
@@ -46,6 +51,8 @@ class Agreement:
     p99: float
     beyond_percent: float
     seconds: float
+    human_largest: float | None = None
+    human_beyond_percent: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -96,7 +103,22 @@ def agreement(
         float(np.percentile(away, 99)),
         100.0 * float((away > SAME).mean()),
         float(end - begin),
+        *_human(a, b),
     )
+
+
+def _human(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> tuple[float | None, float | None]:
+    """How far the human motion differs, frame by frame on the clock of the speech: no tolerance of time."""
+    if "human_wrists" not in a or "human_wrists" not in b:
+        return None, None
+    first, second = a["human_wrists"], b["human_wrists"]
+    apart = round((float(b["human_start"]) - float(a["human_start"])) * STANDARD_FPS)
+    first, second = first[max(apart, 0) :], second[max(-apart, 0) :]
+    count = min(len(first), len(second))
+    if not count:
+        return None, None
+    distance = np.linalg.norm(first[:count] - second[:count], axis=2).max(axis=1)
+    return float(distance.max()), 100.0 * float((distance > SAME_PLACE).mean())
 
 
 def agreements(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from speech_gesture_pkg.datasets.layout import INDEX, read_index
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.runtime.bags import SUFFIXES as BAG_SUFFIXES
 
@@ -44,17 +45,24 @@ class Item:
 
 
 def find_inputs(
-    paths: Sequence[str | Path], truth: str | Path | None = None, speech: str | Path | None = None
+    paths: Sequence[str | Path],
+    truth: str | Path | None = None,
+    speech: str | Path | None = None,
+    split: str = "",
+    limit: int = 0,
 ) -> list[Item]:
     """Everything that can be evaluated under `paths`, sorted, truth and speech paired by the stem of the file name.
 
     A folder that holds speech and npz files of the same stems (or BEAT2's `wave16k` and `smplxflame_30`) is speech with
-    its ground truth; npz files without speech beside them are motion to be judged.
+    its ground truth; npz files without speech beside them are motion to be judged. A corpus in our own layout (a folder
+    with index.json) is its speech with its motion as ground truth.
 
     Args:
         paths: files and folders; folders are searched through.
         truth: folder with npz files of real motion.
         speech: folder with the speech of motion files.
+        split: "train", "val" or "test" of a corpus; "" = all.
+        limit: most inputs, evenly spread; 0 = all.
 
     Raises:
         InputError: a path does not exist, is of no known kind, a folder holds nothing, or a stem occurs twice where it
@@ -64,7 +72,7 @@ def find_inputs(
     for given in map(Path, paths):
         if not given.exists():
             raise InputError(f"{given} does not exist; give bags, speech files, motion npz files or folders of them")
-        inside = list(_inside(given))
+        inside = _corpus(given, split) if (given / INDEX).is_file() else list(_inside(given))
         if not inside:
             raise InputError(f"folder {given} holds nothing to evaluate: no bag, speech file or motion npz")
         found += inside
@@ -77,7 +85,30 @@ def find_inputs(
             f"no npz file in {truth} has the name of an input, e.g. {items[0].stem}{MOTION_SUFFIX}; "
             "ground truth is paired by file name"
         )
-    return sorted(_named(items), key=lambda i: i.name)
+    named = sorted(_named(items), key=lambda i: i.name)
+    if limit and limit < len(named):
+        named = [named[i * len(named) // limit] for i in range(limit)]
+    return named
+
+
+def _corpus(folder: Path, split: str) -> list[Item]:
+    """The clips of a corpus in our own layout."""
+    clips = read_index(folder)["clips"]
+    chosen = [c for c in clips if split in ("", c["split"])]
+    if not chosen:
+        known = ", ".join(sorted({c["split"] for c in clips})) or "none"
+        raise InputError(f"corpus {folder} has no clip of the split {split!r}; it has: {known}")
+    items = []
+    for clip in chosen:
+        motion, audio = folder / clip["motion"], folder / clip["audio"] if clip.get("audio") else None
+        for path in (motion, audio):
+            if path is not None and not path.is_file():
+                raise InputError(f"corpus {folder}: clip {clip['name']} names {path}, which does not exist")
+        if audio is None:
+            items.append(Item("motion", motion, clip["name"]))
+        else:
+            items.append(Item("audio", audio, clip["name"], truth=motion))
+    return items
 
 
 def is_bag(path: Path) -> bool:
@@ -152,7 +183,7 @@ def _paired(items: list[Item], true_files: dict[str, Path], spoken: dict[str, Pa
     used: set[Path] = set()
     for item in items:
         if item.kind == "audio":
-            real = true_files.get(item.stem)
+            real = true_files.get(item.stem) or item.truth
             if real is None and not truth_given:
                 real = _beside(item.path, motion_here, BEAT2_MOTION, (MOTION_SUFFIX,))
             used |= {real} if real else set()

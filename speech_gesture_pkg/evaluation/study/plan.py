@@ -18,6 +18,7 @@ from speech_gesture_pkg.evaluation.study import jobs
 from speech_gesture_pkg.evaluation.study.inputs import Item, content_hash
 from speech_gesture_pkg.evaluation.study.jobs import Job
 from speech_gesture_pkg.evaluation.study.normalise import fit_normaliser
+from speech_gesture_pkg.generators.base import Generator
 
 CONTROL_TAKES = 24
 """Takes of each system that the sanity controls are run on: enough to tell, and a small part of a large study."""
@@ -42,6 +43,7 @@ class Wishes:
         own_robot: the user named the robot.
         audio_topic: of bags with several.
         label: system name of bags and motion files; "" = "recorded", "motion".
+        models: generator -> sha256 that names its model; "" for one that works by rule.
     """
 
     mode: str
@@ -55,6 +57,7 @@ class Wishes:
     own_robot: bool = False
     audio_topic: str = ""
     label: str = ""
+    models: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -119,7 +122,7 @@ def make_plan(items: Sequence[Item], wishes: Wishes, folder: Path, progress: Cal
                     normaliser=normaliser,
                     own_robot=wishes.own_robot,
                     audio_topic=wishes.audio_topic if item.kind == "bag" else "",
-                    hashes=tuple(sorted((mine | _urdf(job)).items())),
+                    hashes=tuple(sorted((mine | _urdf(job) | _model(job, wishes)).items())),
                     seconds=seconds,
                 )
             )
@@ -142,6 +145,16 @@ def _normaliser(plan: Plan, truths: list[Path], hashes: set[str], folder: Path) 
 def _urdf(job: Job) -> dict[str, str]:
     name = dict(job.values).get("robot.urdf", "")
     return {"urdf": jobs.file_hash(name)} if name else {}
+
+
+def model_hash(generator: Generator) -> str:
+    """sha256 that names the model of a learned generator; "" for one that works by rule."""
+    return str(getattr(getattr(generator, "bundle", None), "card_sha256", ""))
+
+
+def _model(job: Job, wishes: Wishes) -> dict[str, str]:
+    model = wishes.models.get(job.system, "") if job.seed is not None else ""
+    return {"model": model} if model else {}
 
 
 def hashes_of(item: Item) -> dict[str, str]:

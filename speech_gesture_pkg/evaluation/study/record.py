@@ -13,6 +13,7 @@ from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.metrics.beats import central_speed
 from speech_gesture_pkg.evaluation.metrics.registry import METRICS, measure_all
 from speech_gesture_pkg.evaluation.metrics.result import Measurement, NotComputable
+from speech_gesture_pkg.evaluation.metrics.robot import joint_use, latency_histogram
 from speech_gesture_pkg.evaluation.metrics.spec import Need
 from speech_gesture_pkg.evaluation.metrics.take import STANDARD_FPS
 from speech_gesture_pkg.evaluation.study.material import Material, has_body
@@ -65,7 +66,22 @@ def described(material: Material) -> dict[str, Any]:
         "worst": worst_moments(material),
         "curves": curves(material),
         "poses": poses(material),
+        **robot_use(material),
     }
+
+
+def robot_use(material: Material) -> dict[str, Any]:
+    """`joints` (use of each joint's range and speed) and `latency_ms` (histogram), as far as they are known."""
+    robot = material.take.robot
+    found: dict[str, Any] = {}
+    if robot is None:
+        return found
+    t = robot.trajectory
+    if t is not None and robot.lower is not None and robot.upper is not None and robot.velocity is not None:
+        found["joints"] = joint_use(t.joint_names, t.position, t.velocity, robot.lower, robot.upper, robot.velocity)
+    if robot.latency is not None and len(robot.latency):
+        found["latency_ms"] = latency_histogram(robot.latency)
+    return found
 
 
 def curves(material: Material) -> dict[str, Any]:
@@ -125,12 +141,15 @@ def poses(material: Material) -> dict[str, Any]:
 
 
 def arrays_of(material: Material) -> dict[str, np.ndarray]:
-    """What is kept beside the record: the commanded motion at 30 Hz."""
-    trajectory = material.trajectory
+    """What is kept beside the record, at 30 Hz: the human's wrists [T, 2, 3], m, and the commanded motion."""
+    take, trajectory = material.take, material.trajectory
+    kept: dict[str, np.ndarray] = {}
+    if has_body(take.motion):
+        kept = {"human_start": np.array(take.motion.start), "human_wrists": take.wrists.astype(np.float32)}
     if trajectory is None:
-        return {}
+        return kept
     step = max(round(trajectory.fps / STANDARD_FPS), 1)
-    return {
+    return kept | {
         "joint_names": np.array(trajectory.joint_names),
         "commanded_time": trajectory.time[::step],
         "commanded_position": trajectory.position[::step].astype(np.float32),

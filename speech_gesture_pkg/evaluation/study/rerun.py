@@ -12,12 +12,17 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.offline_run import POLL, messages_of, run_messages
-from speech_gesture_pkg.evaluation.study.agreement import agreement
-from speech_gesture_pkg.evaluation.study.from_audio import SETTLE, material_of
+from speech_gesture_pkg.evaluation.study.agreement import ENTRY, agreement
+from speech_gesture_pkg.evaluation.study.from_audio import SETTLE, material_of, offline_material
 from speech_gesture_pkg.evaluation.study.from_bag import Recording, recorded_material
 from speech_gesture_pkg.evaluation.study.material import Material
 from speech_gesture_pkg.evaluation.study.record import arrays_of
 from speech_gesture_pkg.evaluation.study.robot_body import RobotBody
+
+OTHER_TAKE = (
+    "the bag does not say at which sample the node's generator began, so this is another take on the same speech, not "
+    "the recorded one frame by frame; bags made by `evaluate` through the node are reproduced"
+)
 
 
 def rerun_material(
@@ -25,22 +30,28 @@ def rerun_material(
 ) -> tuple[Material, dict[str, Any] | None]:
     """The material of the new run, and its agreement with the recorded one (None if that commanded nothing).
 
-    The pipeline is activated where the node began to listen, so that the generator has heard as much silence before
-    the speech: its idle motion and its choices depend on it.
+    A bag of `evaluate` (the node was reset a known number of samples before the speech) gives the same human motion
+    again. In any other bag that number is known to a millisecond at best, from receptions, and the generator's choices
+    depend on it: a sound that lies 5 samples differently on the grid of features crosses thresholds elsewhere, and all
+    random choices after that are others. Such a run is another take, and says so.
     """
     content = recording.content
     if content.audio is None:
         raise InputError(f"bag {path} has no audio that can be read: there is nothing to run again")
     audio = AudioChunk(content.audio.samples, 0.0)
-    heard = content.audio.start - recording.epoch
-    start = _activation(recording, heard, config)
-    run = run_messages(config, robot, messages_of(audio, heard), start, heard + audio.duration + SETTLE)
-    material = material_of(config, robot, body, audio, run, heard)
+    if content.about.get("silence_before") == SETTLE:
+        material = offline_material(config, robot, body, audio)
+    else:
+        heard = content.audio.start - recording.epoch
+        start = _activation(recording, heard, config)
+        run = run_messages(config, robot, messages_of(audio, heard), start, heard + audio.duration + SETTLE)
+        material = material_of(config, robot, body, audio, run, heard)
+        material.warnings.append(OTHER_TAKE)
     if not recording.windows:
         return material, None
     live = recorded_material(path, recording, config, robot, body)
     try:
-        found = agreement(arrays_of(material), arrays_of(live), 0.0, audio.duration).as_dict()
+        found = agreement(arrays_of(material), arrays_of(live), ENTRY, audio.duration).as_dict()
     except InputError as e:
         found = {"why": str(e)}
     return material, found

@@ -18,7 +18,7 @@ import scipy
 from speech_gesture_pkg import __version__
 from speech_gesture_pkg.evaluation.metrics.registry import METRICS
 from speech_gesture_pkg.evaluation.metrics.spec import Need
-from speech_gesture_pkg.evaluation.study import sanity, summary
+from speech_gesture_pkg.evaluation.study import sanity, sanity_frechet, summary
 from speech_gesture_pkg.evaluation.study.engine import cores
 from speech_gesture_pkg.evaluation.study.jobs import PACKAGE, Job, definitions_hash, hashed
 from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile
@@ -58,7 +58,7 @@ def results_of(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         **more,
         "package": package(),
-        "settings": dict(settings),
+        "settings": dict(settings) | {"models": {r["system"]: r["weights_sha256"] for r in records if r["generator"]}},
         "definitions": definitions_hash(),
         "corpus": _corpus(records),
         "metrics": metric_table(),
@@ -74,7 +74,7 @@ def results_of(
             for name, s in systems.items()
         },
         "worst": {name: s.worst() for name, s in systems.items()},
-        "sanity": sanity.sanity_table(records),
+        "sanity": sanity.sanity_table(records, sanity_frechet.rows(records, store.arrays, latents)),
     }
 
 

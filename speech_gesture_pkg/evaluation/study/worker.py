@@ -29,6 +29,7 @@ from speech_gesture_pkg.evaluation.study.material import Material
 from speech_gesture_pkg.evaluation.study.record import SCHEMA, arrays_of, described, measured
 from speech_gesture_pkg.evaluation.study.rerun import rerun_material
 from speech_gesture_pkg.evaluation.study.robot_body import RobotBody
+from speech_gesture_pkg.evaluation.study.sanity_frechet import control_latents
 
 ROBOTS = 4
 """Robots that a worker keeps."""
@@ -96,8 +97,8 @@ def _evaluate(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     material.take = replace(material.take, **_beside(job, material, robot))
     start = time.perf_counter()
     figures = measured(material, job.metrics)
-    if "pcm" in figures:
-        figures["pcm"]["stamp"] = dict(job.hashes).get("normaliser", "")
+    for name in {"pcm", "bc_emage"} & set(figures):
+        figures[name]["stamp"] = dict(job.hashes).get("normaliser", "")
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "key": job.key,
@@ -113,7 +114,7 @@ def _evaluate(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "bag": str(_bag(job)) if _bag(job) else None,
         "config": {"sha256": jobs.config_hash(dict(job.values)), "changed": dict(job.values)},
         "robot": _robot_of(robot),
-        "weights_sha256": str(getattr(robot.generator, "weights_sha256", "")) if robot else "",
+        "weights_sha256": dict(job.hashes).get("model", ""),
         "metrics": figures,
         "hashes": dict(job.hashes),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -123,6 +124,8 @@ def _evaluate(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if job.controls:
         record["controls"] = sanity.control_figures(job, material)
     arrays = arrays_of(material)
+    if job.controls:
+        arrays |= control_latents(sanity.spoiled(material.take, job.key), _latents(job.latents))
     extra, missing = corpus_arrays(material.take, _latents(job.latents))
     record |= described(material) | {"latents_missing": missing}
     now = time.perf_counter()
@@ -182,6 +185,7 @@ def _beside(job: Job, material: Material, robot: Robot | None) -> dict[str, Any]
     if job.normaliser:
         data = read_npz(job.normaliser)
         found["normaliser"] = Normaliser(data["mean"], data["std"])
+        found["mean_speed"] = data["mean_speed"]
     return found
 
 

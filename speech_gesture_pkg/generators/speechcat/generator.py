@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
-from speech_gesture_pkg.errors import ConfigError, InputError, one_of
-from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState, silence
+from speech_gesture_pkg.config import GeneratorConfig
+from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, one_of
+from speech_gesture_pkg.features.encoded import EncodedSpeech, EncodedState
+from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style
 from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
 from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import from_vectors, part_size
 from speech_gesture_pkg.generators.speechcat.sampling import Sampling, draw
+from speech_gesture_pkg.generators.speechcat.smoothing import WEIGHT, smoothed
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 
 _GAIN_STEP = 0.08
@@ -34,12 +38,13 @@ class SpeechCatState:
         audio: samples that no feature has used yet. Shape [N], float32.
         heard: samples that the features have used.
         speech: of the features.
-        vectors: the newest feature vectors. Shape [window, SPEECH_VECTOR].
+        vectors: the newest feature vectors. Shape [window, channels].
         first: index of the first of them.
         tokens: the newest tokens of each part. Shape [P, <= history].
         past, known: memory of the transformer.
         done: tokens made.
         gains: how much of each part (body, hands, face) is shown. Shape [3].
+        shown: the last two frames of each part, before the gain. Shapes [<= 2, size].
     """
 
     seed: int
@@ -48,7 +53,7 @@ class SpeechCatState:
     start: float | None
     audio: np.ndarray
     heard: int
-    speech: VectorState
+    speech: VectorState | EncodedState
     vectors: np.ndarray
     first: int
     tokens: np.ndarray
@@ -56,6 +61,7 @@ class SpeechCatState:
     known: np.ndarray
     done: int
     gains: np.ndarray
+    shown: dict[str, np.ndarray]
 
 
 class SpeechCatGenerator:
@@ -77,9 +83,23 @@ class SpeechCatGenerator:
         self.bundle, self.sampling = bundle, sampling or Sampling()
         config = bundle.config
         self._windows = TokenWindows.of(config)
-        self._speech = SpeechVectors()
+        self._speech = hearing(bundle)
         self.hop_frames = config.downsample
         self.lookahead_s = self._windows.lookahead_s + config.decoder_ahead * config.token_s
+
+    @classmethod
+    def load(cls, folder: str | Path, config: GeneratorConfig) -> SpeechCatGenerator:
+        """From an exported model and the parameters `generator.*`. Raises ModelError (see `SpeechCatBundle.load`)."""
+        sampling = Sampling(config.temperature, config.top_k, config.top_p)
+        made = cls(SpeechCatBundle.load(folder, config.device, config.threads), sampling)
+        # the code round the networks is slow the first time, too: not in the first audio callback
+        quiet = np.zeros(made.samples_for(2), np.float32)
+        made.step(AudioChunk(quiet, 0.0, SAMPLE_RATE), made.start())
+        return made
+
+    def samples_for(self, tokens: int) -> int:
+        """Samples of a stream that so many tokens need."""
+        return self._windows.samples(tokens - 1)
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> SpeechCatState:
         """Before the first sample. Raises ConfigError for a speaker that the model was not trained on."""
@@ -96,13 +116,14 @@ class SpeechCatGenerator:
             np.zeros(0, np.float32),
             0,
             self._speech.start(),
-            silence(-first),
+            self._speech.quiet(-first),
             first,
             np.zeros((len(self.bundle.config.parts), 0), np.int64),
             np.zeros(self.bundle.past_shape, np.float32),
             np.zeros(self.bundle.known_shape, np.float32),
             0,
             _goal(style),
+            {p: np.zeros((0, part_size(p, self.bundle.config)), np.float32) for p in self.bundle.config.parts},
         )
 
     def step(
@@ -114,13 +135,7 @@ class SpeechCatGenerator:
             InputError: another sample rate than 16 kHz, samples that are not flat or not finite.
             ModelError: a network failed.
         """
-        samples = np.asarray(audio.samples, np.float32)
-        if audio.sample_rate != SAMPLE_RATE:
-            raise InputError(f"audio has {audio.sample_rate} Hz; speechcat needs {SAMPLE_RATE} Hz")
-        if samples.ndim != 1:
-            raise InputError(f"audio samples have shape {samples.shape}; speechcat needs mono samples [N]")
-        if not np.isfinite(samples).all():
-            raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
+        samples = self.checked_samples(audio)
         state = replace(
             state,
             style=style or state.style,
@@ -130,15 +145,35 @@ class SpeechCatGenerator:
         pieces: list[dict[str, np.ndarray]] = []
         first = max(0, state.done - self.bundle.config.decoder_ahead)
         while state.heard + len(state.audio) >= self._windows.samples(state.done):
-            state = self._token(self._listen(state))
+            state = self._token(self.listen(state))
             if state.done > self.bundle.config.decoder_ahead:
                 pieces.append(self._decode(state))
-        return self._motion(pieces, first, state)
+        return self.show(pieces, first, state)
 
-    def _listen(self, state: SpeechCatState) -> SpeechCatState:
-        """Take exactly the samples that the next token needs, so that chunks cannot change even the last bit."""
+    @property
+    def window_length(self) -> int:
+        """Feature frames that a token hears."""
+        return self._windows.length
+
+    @staticmethod
+    def checked_samples(audio: AudioChunk) -> np.ndarray:
+        """The samples [N], float32. Raises InputError for another rate than 16 kHz, several channels, or NaN."""
+        samples = np.asarray(audio.samples, np.float32)
+        if audio.sample_rate != SAMPLE_RATE:
+            raise InputError(f"audio has {audio.sample_rate} Hz; speechcat needs {SAMPLE_RATE} Hz")
+        if samples.ndim != 1:
+            raise InputError(f"audio samples have shape {samples.shape}; speechcat needs mono samples [N]")
+        if not np.isfinite(samples).all():
+            raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
+        return samples
+
+    def listen(self, state: SpeechCatState) -> SpeechCatState:
+        """The state with the speech vectors of its next token, from its audio.
+
+        It takes exactly the samples that the next token needs, so that chunks cannot change even the last bit.
+        """
         size = self._windows.samples(state.done) - state.heard
-        new, speech = self._speech.step(state.audio[:size], state.speech)
+        new, speech = self._speech.step(state.audio[:size], state.speech)  # type: ignore[arg-type]
         vectors = np.concatenate([state.vectors, new])
         drop = self._windows.first(state.done) - state.first
         return replace(
@@ -161,17 +196,21 @@ class SpeechCatGenerator:
             past=state.past,
             known=state.known,
         )
-        token = draw(made["logits"][:, 0, 0], self.sampling, state.seed, state.done)
+        logits = made["logits"][:, 0, 0]
+        if not np.isfinite(logits).all():
+            raise ModelError("the transformer gave logits that are not finite")
+        token = draw(logits, self.sampling, state.seed, state.done)
         tokens = np.concatenate([state.tokens, token[:, None]], 1)[:, -self.bundle.history :]
         return replace(state, tokens=tokens, past=made["new_past"], known=made["new_known"], done=state.done + 1)
 
     def _decode(self, state: SpeechCatState) -> dict[str, np.ndarray]:
         made = self.bundle.decoders(indices=state.tokens)
-        return {p: made[f"frames_{p}"][-self.hop_frames :] for p in self.bundle.config.parts}
+        return {p: checked(made[f"frames_{p}"], p)[-self.hop_frames :] for p in self.bundle.config.parts}
 
-    def _motion(
+    def show(
         self, pieces: list[dict[str, np.ndarray]], first: int, state: SpeechCatState
     ) -> tuple[MotionFrames, SpeechCatState]:
+        """Decoded vectors of tokens from `first` on as motion, in the state's style; and the next state."""
         config = self.bundle.config
         count = len(pieces) * self.hop_frames
         gains = np.empty((count, len(PARTS)))
@@ -179,14 +218,46 @@ class SpeechCatGenerator:
         for k in range(count):
             gain = gain + _GAIN_STEP * (goal - gain)
             gains[k] = gain
-        vectors = {}
+        vectors, shown = {}, {}
         for part in config.parts:
-            raw = np.concatenate([p[part] for p in pieces]) if pieces else np.zeros((0, part_size(part, config)))
+            raw, shown[part] = self._joined([p[part] for p in pieces], state.shown[part], part)
             vectors[part] = self.bundle.calm[part] + _gain_of(part, gains, config) * (raw - self.bundle.calm[part])
         motion = from_vectors(vectors, config, (state.start or 0.0) + first * self.hop_frames / self.fps)
-        shown = np.array([part in state.style.parts for part in PARTS])
-        motion = replace(motion, valid=np.tile(shown, (count, 1)))
-        return motion, replace(state, gains=gain)
+        valid = np.array([part in state.style.parts for part in PARTS])
+        motion = replace(motion, valid=np.tile(valid, (count, 1)))
+        return motion, replace(state, gains=gain, shown=shown)
+
+    def _joined(self, pieces: list[np.ndarray], before: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Frames of successive tokens, smooth over their borders, and the last two of them."""
+        whole = [before]
+        for raw in pieces:
+            before = self._smooth(raw, before, part)
+            whole.append(before)
+            before = before[-2:]
+        frames = np.concatenate(whole)
+        return frames[len(whole[0]) :], frames[-2:]
+
+    def _smooth(self, raw: np.ndarray, before: np.ndarray, part: str) -> np.ndarray:
+        if part != "all":
+            return smoothed(raw, before, WEIGHT[part])
+        ends = np.cumsum([part_size(p, self.bundle.config) for p in PARTS])[:-1]
+        split = zip(PARTS, np.split(raw, ends, 1), np.split(before, ends, 1), strict=True)
+        return np.concatenate([smoothed(r, b, WEIGHT[p]) for p, r, b in split], 1)
+
+
+def hearing(bundle: SpeechCatBundle) -> SpeechVectors | EncodedSpeech:
+    """The speech features that a model was trained on."""
+    encoder = bundle.encoder
+    if encoder is None:
+        return SpeechVectors()
+    return EncodedSpeech(lambda audio: encoder(audio=audio)["states"], bundle.channels)
+
+
+def checked(frames: np.ndarray, part: str) -> np.ndarray:
+    """`frames`. Raises ModelError if one is not finite: making rotations of them would hide that."""
+    if not np.isfinite(frames).all():
+        raise ModelError(f"the decoder of {part} gave frames that are not finite")
+    return frames
 
 
 def style_vector(amplitude: float, rate: float) -> np.ndarray:

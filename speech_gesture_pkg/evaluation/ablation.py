@@ -1,0 +1,264 @@
+"""The thesis's comparison of SpeechCAT with its two baselines, on a corpus's held-out recordings (Tables 1 to 3).
+
+Every model makes several motions for each recording; figures of one motion are means over the motions, those that
+compare motions (diversity) take all. What is measured is kept row by row, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.body.files import load_motion, save_motion
+from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.config import GeneratorConfig
+from speech_gesture_pkg.datasets.reading import read_layout
+from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.evaluation.ablation_table import FIGURES
+from speech_gesture_pkg.evaluation.metrics import positions
+from speech_gesture_pkg.evaluation.metrics.registry import METRICS, measure
+from speech_gesture_pkg.evaluation.metrics.result import NotComputable
+from speech_gesture_pkg.evaluation.metrics.spec import Need
+from speech_gesture_pkg.evaluation.metrics.take import Take, expression_parameters
+from speech_gesture_pkg.evaluation.study.material import speech_features
+from speech_gesture_pkg.generators.speechcat.batch import generate_batch
+from speech_gesture_pkg.generators.speechcat.bundle import CARD, read_card
+from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator
+from speech_gesture_pkg.inference.files import sha256_of
+
+SAMPLES = 16
+TRUTH = "ground truth"
+ROWS = "rows.jsonl"
+MOTIONS = "motions"
+_RULES = 1
+"""Version of what a row holds."""
+
+Row = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model of the comparison.
+
+    Attributes:
+        variant: full, no_cross_attention or one_code.
+        seed: of its training.
+        folder: of the exported model.
+        sha256: of its card.
+    """
+
+    variant: str
+    seed: int
+    folder: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A recording of the split.
+
+    Attributes:
+        name: unique in the corpus.
+        audio: what was said.
+        truth: how the speaker moved.
+        speaker: who spoke.
+    """
+
+    name: str
+    audio: AudioChunk
+    truth: MotionFrames
+    speaker: str
+
+
+def find_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """The exported models in these folders: bundles themselves, or training folders with bundles at any depth.
+
+    Raises:
+        InputError: a folder without a model, or the same variant and seed twice.
+        ModelError: a card that cannot be read.
+    """
+    runs: dict[tuple[str, int], Run] = {}
+    for path in map(Path, paths):
+        cards = [path / CARD] if (path / CARD).is_file() else sorted(path.rglob(CARD))
+        if not cards:
+            raise InputError(f"{path} holds no exported SpeechCAT model: there is no {CARD} in it or below")
+        for card in cards:
+            run = _run_of(card)
+            if (run.variant, run.seed) in runs:
+                other = runs[run.variant, run.seed].folder
+                raise InputError(f"{run.folder} and {other} are both {run.variant} with seed {run.seed}")
+            runs[run.variant, run.seed] = run
+    return list(runs.values())
+
+
+def _run_of(card: Path) -> Run:
+    content = read_card(card)
+    config, facts = content.get("config") or {}, content.get("facts") or {}
+    seed = (facts.get("settings") or {}).get("seed")
+    if seed is None:  # as training names its folders: <variant>-<seed>/bundle
+        named = re.fullmatch(r".*-(\d+)", card.parent.parent.name)
+        seed = int(named[1]) if named else 0
+    return Run(str(config.get("variant", "full")), int(seed), card.parent, sha256_of(card))
+
+
+def held_out(
+    folder: str | Path, layout: str = "own", split: str = "test", limit: int = 0, seconds: float = 0.0
+) -> Iterator[HeldOut]:
+    """Recordings of a split with motion and audio.
+
+    Args:
+        folder: of the corpus.
+        layout: see `datasets.reading.LAYOUTS`.
+        split: "train", "val" or "test".
+        limit: at most so many, spread over the split; 0 = all.
+        seconds: only so much from the begin of each; 0 = all of it.
+
+    Raises:
+        InputError: no corpus, or no recording in this split.
+    """
+    clips = [c for c in read_layout(folder, layout, split) if c.audio_path is not None]
+    if not clips:
+        raise InputError(f"{folder} has no recordings with audio in its split {split!r}")
+    chosen = clips if not limit or limit >= len(clips) else [clips[k * len(clips) // limit] for k in range(limit)]
+    for clip in chosen:
+        audio, truth = clip.audio(), clip.motion
+        if seconds:
+            audio = AudioChunk(audio.samples[: round(seconds * audio.sample_rate)], 0.0, audio.sample_rate)
+            truth = truth[: round(seconds * truth.fps)]
+        if not truth.expression.any():  # a file in the BEAT2 layout holds coefficients even of a face without any
+            truth = replace(truth, expression=np.zeros((len(truth), 0)))
+        yield HeldOut(clip.name, audio, replace(truth, start=0.0), clip.speaker)
+
+
+class Ablation:
+    """Measures runs on recordings; what has been measured in `out` before is not measured again.
+
+    Args:
+        out: folder for the rows and the first motion of each model and recording.
+        samples: motions of each model for each recording; at least 2.
+        config: how the networks are run: device, threads, temperature and so on.
+    """
+
+    def __init__(self, out: Path, samples: int = SAMPLES, config: GeneratorConfig | None = None) -> None:
+        if samples < 2:
+            raise ConfigError(f"ablation samples is {samples}; diversity needs at least 2")
+        self._out, self._samples = out, samples
+        self._config = config or GeneratorConfig(name="speechcat")
+        self._rows = _read_rows(out / ROWS)
+
+    def measure(
+        self, runs: Sequence[Run], recordings: Sequence[HeldOut], report: Callable[[str], None] = lambda done: None
+    ) -> dict[str, dict[int, list[Row]]]:
+        """Rows of every recording by variant and training seed; those of the true motion under `TRUTH` and 0.
+
+        Args:
+            runs: what to compare.
+            recordings: what to make motion for.
+            report: called with the name of each pair that is done.
+        """
+        found: dict[str, dict[int, list[Row]]] = {}
+        for each in recordings:
+            key = self._key("truth", each)
+            found.setdefault(TRUTH, {}).setdefault(0, []).append(self._row(key, partial(_truth, each)))
+            report(f"{TRUTH}, {each.name}")
+        for run in runs:
+            generator: SpeechCatGenerator | None = None
+            for each in recordings:
+                key = self._key(run.sha256, each)
+                if key not in self._rows or not self.motion_file(run, each).is_file():
+                    generator = generator or SpeechCatGenerator.load(run.folder, self._config)
+                    self._store(key, self._made(generator, run, each))
+                found.setdefault(run.variant, {}).setdefault(run.seed, []).append(self._rows[key])
+                report(f"{run.variant} {run.seed}, {each.name}")
+        return found
+
+    def motion_file(self, run: Run, each: HeldOut) -> Path:
+        """Where the first motion of a model for a recording lies."""
+        return self._out / MOTIONS / f"{run.variant}-{run.seed}-{run.sha256[:8]}" / f"{each.name}.npz"
+
+    def motions(self, run: Run, recordings: Iterable[HeldOut]) -> list[MotionFrames]:
+        """The first motions of a model, measured before."""
+        return [replace(load_motion(self.motion_file(run, each)), start=0.0) for each in recordings]
+
+    def _made(self, generator: SpeechCatGenerator, run: Run, each: HeldOut) -> Row:
+        known = each.speaker if each.speaker in generator.bundle.config.speakers else None
+        seeds = [self._config.seed + k for k in range(self._samples)]
+        motions = [replace(m, start=0.0) for m in generate_batch(generator, each.audio, seeds, known)]
+        path = self.motion_file(run, each)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_motion(path, motions[0])
+        return figures_of(motions, each)
+
+    def _key(self, model: str, each: HeldOut) -> str:
+        c = self._config
+        drawn = f"{self._samples}|{c.seed}|{c.temperature:g}|{c.top_k}|{c.top_p:g}" if model != "truth" else ""
+        return f"{_RULES}|{model}|{each.name}|{each.audio.duration:.3f}|{drawn}"
+
+    def _row(self, key: str, make: Callable[[], Row]) -> Row:
+        if key not in self._rows:
+            self._store(key, make())
+        return self._rows[key]
+
+    def _store(self, key: str, row: Row) -> None:
+        self._rows[key] = row
+        with (self._out / ROWS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "row": row}) + "\n")
+
+
+def figures_of(motions: Sequence[MotionFrames], each: HeldOut) -> Row:
+    """The figures of `ablation_table.FIGURES` of several motions for one recording; None where one is not defined."""
+    speech = speech_features(each.audio)
+    rows = [_figures(Take(m, truth=each.truth, speech=speech), needs_truth=True) for m in motions]
+    row = {name: _mean([r[name] for r in rows]) for name in rows[0]}
+    whole = Take(motions[0], truth=each.truth, samples=tuple(motions[1:]))
+    return row | {"diversity_thesis": _number("diversity_thesis", whole)}
+
+
+def _truth(each: HeldOut) -> Row:
+    return _figures(Take(each.truth, speech=speech_features(each.audio)), needs_truth=False)
+
+
+def _figures(take: Take, needs_truth: bool) -> Row:
+    row: Row = {}
+    for name in FIGURES:
+        if name == "face_lvd_parameters":
+            row |= {name: _face_lvd(take)} if needs_truth else {}
+        elif Need.SAMPLES not in METRICS[name].needs and (needs_truth or Need.TRUTH not in METRICS[name].needs):
+            row[name] = _number(name, take)
+    return row
+
+
+def _face_lvd(take: Take) -> float:
+    """LVD on the face parameters, each taken for a point on a line: without an SMPL-X mesh there are no landmarks."""
+    a, b = (expression_parameters(m)[..., None] for m in take.compared)
+    return positions.lvd_talkshow(a, b)
+
+
+def _number(name: str, take: Take) -> float | None:
+    value = measure(name, take).value
+    return None if isinstance(value, NotComputable) else value
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _read_rows(path: Path) -> dict[str, Row]:
+    """Rows of an earlier run; a line that was cut off by its end is left out."""
+    rows: dict[str, Row] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entry: Mapping[str, Any] = json.loads(line)
+            rows[entry["key"]] = dict(entry["row"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return rows

@@ -1,0 +1,1 @@
+"""The networks of DiffSHEG in torch, for training and export."""

@@ -1,0 +1,194 @@
+"""How far a head on a platform of legs may turn before it meets the body that carries it.
+
+Such a head sits close over its body, often round a neck like a bell, so capsules round it would always collide. Its
+pose has few parameters, though: about each axis there is one angle up to which its shapes stay clear of the body's. The
+angles are found once, with the URDF's own shapes (triangle tests by Coal), for axes all round.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import coal
+import numpy as np
+
+from speech_gesture_pkg.retarget.anatomy import Anatomy
+from speech_gesture_pkg.retarget.capsules import mesh_path
+from speech_gesture_pkg.retarget.closed_chain import Platform, turned
+from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.retarget.urdf import Geometry
+
+MOST = 0.7
+"""Largest angle that is looked at, rad."""
+_MARGIN = 0.05
+"""Kept from the angle of contact, rad."""
+_STEP = 0.07
+"""Between two tested angles, rad: 4 mm at the rim of a head of 6 cm."""
+_HEIGHTS = 5
+_GRAIN = 1.5e-3
+"""Shapes are rounded to this, m."""
+_SHARPNESS = 30.0
+"""Weight of an axis is exp(this times cosine): axes 25 degrees apart share 6 % of it."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadRoom:
+    """Angle that is free about each axis.
+
+    Attributes:
+        axes: unit vectors. Shape [D, 3].
+        angles: rad. Shape [D].
+    """
+
+    axes: np.ndarray
+    angles: np.ndarray
+
+    def most(self, axes: np.ndarray) -> np.ndarray:
+        """Largest angle about unit vectors [N, 3], rad; smooth over the sphere. Shape [N]."""
+        weights = np.exp(_SHARPNESS * (axes @ self.axes.T - 1.0))
+        return (weights @ self.angles) / weights.sum(1)
+
+
+def with_room(tree: Anatomy, platform: Platform) -> Platform:
+    """The platform with the angles that its head is free to turn by, at the height where that is most.
+
+    Without readable shapes on both sides nothing is known, and the platform is returned as it is.
+    """
+    head, body = _triangles(tree, tree.subtree(platform.plate)), _triangles(tree, _carrying(tree, platform))
+    if not len(head) or not len(body):
+        _log.info("no shapes of head and body: nothing is known of contacts between them")
+        return platform
+    contact = _Contact(head, body, platform)
+    coarse = _axes(1)
+    best, most = platform, -1.0
+    for height in _raises(platform):
+        raised = replace(platform, centre=platform.centre + height * platform.normal, height=platform.height + height)
+        if contact.at(raised, np.eye(3)):
+            continue
+        free = np.array([contact.free(raised, axis) for axis in coarse])
+        wanted = turned(coarse, np.full(len(coarse), MOST))
+        reached = np.arccos(np.clip((np.trace(raised.reach(wanted)[1], axis1=1, axis2=2) - 1.0) / 2.0, -1.0, 1.0))
+        mean = float(np.minimum(free, reached).mean())
+        if mean > most + 1e-3:
+            best, most = raised, mean
+    if most < 0:  # in contact wherever it stands: these shapes do not tell
+        return platform
+    axes = _axes(2)
+    free = np.array([contact.free(best, axis) for axis in axes])
+    return replace(best, room=HeadRoom(axes, np.maximum(free - _MARGIN, 0.0)))
+
+
+def _raises(platform: Platform) -> np.ndarray:
+    """Heights above the middle at which the motors still have half of their room, m."""
+    heights = np.linspace(0.0, 0.5 * float(platform.lengths.mean()), 41)
+    _, room = platform.motors(np.repeat(np.eye(3)[None], len(heights), 0), heights[:, None] * platform.normal)
+    allowed = heights[: int(np.argmin(np.append(room, -1.0) > 0.5 * max(room[0], 0.0)))]
+    return np.linspace(0.0, allowed[-1] if len(allowed) else 0.0, _HEIGHTS)
+
+
+def _axes(fineness: int) -> np.ndarray:
+    """Directions of the points on the surface of a cube with 2 `fineness` + 1 points to an edge. Shape [D, 3]."""
+    line = np.linspace(-1.0, 1.0, 2 * fineness + 1)
+    points = np.stack(np.meshgrid(line, line, line), -1).reshape(-1, 3)
+    points = points[np.abs(points).max(1) == 1.0]
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def _carrying(tree: Anatomy, platform: Platform) -> list[int]:
+    """Bodies that neither a motor of the platform nor the head moves."""
+    names = tree.robot.full_names
+    moved = {i for name in platform.joints for i in tree.subtree(names.index(name) + 1)}
+    return [n.index for n in tree.nodes if n.index not in moved]
+
+
+def mesh_triangles(path: Path) -> np.ndarray:
+    """Triangles of a mesh file, as written, [F, 3, 3]; none if it cannot be read."""
+    import trimesh
+
+    try:
+        mesh: Any = trimesh.load(path, force="mesh", process=False)
+        return np.asarray(mesh.vertices, float)[np.asarray(mesh.faces)]
+    except Exception as e:  # the readers of five formats raise what they like
+        _log.info("mesh %s cannot be read: %s", path, e)
+        return np.zeros((0, 3, 3))
+
+
+def _triangles(tree: Anatomy, bodies: list[int]) -> np.ndarray:
+    """The shapes of some bodies in the root link's frame, robot in its neutral pose. Shape [F, 3, 3]."""
+    robot = tree.robot
+    use_collision = any(link.collisions for link in robot.links.values())
+    found = [np.zeros((0, 3, 3))]
+    for name, link in robot.links.items():
+        index, local = robot.link_frames[name]
+        for shape in (link.collisions if use_collision else link.visuals) if index in bodies else ():
+            own = _own_triangles(shape, robot)
+            pose = tree.poses[index] @ local @ shape.origin
+            found.append(own @ pose[:3, :3].T + pose[:3, 3])
+    return np.concatenate(found)
+
+
+def _own_triangles(shape: Geometry, robot: RobotModel) -> np.ndarray:
+    """A shape in its own frame, [F, 3, 3]; none for a mesh that cannot be read."""
+    if shape.kind == "mesh":
+        path = mesh_path(shape.mesh, robot)
+        return np.zeros((0, 3, 3)) if path is None else mesh_triangles(path) * np.array(shape.size)
+    from trimesh import creation
+
+    if shape.kind == "sphere":
+        made = creation.icosphere(3, shape.size[0])
+    elif shape.kind == "box":
+        made = creation.box(shape.size)
+    else:
+        radius, length = shape.size
+        made = creation.cylinder(radius, length, 32)
+    return np.asarray(made.vertices)[np.asarray(made.faces)]
+
+
+class _Contact:
+    """Tests whether the head meets the body."""
+
+    def __init__(self, head: np.ndarray, body: np.ndarray, platform: Platform) -> None:
+        self._neutral = platform.centre - platform.height * platform.normal
+        reach = np.linalg.norm(head - self._neutral, axis=2).max() + float(platform.lengths.max())
+        edges = np.linalg.norm(body[:, 1:] - body[:, :1], axis=2).max(1)
+        near = np.linalg.norm(body[:, 0] - self._neutral, axis=1) < reach + edges
+        self._head, self._body = _tree_of(head), _tree_of(body[near])
+        self._still = coal.Transform3s()
+
+    def free(self, platform: Platform, axis: np.ndarray) -> float:
+        """Largest tested angle about `axis` up to which all is clear, rad."""
+        free = 0.0
+        for angle in np.arange(_STEP, MOST + 1e-9, _STEP):
+            if self.at(platform, turned(axis[None], np.array([angle]))[0]):
+                break
+            free = float(angle)
+        return free
+
+    def at(self, platform: Platform, rotation: np.ndarray) -> bool:
+        """Whether they meet with the plate turned about the platform's centre by `rotation` [3, 3]."""
+        place = coal.Transform3s(rotation, platform.centre - rotation @ self._neutral)
+        result = coal.CollisionResult()
+        return bool(coal.collide(self._head, place, self._body, self._still, coal.CollisionRequest(), result))
+
+
+def _tree_of(triangles: np.ndarray) -> coal.BVHModelOBBRSS:
+    """Triangles [F, 3, 3] for Coal, corners rounded to `_GRAIN`: screws have most of them and matter least."""
+    origin = triangles.min((0, 1))
+    cells = np.round((triangles - origin) / _GRAIN).astype(np.int64)
+    across = cells.max((0, 1)) + 1
+    codes = (cells[..., 0] * across[1] + cells[..., 1]) * across[2] + cells[..., 2]
+    flat = (codes[:, 0] == codes[:, 1]) | (codes[:, 1] == codes[:, 2]) | (codes[:, 2] == codes[:, 0])
+    codes, index = np.unique(codes[~flat], return_inverse=True)
+    faces = index.reshape(-1, 3)
+    corners = np.stack([codes // across[2] // across[1], codes // across[2] % across[1], codes % across[2]], 1)
+    model = coal.BVHModelOBBRSS()
+    model.beginModel(len(faces), len(corners))
+    model.addVertices(corners * _GRAIN + origin)
+    model.addTriangles(faces)
+    model.endModel()
+    return model
