@@ -20,6 +20,7 @@ from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` brings it")
 pytest.importorskip("vector_quantize_pytorch", reason="the extra `train` is not installed")
+torch.set_num_threads(1)  # these networks are tiny: a second thread costs more than it brings
 
 from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, SpeechCatBundle  # noqa: E402
 from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator  # noqa: E402
