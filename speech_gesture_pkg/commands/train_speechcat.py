@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import torch
 
+        from speech_gesture_pkg.generators.speechcat.network.speech_encoder import hearing, load_encoder
         from speech_gesture_pkg.training.speechcat import SpeechCatTraining
     except ModuleNotFoundError as e:
         raise MissingDependencyError(
@@ -49,13 +50,15 @@ def run(options: argparse.Namespace) -> int:
     from speech_gesture_pkg.training.corpus import load_corpus
 
     torch.set_num_threads(options.threads)
+    encoder = load_encoder(recipe.model.encoder_path) if recipe.model.encoder == "wav2vec2" else None
     corpus = load_corpus(
         options.corpus,
         recipe.model,
         options.cache or out / "features",
         recipe.corpus.layout,
         recipe.corpus.smplx or None,
-        progress=_bar,
+        hearing(encoder.encode, recipe.model) if encoder else None,
+        _bar,
     )
     first = int(os.environ.get("RANK", "0")) == 0  # torchrun numbers its processes
     if first:
@@ -63,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     with _Progress(recipe) as shown:
         about = asdict(recipe.corpus)
         stages = (recipe.codes, recipe.decoders, recipe.tokens)
-        training = SpeechCatTraining(out, corpus, about, *stages, options.codes_seed, shown)
+        training = SpeechCatTraining(out, corpus, about, *stages, options.codes_seed, encoder, shown)
         made = {}
         for seed in options.seeds:
             for variant in options.variants or [recipe.model.variant]:

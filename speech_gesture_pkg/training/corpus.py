@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from speech_gesture_pkg.datasets.cache import FeatureCache
 from speech_gesture_pkg.datasets.clip import Clip, Skipped, check_lengths
 from speech_gesture_pkg.datasets.reading import read_layout
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.features.extractor import HOP_S
 from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
+from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 from speech_gesture_pkg.training.utterances import Utterance, utterance
 
 Hear = Callable[[Path], np.ndarray]
@@ -84,7 +84,7 @@ def load_corpus(
         digest.update(f"{clip.name}|{clip.split}".encode())
         for vectors in made.vectors.values():
             digest.update(np.ascontiguousarray(vectors).tobytes())
-        digest.update(made.speech.tobytes())
+        digest.update((made.speech if made.audio is None else made.audio).tobytes())
     corpus.sha256 = digest.hexdigest()
     if not corpus.train:
         raise InputError(f"{folder} holds no usable recording for training; {corpus.skipped.report()}")
@@ -96,6 +96,7 @@ def _utterance(clip: Clip, config: SpeechCatConfig, hear: Hear) -> Utterance:
         raise InputError(f"{clip.source}: no audio belongs to this motion")
     motion = clip.motion if clip.motion.fps == FPS else resample(clip.motion, FPS)
     speech = hear(clip.audio_path)
-    check_lengths(clip.source, motion, len(speech) * HOP_S)
+    check_lengths(clip.source, motion, len(speech) / TokenWindows.of(config).rate)
     speaker = config.speakers.index(clip.speaker) if clip.speaker in config.speakers else 0
-    return utterance(clip.name, motion, speech, config, speaker, keep=clip.split != "train")
+    made = utterance(clip.name, motion, speech, config, speaker, keep=clip.split != "train")
+    return replace(made, audio=clip.audio().samples) if config.encoder_tuned else made

@@ -23,6 +23,7 @@ from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.export.speechcat import export_speechcat
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat, load, save
+from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder, load_encoder
 from speech_gesture_pkg.training.corpus import Corpus
 from speech_gesture_pkg.training.engine import Stage, fit, processes
 from speech_gesture_pkg.training.settings import TrainSettings
@@ -35,6 +36,7 @@ CODES = "codes.safetensors"
 CHECKPOINT = "speechcat.safetensors"
 BUNDLE = "bundle"
 _RUN = "run.json"
+_EAR = "encoder"
 _CODES = ("face", "expressions", "codes", "code_dim", "downsample", "vq_width", "vq_depth", "decoder_ahead")
 """Settings of `SpeechCatConfig` on which the codebooks depend."""
 
@@ -55,6 +57,7 @@ class SpeechCatTraining:
         about: of the corpus, for the checkpoints: name, folder's layout and so on.
         codes, decoders, tokens: optimisation of the stages.
         codes_seed: train the codebooks once, with this seed, for the transformers of all seeds; None: for each its own.
+        encoder: wav2vec 2.0, whose states the corpus holds; None: the package's own features.
         report: of progress.
     """
 
@@ -65,6 +68,7 @@ class SpeechCatTraining:
     decoders: TrainSettings
     tokens: TrainSettings
     codes_seed: int | None = None
+    encoder: SpeechEncoder | None = None
     report: Report = field(default=lambda stage, step, figures: None)
 
     def train_codes(self, config: SpeechCatConfig, seed: int) -> Path:
@@ -81,7 +85,7 @@ class SpeechCatTraining:
             if self._finished(place, CODES, shared, settings):
                 return place / CODES
             torch.manual_seed(seed)
-            model = SpeechCat(shared)
+            model = self._new(shared)
             self._fit(CodesStage(model, self.corpus.train, self._held_out()), place, settings["codes"])
             finer = DecodersStage(model, self.corpus.train, self._held_out())
             figures = self._fit(finer, place / "decoders", settings["decoders"])
@@ -102,13 +106,16 @@ class SpeechCatTraining:
     def _train_tokens(self, config: SpeechCatConfig, seed: int, place: Path, settings: TrainSettings) -> None:
         trained, facts = load(self.train_codes(config, seed if self.codes_seed is None else self.codes_seed))
         torch.manual_seed(seed)
-        model = SpeechCat(config)
+        model = self._new(config)
         whole = trained.state_dict()
         kept = {k: v for k, v in whole.items() if not k.startswith("transformer.")}
         model.load_state_dict({**model.state_dict(), **kept})
         reference = style_reference(self.corpus.train)
-        stage = TokensStage(model, self.corpus.train, self._held_out(), reference)
+        encoder = load_encoder(config.encoder_path) if config.encoder_tuned else None  # each run begins anew
+        stage = TokensStage(model, self.corpus.train, self._held_out(), reference, encoder)
         figures = facts["figures"] | self._fit(stage, place, settings)
+        if encoder is not None and processes().is_main_process:
+            encoder.network.cpu().save_pretrained(place / _EAR)  # type: ignore[operator]
         told = {"style_reference": reference.tolist()}
         self._save(model, place / CHECKPOINT, {**facts["settings"], "tokens": settings}, figures, told)
 
@@ -118,8 +125,14 @@ class SpeechCatTraining:
         bundle = checkpoint.parent / BUNDLE
         if processes().is_main_process:
             model, facts = load(checkpoint)
-            export_speechcat(model, bundle, facts)
+            tuned = load_encoder(str(checkpoint.parent / _EAR)) if config.encoder_tuned else None
+            export_speechcat(model, bundle, facts, tuned or self.encoder)
         return bundle
+
+    def _new(self, config: SpeechCatConfig) -> SpeechCat:
+        if config.encoder == "mel" or self.encoder is None:  # codebooks do not hear
+            return SpeechCat(config)
+        return SpeechCat(config, self.encoder.channels)
 
     def _held_out(self) -> Sequence[Any]:
         if not self.corpus.val:

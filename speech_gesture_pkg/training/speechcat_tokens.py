@@ -12,8 +12,10 @@ from torch.utils.data import Dataset
 
 from speech_gesture_pkg.features.vectors import silence
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat
+from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+from speech_gesture_pkg.training.ear import BlockCutter, TunedEar
 from speech_gesture_pkg.training.utterances import Utterance, speech_windows, style_of
 
 _NO_STYLE = 0.15
@@ -30,8 +32,9 @@ class _Sequences(Dataset[Batch]):
     ) -> None:
         self._length = 2 * model.config.window
         self._windows = TokenWindows.of(model.config)
-        self._quiet = silence(1)[0]
+        self._quiet = silence(1)[0] if model.config.encoder == "mel" else np.zeros(model.channels, np.float32)
         self._start = model.config.codes
+        self._cutter = BlockCutter(self._windows, self._length) if model.config.encoder_tuned else None
         self._items = list(zip(tokens, utterances, [style_of(u, reference) for u in utterances], strict=True))
         share = [max(1, t.shape[1] // self._length) for t in tokens]
         self._owner = np.repeat(np.arange(len(tokens)), share)
@@ -54,20 +57,25 @@ class _Sequences(Dataset[Batch]):
         if first:
             before[:, 0] = tokens[:, first - 1]
         before[:, 1:count] = tokens[:, first : first + count - 1]
-        speech = speech_windows(u.speech, first, self._length, self._windows, self._quiet)
         return {
             "tokens": before,
             "target": target,
-            "speech": torch.from_numpy(speech),
+            **self._speech(u, first),
             "style": torch.from_numpy(style).expand(self._length, -1),
             "speaker": torch.tensor(u.speaker),
         }
 
+    def _speech(self, u: Utterance, first: int) -> Batch:
+        if self._cutter is not None and u.audio is not None:
+            return self._cutter.cut(u.audio, first)
+        speech = speech_windows(u.speech, first, self._length, self._windows, self._quiet)
+        return {"speech": torch.from_numpy(speech)}
+
 
 class _Network(nn.Module):
-    def __init__(self, transformer: TokenTransformer) -> None:
+    def __init__(self, transformer: TokenTransformer, ear: TunedEar | None) -> None:
         super().__init__()
-        self.transformer = transformer
+        self.transformer, self.ear = transformer, ear
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         config = self.transformer.config
@@ -77,7 +85,8 @@ class _Network(nn.Module):
             tokens = corrupted(tokens, config.corruption, config.codes)
             style = style * (torch.rand(len(style), 1, 1, device=style.device) > _NO_STYLE)
         past, known = self.transformer.empty(tokens.shape[1])
-        logits, _, _ = self.transformer(tokens, batch["speech"], batch["speaker"], style, past, known)
+        speech = self.ear(batch) if self.ear is not None else batch["speech"]
+        logits, _, _ = self.transformer(tokens, speech, batch["speaker"], style, past, known)
         losses = {
             part: fn.cross_entropy(logits[i].flatten(0, 1), target[i].flatten(), ignore_index=-100)
             for i, part in enumerate(config.parts)
@@ -102,17 +111,24 @@ class TokensStage:
         model: whose transformer learns.
         train, held_out: utterances.
         reference: median liveliness of the corpus (`utterances.style_reference`).
+        encoder: learns along, with `encoder_tuned`.
     """
 
     name = "tokens"
 
     def __init__(
-        self, model: SpeechCat, train: Sequence[Utterance], held_out: Sequence[Utterance], reference: np.ndarray
+        self,
+        model: SpeechCat,
+        train: Sequence[Utterance],
+        held_out: Sequence[Utterance],
+        reference: np.ndarray,
+        encoder: SpeechEncoder | None = None,
     ) -> None:
         start_from_codes(model)
         self.model = model.requires_grad_(False)
         model.transformer.requires_grad_(True)
-        self.network: nn.Module = _Network(model.transformer)
+        tuned = encoder is not None and model.config.encoder_tuned
+        self.network: nn.Module = _Network(model.transformer, TunedEar(encoder) if encoder and tuned else None)
         self._data = _Sequences(_tokens_of(model, train), train, reference, model)
         self._held_out = _Sequences(_tokens_of(model, held_out), held_out, reference, model)
 

@@ -26,10 +26,11 @@ class Utterance:
     Attributes:
         name: for messages.
         vectors: part (body, hands, face) -> vectors [T, size], float32.
-        speech: features on their 100 Hz grid, from the same instant. Shape [F, C], float32.
+        speech: features on their own grid (`TokenWindows.rate`), from the same instant. Shape [F, C], float32.
         speed: of the faster wrist relative to the chest, m/s. Shape [T].
         speaker: index.
         motion: the frames themselves, for the metrics; only of held-out recordings.
+        audio: the sound, 16 kHz; only where the encoder learns along. Shape [N], float32.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Utterance:
     speed: np.ndarray
     speaker: int
     motion: MotionFrames | None = None
+    audio: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.speed)
@@ -63,7 +65,7 @@ def utterance(
     Args:
         name: for messages.
         motion: at 30 fps.
-        speech: features at 100 Hz. Shape [F, C].
+        speech: features at the rate of the configuration's encoder. Shape [F, C].
         config: of the networks; the variant does not matter.
         speaker: index into `config.speakers`.
         keep: keep the motion for the metrics.
@@ -71,7 +73,7 @@ def utterance(
     Raises:
         InputError: lengths that differ by more than half a second, or NaN.
     """
-    seconds, heard = len(motion) / FPS, len(speech) / 100.0
+    seconds, heard = len(motion) / FPS, len(speech) / TokenWindows.of(config).rate
     if abs(seconds - heard) > 0.5:
         raise InputError(f"{name}: motion lasts {seconds:.2f} s, its audio {heard:.2f} s; they must agree within 0.5 s")
     if not np.isfinite(speech).all():

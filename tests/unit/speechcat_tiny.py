@@ -37,6 +37,24 @@ def made_tiny(config: SpeechCatConfig = TINY, channels: int = SPEECH_VECTOR, see
     return model
 
 
+def small_wav2vec2(folder: Path) -> None:
+    """Write a wav2vec 2.0 of some thousand random weights."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    torch.manual_seed(0)
+    settings = Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
+    )
+    Wav2Vec2Model(settings).save_pretrained(folder)
+
+
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from speechcat_tiny import small_wav2vec2
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, ModelError
@@ -20,22 +21,10 @@ CONFIG = SpeechCatConfig(encoder="wav2vec2", encoder_path="x")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A wav2vec 2.0 of some thousand random weights."""
-    torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` brings it")
-    transformers = pytest.importorskip(
-        "transformers", reason="transformers is not installed; the extra `ssl` brings it"
-    )
-    torch.manual_seed(0)
-    settings = transformers.Wav2Vec2Config(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        conv_dim=(8,) * 7,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=2,
-    )
+    pytest.importorskip("torch", reason="torch is not installed; the extra `train` brings it")
+    pytest.importorskip("transformers", reason="transformers is not installed; the extra `ssl` brings it")
     path = tmp_path_factory.mktemp("wav2vec2")
-    transformers.Wav2Vec2Model(settings).save_pretrained(path)
+    small_wav2vec2(path)
     return path
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from speechcat_tiny import small_wav2vec2
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio, write_wav
@@ -46,7 +47,7 @@ TINY = {
 }
 needs_training = [
     pytest.mark.skipif(not __import__("importlib.util").util.find_spec(name), reason=f"{name} is not installed")
-    for name in ("torch", "accelerate", "vector_quantize_pytorch", "onnxscript")
+    for name in ("torch", "accelerate", "vector_quantize_pytorch", "onnxscript", "transformers")
 ]
 
 
@@ -201,6 +202,54 @@ class TestCommand:
         capsys.readouterr()
         assert main(command(corpus, tmp_path, **{"tokens.rate": 0.5})) == 4
         assert "another settings.tokens.rate (0.002 there, 0.5 now)" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("tuned", [False, True])
+    def test_wav2vec2_is_the_ear_in_training_and_live(self, corpus, tmp_path, capsys, tuned):
+        from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
+        from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator
+
+        asked = {"model.encoder": "wav2vec2", "model.encoder_path": str(tmp_path / "ear"), "model.encoder_tuned": tuned}
+        assert main(command(corpus, tmp_path / "run", **asked)) == 8
+        assert "ear does not exist" in capsys.readouterr().err
+        small_wav2vec2(tmp_path / "ear")
+        assert main(command(corpus, tmp_path / "run", **asked)) == 0
+        generator = SpeechCatGenerator(SpeechCatBundle.load(tmp_path / "run" / "full-0" / "bundle", threads=1))
+        audio = read_audio(resource(DEMO_AUDIO)).samples[:32000]
+        motion, _ = generator.step(AudioChunk(audio, 0.0, 16000), generator.start())
+        assert len(motion) > 40
+        assert motion.finite.all()
+        if tuned:
+            import torch
+
+            from speech_gesture_pkg.generators.speechcat.network.speech_encoder import load_encoder
+
+            ends = (tmp_path / "ear", tmp_path / "run" / "full-0" / "encoder")
+            before, after = (load_encoder(str(e)).state_dict() for e in ends)
+            changed = {k for k, v in before.items() if not torch.equal(v, after[k])}
+            assert any("encoder.layers" in k for k in changed)
+            assert not any("feature_extractor" in k for k in changed)
+
+    def test_the_tuned_ear_hears_what_a_live_stream_hears(self, tmp_path):
+        import torch
+
+        from speech_gesture_pkg.generators.speechcat.network.speech_encoder import heard, load_encoder
+        from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+        from speech_gesture_pkg.training.ear import BlockCutter, TunedEar
+        from speech_gesture_pkg.training.utterances import speech_windows
+
+        small_wav2vec2(tmp_path)
+        encoder = load_encoder(str(tmp_path))
+        config = SpeechCatConfig(encoder="wav2vec2", encoder_path=str(tmp_path))
+        windows = TokenWindows.of(config)
+        audio = read_audio(resource(DEMO_AUDIO)).samples[: 16000 * 6]
+        states = heard(audio, encoder.encode, config)
+        ear = TunedEar(encoder).eval()
+        for first in (0, 3, 17):
+            cut = BlockCutter(windows, 12).cut(audio, first)
+            with torch.no_grad():
+                made = ear({k: v[None] for k, v in cut.items()})[0].numpy()
+            expected = speech_windows(states, first, 12, windows, np.zeros(16, np.float32))
+            np.testing.assert_allclose(made, expected, atol=1e-5)
 
     def test_an_interrupted_run_goes_on(self, corpus, tmp_path, monkeypatch):
         from speech_gesture_pkg.training import engine

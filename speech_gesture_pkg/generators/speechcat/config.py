@@ -33,6 +33,7 @@ class SpeechCatConfig:
         decoder_ahead: tokens to come that the decoder sees. It smooths token borders and costs that much look-ahead.
         encoder: speech features: log-mel and prosody (100 Hz), or wav2vec 2.0 hidden states (50 Hz).
         encoder_path: local folder or hub name of the wav2vec 2.0 model.
+        encoder_tuned: train that model along with the transformer, instead of leaving it as it is.
         audio_past, audio_ahead: audio heard before the start and after the end of a token's time, s.
         audio_width: channels of the audio network.
         width, layers, heads: of the transformer; the feed-forward layers are four times as wide.
@@ -54,6 +55,7 @@ class SpeechCatConfig:
     decoder_ahead: int = 0
     encoder: str = "mel"
     encoder_path: str = ""
+    encoder_tuned: bool = False
     audio_past: float = 0.4
     audio_ahead: float = 0.13
     audio_width: int = 96
@@ -73,6 +75,8 @@ class SpeechCatConfig:
         for name in ("codes", "code_dim", "vq_width", "vq_depth", "audio_width", "width", "layers", "heads", "window"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"speechcat {name} is {getattr(self, name)}; it must be at least 1")
+        if self.encoder_tuned and self.encoder != "wav2vec2":
+            raise ConfigError("speechcat encoder_tuned is true, but the encoder is mel; only wav2vec2 can be tuned")
         if self.downsample not in (1, 2, 4, 8):
             raise ConfigError(f"speechcat downsample is {self.downsample}; it must be 1, 2, 4 or 8")
         if self.width % self.heads:
