@@ -110,9 +110,11 @@ def fit(
     )
     set_seed(settings.seed, device_specific=True)
     data = stage.data()
-    if len(data) < settings.batch:  # type: ignore[arg-type]
+    needed = settings.batch * accelerator.num_processes
+    if len(data) < needed:  # type: ignore[arg-type]
         raise InputError(
-            f"stage {stage.name} has {len(data)} training sequences; a batch needs {settings.batch}"  # type: ignore[arg-type]
+            f"stage {stage.name} has {len(data)} training sequences; "  # type: ignore[arg-type]
+            f"a batch of {settings.batch} on {accelerator.num_processes} processes needs {needed}"
         )
     loader = DataLoader(data, settings.batch, shuffle=True, drop_last=True)
     optimiser = torch.optim.AdamW(stage.network.parameters(), settings.rate, weight_decay=settings.decay)

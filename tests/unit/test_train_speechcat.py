@@ -53,17 +53,17 @@ needs_training = [
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Three recordings of 6 s, one a split."""
+    """Three recordings of 8 s, one a split."""
     folder = tmp_path_factory.mktemp("corpus")
     audio = read_audio(resource(DEMO_AUDIO)).samples
     generator, clips = ProsodyGenerator(), []
     for k, split in enumerate(("train", "val", "test")):
-        part = audio[k * 16000 : (k + 6) * 16000]
+        part = audio[k * 16000 : (k + 8) * 16000]
         motion, _ = generator.step(AudioChunk(part, 0.0, 16000), generator.start(seed=k))
         save_motion(folder / f"{split}.npz", motion)
         write_wav(folder / f"{split}.wav", part, 16000)
         names = {"name": split, "motion": f"{split}.npz", "audio": f"{split}.wav", "split": split}
-        clips.append(names | {"speaker": "ann", "licence": "CC0", "seconds": 6.0})
+        clips.append(names | {"speaker": "ann", "licence": "CC0", "seconds": 8.0})
     write_json(folder / "index.json", {"format": FORMAT, "name": "small", "clips": clips})
     return folder
 
@@ -114,7 +114,7 @@ def test_a_corpus_becomes_utterances_of_its_splits(corpus, tmp_path):
 def test_recordings_that_do_not_fit_are_skipped_and_named(corpus, tmp_path):
     index = json.loads((corpus / "index.json").read_text())
     longer = tmp_path / "longer.wav"
-    write_wav(longer, np.zeros(16000 * 9, np.float32), 16000)
+    write_wav(longer, np.zeros(16000 * 11, np.float32), 16000)
     for clip in index["clips"]:
         for key in ("motion", "audio"):
             (tmp_path / clip[key]).write_bytes((corpus / clip[key]).read_bytes())
@@ -123,7 +123,7 @@ def test_recordings_that_do_not_fit_are_skipped_and_named(corpus, tmp_path):
     found = load_corpus(tmp_path, SpeechCatConfig(), tmp_path / "cache")
     assert not found.val
     assert found.skipped.used == 2
-    assert "val.npz: the motion lasts 5.8" in "".join(found.skipped.reasons.values())
+    assert "val.npz: the motion lasts 7.8" in "".join(found.skipped.reasons.values())
     index["clips"] = index["clips"][1:]
     write_json(tmp_path / "index.json", index)
     with pytest.raises(InputError, match="no usable recording for training"):
