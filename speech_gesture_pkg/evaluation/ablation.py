@@ -30,9 +30,9 @@ from speech_gesture_pkg.evaluation.metrics.spec import Need
 from speech_gesture_pkg.evaluation.metrics.take import Take, expression_parameters
 from speech_gesture_pkg.evaluation.study.material import speech_features
 from speech_gesture_pkg.generators.speechcat.batch import generate_batch
-from speech_gesture_pkg.generators.speechcat.bundle import CARD, read_card
+from speech_gesture_pkg.generators.speechcat.bundle import CARD, FORMAT
 from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator
-from speech_gesture_pkg.inference.files import sha256_of
+from speech_gesture_pkg.inference.files import read_card, sha256_of
 
 SAMPLES = 16
 TRUTH = "ground truth"
@@ -100,7 +100,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
 
 
 def _run_of(card: Path) -> Run:
-    content = read_card(card)
+    content = read_card(card, FORMAT, "SpeechCAT")
     config, facts = content.get("config") or {}, content.get("facts") or {}
     seed = (facts.get("settings") or {}).get("seed")
     if seed is None:  # as training names its folders: <variant>-<seed>/bundle

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
-from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.errors import ConfigError, InputError
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,24 @@ class Generator(Protocol):
             style: replaces the state's style from now on, if given.
         """
         ...
+
+
+def usable_samples(audio: AudioChunk, who: str, rate: int) -> np.ndarray:
+    """The samples [N], float32, that a generator's `step` may use.
+
+    Args:
+        audio: as given to `step`.
+        who: the generator, for messages.
+        rate: that it needs, Hz.
+
+    Raises:
+        InputError: another rate, several channels, or numbers that are not finite.
+    """
+    samples = np.asarray(audio.samples, np.float32)
+    if audio.sample_rate != rate:
+        raise InputError(f"audio has {audio.sample_rate} Hz; {who} needs {rate} Hz")
+    if samples.ndim != 1:
+        raise InputError(f"audio samples have shape {samples.shape}; {who} needs mono samples [N]")
+    if not np.isfinite(samples).all():
+        raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
+    return samples

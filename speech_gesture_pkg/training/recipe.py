@@ -57,16 +57,12 @@ class SpeechCatRecipe:
         Raises:
             ConfigError: unreadable, unknown sections or names, wrong types or values.
         """
-        sections = _sections(path, ("model", "corpus", "codes", "decoders", "tokens"))
-        for name, value in (changes or {}).items():
-            section, dot, key = name.partition(".")
-            if not dot or section not in sections:
-                raise ConfigError(f"{name!r} is no setting; it must look like model.width, codes.steps or tokens.rate")
-            sections[section][key] = value
+        names = ("model", "corpus", "codes", "decoders", "tokens")
+        sections = sections_of(path, names, changes, "model.width, codes.steps or tokens.rate")
         try:
             return SpeechCatRecipe(
                 SpeechCatConfig.from_dict(sections["model"]),
-                _corpus(sections["corpus"]),
+                corpus_recipe(sections["corpus"]),
                 TrainSettings.from_dict(sections["codes"]),
                 TrainSettings.from_dict(sections["decoders"]),
                 TrainSettings.from_dict(sections["tokens"]),
@@ -75,7 +71,20 @@ class SpeechCatRecipe:
             raise ConfigError(f"{path}: {e}") from e
 
 
-def _sections(path: str | Path, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def sections_of(
+    path: str | Path, names: tuple[str, ...], changes: Mapping[str, Any] | None, examples: str
+) -> dict[str, dict[str, Any]]:
+    """The sections of a recipe.
+
+    Args:
+        path: YAML file.
+        names: of the sections that it may have.
+        changes: values by "section.name" that win over the file's.
+        examples: of such names, for the message.
+
+    Raises:
+        ConfigError: unreadable, or unknown sections.
+    """
     try:
         tree = yaml.safe_load(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
@@ -87,10 +96,17 @@ def _sections(path: str | Path, names: tuple[str, ...]) -> dict[str, dict[str, A
             raise ConfigError(f"{path}: {one_of('section', name, names)}")
         if not isinstance(section, dict):
             raise ConfigError(f"{path}: section {name} must hold names and values")
-    return {name: dict(tree.get(name) or {}) for name in names}
+    sections = {name: dict(tree.get(name) or {}) for name in names}
+    for name, value in (changes or {}).items():
+        section, dot, key = name.partition(".")
+        if not dot or section not in sections:
+            raise ConfigError(f"{name!r} is no setting; it must look like {examples}")
+        sections[section][key] = value
+    return sections
 
 
-def _corpus(values: Mapping[str, Any]) -> CorpusRecipe:
+def corpus_recipe(values: Mapping[str, Any]) -> CorpusRecipe:
+    """Section `corpus`. Raises ConfigError."""
     for name, value in values.items():
         if name not in CorpusRecipe.__dataclass_fields__:
             raise ConfigError(one_of("corpus setting", name, tuple(CorpusRecipe.__dataclass_fields__)))

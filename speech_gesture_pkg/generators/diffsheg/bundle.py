@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,13 @@ from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan, live_plan
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, seeded_noise
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
-from speech_gesture_pkg.inference.files import sha256_of, verify
+from speech_gesture_pkg.inference.files import in_words, read_card, sha256_of, verify
 from speech_gesture_pkg.inference.session import Session
 
 CARD = "diffsheg.json"
 PREPARE = "prepare.onnx"
 TABLES = "tables.onnx"
 FORMAT = "speech-gesture-diffsheg/1"
-_LARGEST_CARD = 1 << 20
 _PROBED = 5
 """Frames of the clip that is made once to see that the networks work."""
 
@@ -74,7 +72,7 @@ class DiffShegBundle:
             MissingDependencyError: no onnxruntime.
         """
         folder = Path(folder)
-        card = _read_card(folder / CARD)
+        card = read_card(folder / CARD, FORMAT, "DiffSHEG")
         try:
             config = DiffShegConfig.from_dict(card["config"])
             if set(card["files"]) != set(file_names(config)):
@@ -86,7 +84,7 @@ class DiffShegBundle:
             mean, deviation, calm = (np.asarray(card[k], np.float32) for k in ("mean", "deviation", "calm"))
             facts = dict(card.get("facts", {}))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ConfigError) as e:
-            raise ModelError(f"model card {folder / CARD} cannot be used: {_words(e)}") from e
+            raise ModelError(f"model card {folder / CARD} cannot be used: {in_words(e)}") from e
         for name in file_names(config):
             verify(folder / name, card["files"][name])
         made = {name: Session(folder / name, device, threads) for name in file_names(config)}
@@ -123,7 +121,7 @@ class DiffShegBundle:
         try:
             made = self.denoiser.sample(sampler, given, None, seeded_noise((0,), 0))
         except (KeyError, ValueError) as e:
-            raise ModelError(f"the networks in {folder} do not fit each other: {_words(e)}") from e
+            raise ModelError(f"the networks in {folder} do not fit each other: {in_words(e)}") from e
         if made.shape != (1, _PROBED, self.denoiser.sizes["motion"]):
             raise ModelError(f"the networks in {folder} make clips of shape {made.shape}; the card says otherwise")
 
@@ -157,21 +155,3 @@ def _check(folder: Path, config: DiffShegConfig, made: Mapping[str, Session]) ->
                     f"model card {folder / CARD} does not fit {file}: input {name} has shape {found}, by the "
                     f"configuration {asked}"
                 )
-
-
-def _words(e: Exception) -> str:
-    return f"{e.args[0]!r} is missing" if isinstance(e, KeyError) else str(e)
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelError(f"model card {path} does not exist; a DiffSHEG model is a folder with {CARD} in it")
-    if path.stat().st_size > _LARGEST_CARD:
-        raise ModelError(f"model card {path} has {path.stat().st_size} bytes; at most {_LARGEST_CARD} are read")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e:
-        raise ModelError(f"model card {path} is not JSON: {e}") from e
-    if not isinstance(card, dict) or card.get("format") != FORMAT or not isinstance(card.get("files"), dict):
-        raise ModelError(f"model card {path} is not one of {FORMAT}")
-    return card

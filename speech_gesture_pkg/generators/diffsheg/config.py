@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.generators.settings import from_values, to_values
 
 FLOWS = ("full", "no_detach", "no_x0", "reverse", "naive_concat", "final_x0")
 """How expression and gesture know of each other (paper, Tables 1 and 3)."""
@@ -158,25 +159,11 @@ class DiffShegConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DiffShegConfig:
         """From stored or written values. Raises ConfigError for unknown names and wrong types."""
-        known = {f.name: f for f in fields(cls)}
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(one_of("diffsheg setting", name, tuple(known)))
-            default = known[name].default
-            if isinstance(default, tuple) and isinstance(value, (list, tuple)):
-                made[name] = tuple(str(v) for v in value)
-            elif isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
-                made[name] = float(value)
-            elif type(value) is type(default):
-                made[name] = value
-            else:
-                raise ConfigError(f"diffsheg {name} is {value!r}; it must be a {type(default).__name__}")
-        return cls(**made)
+        return from_values(cls, "diffsheg", values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return to_values(self)
 
 
 _PAPER: dict[str, Any] = {

@@ -12,9 +12,9 @@ from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, one_of
+from speech_gesture_pkg.errors import ConfigError, ModelError, one_of
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
-from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.base import Style, usable_samples
 from speech_gesture_pkg.generators.diffsheg.bundle import DiffShegBundle
 from speech_gesture_pkg.generators.diffsheg.denoiser import Given
 from speech_gesture_pkg.generators.diffsheg.longform import fresh
@@ -22,11 +22,10 @@ from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, part_channels
 from speech_gesture_pkg.generators.diffsheg.samplers import Known, seeded_noise
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
+from speech_gesture_pkg.generators.told import part_gains, style_vector
 
 _GAIN_S = 0.4
 """Time constant with which a part's gain follows style.parts or a small amplitude, s."""
-_LEAST_STYLE = 0.25
-"""Amplitudes below this are not learned: they shrink the motion towards the calm pose instead."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class DiffShegGenerator:
             0,
             0,
             0,
-            _goal(style),
+            part_gains(style),
         )
 
     def with_overlap(self, state: DiffShegState, overlap: int) -> DiffShegState:
@@ -177,7 +176,9 @@ class DiffShegGenerator:
     def hear(self, audio: AudioChunk, state: DiffShegState) -> DiffShegState:
         """The state with more audio. Raises InputError for audio that cannot be used."""
         start = audio.start if state.start is None else state.start
-        return replace(state, start=start, audio=np.concatenate([state.audio, _checked(audio)]))
+        return replace(
+            state, start=start, audio=np.concatenate([state.audio, usable_samples(audio, self.name, SAMPLE_RATE)])
+        )
 
     def _fresh(self, state: DiffShegState) -> int:
         """New frames of the next clip; the first one also makes those that are held back."""
@@ -240,7 +241,7 @@ class DiffShegGenerator:
         """Normalised frames from frame `first` on as motion, in the state's style; and the next state."""
         bundle = self.bundle
         made = np.concatenate(pieces) if pieces else np.zeros((0, len(self._parts)), np.float32)
-        goal, rate = _goal(state.style), 1.0 - np.exp(-1.0 / (_GAIN_S * self.fps))
+        goal, rate = part_gains(state.style), 1.0 - np.exp(-1.0 / (_GAIN_S * self.fps))
         far = (1.0 - rate) ** np.arange(1, len(made) + 1)[:, None]
         gains = goal + far * (state.gains - goal)
         raw = made * bundle.deviation + bundle.mean
@@ -249,26 +250,3 @@ class DiffShegGenerator:
         shown = np.array([part in state.style.parts for part in PARTS])
         motion = replace(motion, valid=np.tile(shown, (len(made), 1)))
         return motion, replace(state, gains=gains[-1] if len(gains) else state.gains)
-
-
-def style_vector(style: Style) -> np.ndarray:
-    """What the network is told: log2 of amplitude and rate relative to the corpus' median. Shape [2], float32."""
-    both = np.clip([style.amplitude, style.rate], _LEAST_STYLE, 1 / _LEAST_STYLE)
-    return np.log2(both).astype(np.float32)
-
-
-def _goal(style: Style) -> np.ndarray:
-    small = min(1.0, style.amplitude / _LEAST_STYLE)
-    scale = {"body": small, "hands": small, "face": 1.0}
-    return np.array([scale[p] if p in style.parts else 0.0 for p in PARTS])
-
-
-def _checked(audio: AudioChunk) -> np.ndarray:
-    samples = np.asarray(audio.samples, np.float32)
-    if audio.sample_rate != SAMPLE_RATE:
-        raise InputError(f"audio has {audio.sample_rate} Hz; diffsheg needs {SAMPLE_RATE} Hz")
-    if samples.ndim != 1:
-        raise InputError(f"audio samples have shape {samples.shape}; diffsheg needs mono samples [N]")
-    if not np.isfinite(samples).all():
-        raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
-    return samples

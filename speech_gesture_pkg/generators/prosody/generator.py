@@ -13,9 +13,9 @@ from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_NAMES, PARTS
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
-from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
-from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.base import Style, usable_samples
 from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import face, idle, planner
 from speech_gesture_pkg.generators.prosody.accents import Event
@@ -82,13 +82,7 @@ class ProsodyGenerator:
         Raises:
             InputError: another sample rate than 16 kHz, samples that are not flat or not finite.
         """
-        samples = np.asarray(audio.samples, np.float32)
-        if audio.sample_rate != SAMPLE_RATE:
-            raise InputError(f"audio has {audio.sample_rate} Hz; the prosody generator needs {SAMPLE_RATE} Hz")
-        if samples.ndim != 1:
-            raise InputError(f"audio samples have shape {samples.shape}; the prosody generator needs mono samples [N]")
-        if not np.isfinite(samples).all():
-            raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
+        samples = usable_samples(audio, "the prosody generator", SAMPLE_RATE)
         state = state.copy()
         if style is not None:
             state.style = style

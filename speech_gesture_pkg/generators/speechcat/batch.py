@@ -10,10 +10,11 @@ import numpy as np
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.errors import InputError, ModelError
-from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.base import Style, usable_samples
 from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
-from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator, checked, style_vector
+from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator, checked
 from speech_gesture_pkg.generators.speechcat.sampling import draw
+from speech_gesture_pkg.generators.told import style_vector
 
 STREAMS = 16
 """Most streams in one call of the transformer: its memory grows by about a megabyte for each."""
@@ -65,7 +66,7 @@ def generate_batch(
 
 def _windows(generator: SpeechCatGenerator, audio: AudioChunk, tokens: int) -> np.ndarray:
     """Speech of each token; silence follows the recording. Shape [tokens, L, C]."""
-    samples = generator.checked_samples(audio)
+    samples = usable_samples(audio, generator.name, generator.sample_rate)
     missing = max(0, generator.samples_for(tokens) - len(samples))
     state = replace(generator.start(), audio=np.pad(samples, (0, missing)))
     length = generator.window_length
@@ -86,7 +87,7 @@ def _draw(
     tokens = np.full((parts, count, len(windows) + 1), bundle.config.codes, np.int64)
     past = np.zeros((*bundle.past_shape[:3], count, *bundle.past_shape[4:]), np.float32)
     known = np.zeros((count, bundle.known_shape[1]), np.float32)
-    told = np.repeat(style_vector(style.amplitude, style.rate)[None, None], count, 0)
+    told = np.repeat(style_vector(style)[None, None], count, 0)
     for k, window in enumerate(windows):
         made = bundle.transformer(
             tokens=tokens[:, :, k : k + 1],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from speech_gesture_pkg.errors import ConfigError, ModelError
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import part_size
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
-from speech_gesture_pkg.inference.files import sha256_of, verify
+from speech_gesture_pkg.inference.files import in_words, read_card, sha256_of, verify
 from speech_gesture_pkg.inference.session import Session
 
 CARD = "speechcat.json"
@@ -22,7 +21,6 @@ TRANSFORMER = "transformer.onnx"
 DECODERS = "decoders.onnx"
 ENCODER = "encoder.onnx"
 FORMAT = "speech-gesture-speechcat/1"
-_LARGEST_CARD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class SpeechCatBundle:
             MissingDependencyError: no onnxruntime.
         """
         folder = Path(folder)
-        card = read_card(folder / CARD)
+        card = read_card(folder / CARD, FORMAT, "SpeechCAT")
         try:
             config = SpeechCatConfig.from_dict(card["config"])
             names = [TRANSFORMER, DECODERS, *([ENCODER] if config.encoder == "wav2vec2" else [])]
@@ -74,7 +72,7 @@ class SpeechCatBundle:
             history, past, known = int(card["history"]), _shape(card["past_shape"]), _shape(card["known_shape"])
             facts = dict(card.get("facts", {}))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ConfigError) as e:
-            raise ModelError(f"model card {folder / CARD} cannot be used: {_words(e)}") from e
+            raise ModelError(f"model card {folder / CARD} cannot be used: {in_words(e)}") from e
         for part, vector in calm.items():
             if vector.shape != (part_size(part, config),) or not np.isfinite(vector).all():
                 raise ModelError(
@@ -150,22 +148,3 @@ def _probe(path: Path, made: Mapping[str, np.ndarray], wanted: Mapping[str, tupl
 
 def _shape(values: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in values)
-
-
-def _words(e: Exception) -> str:
-    return f"{e.args[0]!r} is missing" if isinstance(e, KeyError) else str(e)
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The card of a model. Raises ModelError for a file that is missing, too large, or no card."""
-    if not path.is_file():
-        raise ModelError(f"model card {path} does not exist; a SpeechCAT model is a folder with {CARD} in it")
-    if path.stat().st_size > _LARGEST_CARD:
-        raise ModelError(f"model card {path} has {path.stat().st_size} bytes; at most {_LARGEST_CARD} are read")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e:
-        raise ModelError(f"model card {path} is not JSON: {e}") from e
-    if not isinstance(card, dict) or card.get("format") != FORMAT or not isinstance(card.get("files"), dict):
-        raise ModelError(f"model card {path} is not one of {FORMAT}")
-    return card

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.generators.settings import from_values, to_values
 
 FPS = 30.0
 """Frames per second of all SpeechCAT motion (TalkSHOW's rate)."""
@@ -111,22 +112,8 @@ class SpeechCatConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SpeechCatConfig:
         """From stored or written values. Raises ConfigError for unknown names and wrong types."""
-        known = {f.name: f for f in fields(cls)}
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(one_of("speechcat setting", name, tuple(known)))
-            default = known[name].default
-            if isinstance(default, tuple) and isinstance(value, (list, tuple)):
-                made[name] = tuple(str(v) for v in value)
-            elif isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
-                made[name] = float(value)
-            elif type(value) is type(default):
-                made[name] = value
-            else:
-                raise ConfigError(f"speechcat {name} is {value!r}; it must be a {type(default).__name__}")
-        return cls(**made)
+        return from_values(cls, "speechcat", values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return to_values(self)

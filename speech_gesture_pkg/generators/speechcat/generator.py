@@ -11,21 +11,20 @@ from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, one_of
+from speech_gesture_pkg.errors import ConfigError, ModelError, one_of
 from speech_gesture_pkg.features.encoded import EncodedSpeech, EncodedState
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
-from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.base import Style, usable_samples
 from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
 from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import from_vectors, part_size
 from speech_gesture_pkg.generators.speechcat.sampling import Sampling, draw
 from speech_gesture_pkg.generators.speechcat.smoothing import WEIGHT, smoothed
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+from speech_gesture_pkg.generators.told import part_gains, style_vector
 
 _GAIN_STEP = 0.08
 """Share of the way that a part's gain goes per frame when style.parts or a small amplitude change."""
-_LEAST_STYLE = 0.25
-"""Amplitudes below this are not learned: they shrink the motion towards the calm pose instead."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class SpeechCatGenerator:
             np.zeros(self.bundle.past_shape, np.float32),
             np.zeros(self.bundle.known_shape, np.float32),
             0,
-            _goal(style),
+            part_gains(style),
             {p: np.zeros((0, part_size(p, self.bundle.config)), np.float32) for p in self.bundle.config.parts},
         )
 
@@ -135,7 +134,7 @@ class SpeechCatGenerator:
             InputError: another sample rate than 16 kHz, samples that are not flat or not finite.
             ModelError: a network failed.
         """
-        samples = self.checked_samples(audio)
+        samples = usable_samples(audio, self.name, SAMPLE_RATE)
         state = replace(
             state,
             style=style or state.style,
@@ -154,18 +153,6 @@ class SpeechCatGenerator:
     def window_length(self) -> int:
         """Feature frames that a token hears."""
         return self._windows.length
-
-    @staticmethod
-    def checked_samples(audio: AudioChunk) -> np.ndarray:
-        """The samples [N], float32. Raises InputError for another rate than 16 kHz, several channels, or NaN."""
-        samples = np.asarray(audio.samples, np.float32)
-        if audio.sample_rate != SAMPLE_RATE:
-            raise InputError(f"audio has {audio.sample_rate} Hz; speechcat needs {SAMPLE_RATE} Hz")
-        if samples.ndim != 1:
-            raise InputError(f"audio samples have shape {samples.shape}; speechcat needs mono samples [N]")
-        if not np.isfinite(samples).all():
-            raise InputError("audio samples hold NaN or infinite numbers; every sample must be finite")
-        return samples
 
     def listen(self, state: SpeechCatState) -> SpeechCatState:
         """The state with the speech vectors of its next token, from its audio.
@@ -192,7 +179,7 @@ class SpeechCatGenerator:
             tokens=before[:, :, None],
             windows=state.vectors[None, None, : self._windows.length],
             speaker=np.array([state.speaker], np.int64),
-            style=style_vector(state.style.amplitude, state.style.rate)[None, None],
+            style=style_vector(state.style)[None, None],
             past=state.past,
             known=state.known,
         )
@@ -214,7 +201,7 @@ class SpeechCatGenerator:
         config = self.bundle.config
         count = len(pieces) * self.hop_frames
         gains = np.empty((count, len(PARTS)))
-        gain, goal = state.gains, _goal(state.style)
+        gain, goal = state.gains, part_gains(state.style)
         for k in range(count):
             gain = gain + _GAIN_STEP * (goal - gain)
             gains[k] = gain
@@ -258,17 +245,6 @@ def checked(frames: np.ndarray, part: str) -> np.ndarray:
     if not np.isfinite(frames).all():
         raise ModelError(f"the decoder of {part} gave frames that are not finite")
     return frames
-
-
-def style_vector(amplitude: float, rate: float) -> np.ndarray:
-    """What the network is told: log2 of amplitude and rate relative to the corpus' median. Shape [2], float32."""
-    return np.log2(np.clip([amplitude, rate], _LEAST_STYLE, 1 / _LEAST_STYLE)).astype(np.float32)
-
-
-def _goal(style: Style) -> np.ndarray:
-    small = min(1.0, style.amplitude / _LEAST_STYLE)
-    scale = {"body": small, "hands": small, "face": 1.0}
-    return np.array([scale[p] if p in style.parts else 0.0 for p in PARTS])
 
 
 def _gain_of(part: str, gains: np.ndarray, config: SpeechCatConfig) -> np.ndarray:

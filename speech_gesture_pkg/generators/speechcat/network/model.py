@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from speech_gesture_pkg.errors import ConfigError, ModelError
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
+from speech_gesture_pkg.generators.checkpoint import read_checkpoint, write_checkpoint
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
 from speech_gesture_pkg.generators.speechcat.network.vqvae import MotionVQVAE
@@ -81,18 +80,7 @@ class SpeechCat(nn.Module):
 
 def save(model: SpeechCat, path: str | Path, facts: dict[str, Any]) -> None:
     """Write a safetensors checkpoint with configuration and facts (corpus, metrics, stage) inside."""
-    from safetensors.torch import save_file
-
-    tensors = {k: v.contiguous() for k, v in model.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "config": json.dumps(model.config.to_dict(), sort_keys=True),
-        "channels": str(model.channels),
-        "facts": json.dumps(facts, sort_keys=True),
-    }
-    partial = Path(path).with_suffix(".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_checkpoint(model, path, FORMAT, facts)
 
 
 def load(path: str | Path) -> tuple[SpeechCat, dict[str, Any]]:
@@ -101,29 +89,4 @@ def load(path: str | Path) -> tuple[SpeechCat, dict[str, Any]]:
     Raises:
         ModelError: no such file, corrupt, not a SpeechCAT, or a configuration that does not fit the weights.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        raise ModelError(f"checkpoint {path} does not exist")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as e:
-        raise ModelError(f"checkpoint {path} is corrupt or not a safetensors file: {e}") from e
-    if metadata.get("format") != FORMAT:
-        raise ModelError(f"checkpoint {path} has format {metadata.get('format')!r}; {FORMAT!r} is expected")
-    try:
-        model = SpeechCat(SpeechCatConfig.from_dict(json.loads(metadata["config"])), int(metadata["channels"]))
-        model.load_state_dict(tensors)
-        facts = json.loads(metadata["facts"])
-    except (KeyError, ValueError, ConfigError) as e:
-        raise ModelError(f"checkpoint {path} cannot be used: {e}") from e
-    except RuntimeError as e:
-        raise ModelError(f"checkpoint {path}: the configuration in it does not fit its weights: {_short(e)}") from e
-    return model, facts
-
-
-def _short(e: Exception) -> str:
-    lines = [line.strip() for line in str(e).splitlines() if line.strip()]
-    return "; ".join(lines[1:3] or lines)[:300]
+    return read_checkpoint(path, FORMAT, lambda values, size: SpeechCat(SpeechCatConfig.from_dict(values), size))
