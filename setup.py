@@ -24,7 +24,7 @@ ROS = [
         "ros-rcl-interfaces",
     )
 ]
-VIEWER = ["viser>=1.0", "trimesh>=4", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
+VIEWER = ["viser>=1.0", "trimesh>=4", "pycollada>=0.8", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
 AUDIO = ["sounddevice>=0.4.6"]
 ONNX = ["onnxruntime>=1.17"]
 SCALE = ["dask[distributed]>=2024.1"]
@@ -66,10 +66,12 @@ setup(
         share("config", "*.yaml"),
         share("config/robots", "*.yaml"),
         share("config/train", "*.yaml"),
+        share("config/sros2", "*.xml"),
         share("rviz", "*.rviz"),
         share("models", "*"),
         share("models/audio"),
         share("models/speechcat_starter"),
+        share("models/diffsheg_starter"),
         share("models/robots/demo_humanoid"),
     ],
     zip_safe=True,

@@ -12,7 +12,7 @@ import numpy as np
 from speech_gesture_pkg.config import GROUPS, GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.generators.registry import create_generator
+from speech_gesture_pkg.generators.registry import LEARNED, create_generator
 from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.retarget.mapping import RobotMap, map_robot
@@ -21,10 +21,14 @@ from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter, 
 from speech_gesture_pkg.retarget.profile import MotionProfile
 from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.runtime.fallback import Spare
 from speech_gesture_pkg.trajectory.layout import JointLayout, default_controllers, make_layout
 
+SPARE = "prosody"
+"""The generator that takes over from a learned one: it needs no model and little time."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class Robot:
     """A robot that is ready to be commanded, and the generator for it.
 
@@ -33,12 +37,14 @@ class Robot:
         map: which joint does what.
         retargeter: SMPL-X to joints.
         generator: speech to SMPL-X.
+        lost: whether the generator that was asked for failed repeatedly; `generator` is its spare then.
     """
 
     model: RobotModel
     map: RobotMap
     retargeter: Retargeter | PlatformRetargeter
     generator: Generator
+    lost: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -135,14 +141,44 @@ def make_pipeline(
     controllers: Mapping[str, tuple[str, ...]],
     steady: Callable[[], float] = time.perf_counter,
 ) -> Pipeline:
-    """A pipeline for these controllers (empty: one per group). Raises RobotError if joints do not fit."""
+    """A pipeline for these controllers (empty: one per group).
+
+    Raises:
+        RobotError: joints do not fit.
+        ModelError: the learned generator was lost before, and cannot be loaded anew.
+    """
+    if robot.lost:
+        robot.generator, robot.lost = make_generator(config), False
     layout = layout_of(robot, controllers, config)
 
     def adapt(changed: GestureConfig) -> GestureConfig:
         return calmed(changed, robot.map.profile)
 
     distance = clearance_of(robot, layout)
-    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt)
+    spare = spare_of(config, robot)
+    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare)
+
+
+def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:
+    """What takes over if the robot's learned generator fails; None for a generator that works by rule.
+
+    A generator on device `auto` comes back on the same device first, then on the CPU; on `cuda` it never does.
+    """
+    own = config.generator
+    if own.name not in LEARNED or not config.fallback.after:
+        return None
+    prosody = create_generator(SPARE)
+    if prosody.fps != robot.generator.fps:
+        return None
+
+    def reload(attempt: int) -> Generator:
+        device = "cpu" if own.device == "auto" and attempt else own.device
+        return make_generator(replace(config, generator=replace(own, device=device)))
+
+    def in_charge(generator: Generator | None) -> None:
+        robot.generator, robot.lost = generator or prosody, generator is None
+
+    return Spare(prosody, reload, in_charge=in_charge, speaker=own.speaker or None, seed=own.seed)
 
 
 def clearance_of(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np.ndarray]:

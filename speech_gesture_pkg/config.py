@@ -68,6 +68,27 @@ class GeneratorConfig:
 
 
 @dataclass(frozen=True)
+class FallbackConfig:
+    after: int = _p(
+        3,
+        "Learned generators: so many faults, or seconds in which it cannot keep up, within fallback.within, and the "
+        "prosody generator takes over; 0 = never.",
+        low=0,
+        high=100,
+    )
+    within: float = _p(10.0, "See fallback.after.", "s", 0.1, 600.0)
+    retry: float = _p(
+        10.0,
+        "After so long the learned generator is loaded anew and tried beside the running one; twice as long after each "
+        "further attempt.",
+        "s",
+        0.1,
+        3600.0,
+    )
+    attempts: int = _p(5, "Attempts after which it is given up until the node is activated anew.", low=0, high=100)
+
+
+@dataclass(frozen=True)
 class StyleConfig:
     amplitude: float = _p(1.0, "Size of gestures; 0 leaves only idle motion.", low=0.0, high=2.0, live=True)
     rate: float = _p(1.0, "How often gestures happen.", low=0.0, high=2.0, live=True)
@@ -151,6 +172,14 @@ class SafetyConfig:
         0.8, "Joint speed of the slow approach at start and of going to rest.", "rad/s", 0.05, 5.0
     )
     joint_state_timeout: float = _p(0.5, "Older joint states count as lost: the robot brakes.", "s", 0.05, 10.0)
+    watchdog: float = _p(
+        0.5,
+        "A pipeline that makes no step for so long while active is told as an error: the robot has braked, and is "
+        "approached anew afterwards.",
+        "s",
+        0.1,
+        10.0,
+    )
     rest_after: float = _p(30.0, "Silence after which idle motion ends in the rest pose; 0 = never.", "s", 0.0, 3600.0)
 
 
@@ -168,6 +197,7 @@ class GestureConfig:
     """All parameters of the gesture node, by group."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    fallback: FallbackConfig = field(default_factory=FallbackConfig)
     style: StyleConfig = field(default_factory=StyleConfig)
     audio: AudioConfig = field(default_factory=AudioConfig)
     sync: SyncConfig = field(default_factory=SyncConfig)
@@ -289,9 +319,11 @@ def load_yaml(path: str) -> dict[str, Any]:
     """
     import yaml
 
+    from speech_gesture_pkg.plain_yaml import MOST_CHARACTERS, read_yaml
+
     try:
         with open(path, encoding="utf-8") as file:
-            tree = yaml.safe_load(file)
+            tree = read_yaml(file.read(MOST_CHARACTERS + 1))
     except FileNotFoundError as e:
         raise ConfigError(f"parameter file {path} does not exist") from e
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:

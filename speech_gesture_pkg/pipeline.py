@@ -1,6 +1,6 @@
 """Audio in, trajectory out. Free of ROS; the clocks are injected.
 
-    push_audio ─> MotionSource (audio stream ─> generator ─> retargeter) ─> Director ─> composer ─> windows
+    push_audio ─> MotionSource (audio stream ─> generator ─> retargeter) ─> Mover (director ─> composer) ─> windows
 
 `step` is the whole loop and is called whenever audio came or some milliseconds passed. Times called `now` are on the
 node clock (the one stamps are on); ages and latencies are measured on the steady clock.
@@ -9,33 +9,29 @@ node clock (the one stamps are on); ages and latencies are measured on the stead
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.generators.base import Generator
+from speech_gesture_pkg.runtime.fallback import Fallback, Spare
 from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
 from speech_gesture_pkg.runtime.lateness import MOST_EXTRA, Lateness, Verdict
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
+from speech_gesture_pkg.runtime.mover import AHEAD, Mover
 from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
-from speech_gesture_pkg.runtime.states import Severity, State
+from speech_gesture_pkg.runtime.states import Severity, State, StateLog
 from speech_gesture_pkg.runtime.stats import RollingStats, WorkPerFrame
-from speech_gesture_pkg.runtime.sync import ClockWatch, foreign, on_grid, pipeline_latency, play_time
-from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
-from speech_gesture_pkg.trajectory.director import Director, Goal
+from speech_gesture_pkg.runtime.sync import ClockWatch, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.trajectory.composer import Window
+from speech_gesture_pkg.trajectory.director import Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
-from speech_gesture_pkg.trajectory.stuck import StuckWatch
 
-AHEAD = 0.3
-"""How far beyond the lead known motion is put into a window, s."""
 CHUNK = 0.032
 """Length of an audio message that the live latency allows for, s."""
-REJOIN = 0.2
-"""After so long without live motion the robot has braked, and joins in again by a blend, s."""
-DISPLACED = 0.1
-"""A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
+BACKLOG = 0.3
+"""A generator that takes over does not work off more audio than this: it begins with the newest, s."""
 
 
 class Pipeline:
@@ -49,6 +45,7 @@ class Pipeline:
         distance: least capsule distance for commanded joints `[N, J] -> [N]`, m; None switches the check off.
         steady: steady clock, s.
         adapt: what the robot's own profile makes of parameters that change while running.
+        spare: what takes over if the generator fails repeatedly; None = nothing.
     """
 
     def __init__(
@@ -60,47 +57,39 @@ class Pipeline:
         distance: Callable[[np.ndarray], np.ndarray] | None,
         steady: Callable[[], float],
         adapt: Callable[[GestureConfig], GestureConfig] = lambda config: config,
+        spare: Spare | None = None,
     ) -> None:
         self._adapt = adapt
-        self.config, self.layout, self.generator = config, layout, generator
+        self.config, self.layout = config, layout
         self.dt = 1.0 / generator.fps
-        self.state = State.INACTIVE
+        self.states = StateLog()
+        """What it is doing, and how it came to it."""
         self.counters = Counters()
         self.latency = RollingStats(2000)
         """Seconds from the arrival of the audio that completes a frame to its window."""
         self.compute = WorkPerFrame(2000)
         self._steady = steady
-        self._source = MotionSource(generator, retargeter, config, self._align, steady)
-        safety = config.safety
-        distance = distance if safety.self_collision else None
-        self._composer = Composer(layout.limits, self.dt, distance, safety.collision_margin)
-        self._stuck = StuckWatch(layout, retargeter.rest)
-        self._hold = np.zeros(len(layout.joint_names))
-        self._reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
-        self._sent = self._reference
-        self._director = Director(layout.rest_from(self._hold), safety.approach_speed, layout.limits.links)
-        self._feedback = JointFeedback(layout.joint_names, safety.joint_state_timeout, steady)
+        self.source = MotionSource(generator, retargeter, config, self._align, steady)
+        self.mover = Mover(layout, config, retargeter.rest, distance, self.dt)
+        self.fallback = Fallback(generator, spare, config.fallback, steady)
+        self._feedback = JointFeedback(layout.joint_names, config.safety.joint_state_timeout, steady)
         self._clock = ClockWatch(steady)
         self._paused = self._failing = False
-        self._active_since = 0.0
-        lead = config.trajectory.lead
-        self._needed = pipeline_latency(generator.lookahead_s, CHUNK, lead, self.dt, config.sync.jitter)
+        self._active_since = self._stepped = 0.0
+        self._clock_stands = False
+        # The longest look-ahead counts: sound and motion stay together when another generator takes over.
+        lookahead = max(g.lookahead_s for g in ([generator, spare.generator] if spare else [generator]))
+        self._needed = pipeline_latency(lookahead, CHUNK, config.trajectory.lead, self.dt, config.sync.jitter)
         self._lateness = Lateness(self.dt)
 
     def push_audio(self, samples: np.ndarray, rate: int, stamp: float | None, now: float) -> list[Event]:
         """Mono audio `[N]` at `rate` Hz whose first sample is at `stamp` (None: unstamped). Raises InputError."""
-        if self.state is State.INACTIVE or self._paused:
+        if not self.active or self._paused:
             return []
-        told = []
-        if stamp is not None and foreign(stamp, len(samples) / max(rate, 1), now, self.config.sync):
-            text = f"audio: its time stamps are {abs(now - stamp):.0f} s from the node's clock; samples are counted"
-            told.append(Event(Severity.WARN, "foreign_stamps", text))
-            stamp = None
-        events = self._source.push(samples, rate, stamp, now, self._steady())
-        return told + [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in events]
+        return self.source.push(samples, rate, stamp, now, self._steady())
 
     def push_joint_state(self, names: list[str], positions: np.ndarray) -> None:
-        """Measured joint positions, of all joints or some; joints that are not commanded are ignored."""
+        """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread."""
         self._feedback.push(names, positions)
 
     @property
@@ -109,9 +98,26 @@ class Pipeline:
         return self._feedback.position
 
     @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self.states.state
+
+    @property
     def active(self) -> bool:
         """Whether the robot is being commanded."""
-        return self.state is not State.INACTIVE
+        return self.state not in (State.INACTIVE, State.FAILED)
+
+    @property
+    def problem(self) -> str:
+        """What a person should look at although it runs on, '' if nothing."""
+        if self.active and (stood := self._clock.stood):
+            return f"the node's clock has not moved for {stood:.0f} s (is /clock paused?)"
+        return self.fallback.problem
+
+    @property
+    def generator(self) -> Generator:
+        """The one in charge."""
+        return self.source.generator
 
     @property
     def wanted_offset(self) -> float:
@@ -121,17 +127,16 @@ class Pipeline:
     @property
     def offset(self) -> float:
         """How much later than the stamp of its sound a gesture happens, s (delay mode delays the audio by this)."""
-        return self._source.offset if self._source.begun else self.wanted_offset
+        return self.source.offset if self.source.begun else self.wanted_offset
 
     def commanded(self, now: float) -> np.ndarray:
         """Where the controllers should be at node time `now`, rad or m. Shape [J]."""
-        return self._composer.positions_at(self._reference, now)
+        return self.mover.commanded(now)
 
     @property
     def limited_share(self) -> float:
         """Share of trajectory points that a limit held back, in [0, 1]."""
-        counts = self._reference.counts
-        return counts.limited / counts.steps if counts.steps else 0.0
+        return self.mover.limited_share
 
     def activate(self, now: float) -> None:
         """Start from the measured joint state, slowly. Doing it twice changes nothing."""
@@ -144,89 +149,114 @@ class Pipeline:
         self._paused = self._failing = False
         self._lateness.extra = 0.0
         self._clock.start(now)
+        self._stepped = self._steady()
+        self.fallback.restart()
         self._start_from(measured, now)
+        self.states.enter(State.APPROACHING)
 
     def deactivate(self, now: float) -> dict[str, Window]:
         """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone.
 
-        Without joint states it is not known where the robot is: then it brakes and stays there.
+        Without joint states it is not known where the robot is: then it brakes and stays there. A robot whose
+        pipeline died has braked and is left where it is.
         """
-        if self.state is State.INACTIVE:
+        was_active = self.active
+        self.states.enter(State.INACTIVE)
+        self.fallback.cancel()
+        if not was_active:
             return {}
         self._follow_clock(now)
-        lead, speed = self.config.trajectory.lead, self.config.safety.approach_speed
-        if self.measured is None:
-            _, final = self._composer.hold(self._reference, now, lead)
-        else:
-            final = self._composer.stop(self._reference, now, lead, self._director.rest, speed)
-        self.state = State.INACTIVE
-        return self._split(final)
+        return self.mover.last_windows(now, rest=self.measured is not None)
+
+    def fail(self) -> None:
+        """Nothing works any more: the robot finishes its braking tail. Only `deactivate` leads on from here."""
+        if self.active:
+            self.states.enter(State.FAILED)
 
     def pause(self, on: bool, now: float) -> None:
         """Stop and go to rest, forgetting all audio (barge-in); or go on. Doing it twice changes nothing."""
-        if on == self._paused or self.state is State.INACTIVE:
+        if on == self._paused or not self.active:
             return
         self._follow_clock(now)
-        self._paused = on
+        self._paused, self._active_since = on, now
         self._flush()
-        self._discard(now)
-        self._lead_to(Goal.REST if on else Goal.FOLLOW, now)
+        self.mover.stop_then(Goal.REST if on else Goal.FOLLOW, now)
         self._judge(now)
 
     def reset(self, now: float) -> None:
         """Forget audio and generator state; blend into what comes next."""
-        if self.state is State.INACTIVE:
+        if not self.active:
             return
         self._follow_clock(now)
         self.counters.resets += 1
-        self._lateness.extra = 0.0
+        self._lateness.extra, self._active_since = 0.0, now
         self._flush()
         if not self._paused:
-            self._discard(now)
-            self._lead_to(Goal.FOLLOW, now)
+            self.mover.discard(now)
+            self.mover.lead_to(Goal.FOLLOW, now)
 
     def restyle(self, config: GestureConfig) -> None:
         """Take over parameters that may change while running."""
-        self.config = self._source.config = config = self._adapt(config)
-        self._source.style = style_of(config)
-        self._composer = self._composer.with_link_speed(config.safety.max_link_speed)
-        self._reference, self._sent = self._composer.adopt(self._reference), self._composer.adopt(self._sent)
-        self._director = replace(self._director, links=self._composer.limits.links)
+        self.config = self.source.config = config = self._adapt(config)
+        self.source.style = style_of(config)
+        self.mover.limit_links(config.safety.max_link_speed)
 
     def step(self, now: float) -> StepResult:
         """Listen, make motion, move. Call it when audio came and at least every 20 ms."""
         result = StepResult()
-        if self.state is State.INACTIVE:
+        if not self.active:
             return result
         began = self._steady()
         self._watch(now, result)
+        self._hurry(began - self._stepped, now, result)
         self._listen(now, result)
         # A slow generator: the window must start ahead of the time at which it is sent.
-        self._move(now + self._steady() - began, result)
+        spent = self._steady() - began
+        self._hurry(spent, now + spent, result)
+        self._recast(now + spent, result)
+        self._move(now + spent, result)
         self._judge(now)
-        self.compute.step(self._steady() - began, len(result.frames))
+        self._stepped = self._steady()
+        self.compute.step(self._stepped - began, len(result.frames))
         return result
 
-    def withdraw(self) -> None:
-        """The last step's windows could not be sent before their stamp: the robot still follows the ones before."""
-        self._reference = self._sent
-
     def _watch(self, now: float, result: StepResult) -> None:
-        """Clock jumps and lost joint states."""
+        """Clock jumps, a clock that stands still, and lost joint states."""
         if jump := self._follow_clock(now):
             way = "back" if jump < 0 else "forward"
             result.tell(Severity.WARN, f"clock_{way}", f"clock was set {way} by {abs(jump):.2f} s: starting anew")
-        measured = self.measured
-        if measured is None and self._director.goal is not Goal.BRAKE:
+        if bool(self._clock.stood) is not self._clock_stands:
+            self._clock_stands = not self._clock_stands
+            text = f"{self.problem}: nothing new is sent" if self._clock_stands else "the node's clock moves again"
+            result.tell(Severity.WARN if self._clock_stands else Severity.INFO, "clock_stands", text)
+        mover, measured = self.mover, self.measured
+        if measured is None and mover.goal is not Goal.BRAKE:
             timeout = self.config.safety.joint_state_timeout
             result.tell(Severity.ERROR, "joint_states", f"no complete joint state for {timeout} s: braking")
-            self._discard(now)
-            self._director = self._director.brake()
-        elif measured is not None and self._director.goal is Goal.BRAKE and self._stands(now):
-            if np.abs(measured - self._stop_point()).max() > DISPLACED:
+            mover.brake(now)
+        elif measured is not None and mover.goal is Goal.BRAKE and mover.stands(now):
+            if mover.displaced(measured):
+                if not self._feedback.still:  # not there yet, or in somebody's hands
+                    return
                 self._start_from(measured, now)
-            self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
-            result.tell(Severity.INFO, "joint_states", "joint states are back: approaching again")
+            mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
+            result.tell(Severity.INFO, "joint_states", "joint states are there, the robot stands: approaching again")
+
+    def _hurry(self, held_up: float, now: float, result: StepResult) -> None:
+        """After a step that was held up the controllers have finished their braking tails: approach anew."""
+        if held_up <= self.config.safety.watchdog:
+            return
+        self.counters.stalls += 1
+        self.counters.late_frames += self.source.late(now)
+        text = f"no step for {held_up:.2f} s: the controllers have braked; skipped to the newest, approaching anew"
+        result.tell(Severity.ERROR, "stall", text)
+        self._flush()
+        measured, mover = self.measured, self.mover
+        mover.discard(now)
+        if measured is not None and mover.stands(now) and mover.displaced(measured):
+            mover.brake(now)  # and on from where it stands, once it does (see `_watch`)
+        elif mover.goal is not Goal.BRAKE:
+            mover.lead_to(mover.goal, now)
 
     def _follow_clock(self, now: float) -> float:
         """Notice a node clock that was set: forget the audio, brake, approach again. Returns the jump, s.
@@ -242,10 +272,10 @@ class Pipeline:
         self._flush()
         self._active_since = now
         if jump < 0:
-            self._reference = replace(self._reference, grid=self._reference.grid + jump)
-        self._discard(now)
-        if self._director.goal is not Goal.BRAKE:
-            self._lead_to(self._director.goal, now)
+            self.mover.shift(jump)
+        self.mover.discard(now)
+        if self.mover.goal is not Goal.BRAKE:
+            self.mover.lead_to(self.mover.goal, now)
         return jump
 
     def _listen(self, now: float, result: StepResult) -> None:
@@ -253,80 +283,73 @@ class Pipeline:
         if self._paused:
             return
         audio = self.config.audio
-        if self._steady() - self._source.arrived > audio.idle_timeout:
+        if self._steady() - self.source.arrived > audio.idle_timeout:
+            if self.source.falls_silent:
+                self._lateness.excuse(now + self.config.trajectory.lead)
             # As far as real audio would have come by now, so that idle motion is never late.
             sync = self.config.sync
-            for e in self._source.fill(now + self._needed + sync.offset - self.wanted_offset - sync.jitter):
-                result.tell(Severity.WARN, e.kind.name.lower(), f"audio: {e}")
+            result.events += self.source.fill(now + self._needed + sync.offset - self.wanted_offset - sync.jitter)
         try:
-            begun = self._source.advance(now + self.config.trajectory.lead + AHEAD)
+            begun = self.source.advance(now + self.config.trajectory.lead + AHEAD)
         except MotionFault as e:
             self.counters.faults += 1
             self._failing = True
-            self._source.restart()
+            self.source.restart()
             result.tell(Severity.ERROR, "motion_fault", f"{e}: braking, generator state reset")
+            if e.generator:
+                self.fallback.fault(str(e))
             begun = 1
-        if begun and self._director.goal is Goal.FOLLOW:
-            self._lead_to(Goal.FOLLOW, now)
+        if begun:
+            self._lateness.excuse(now + self.config.trajectory.lead)
+        if begun and self.mover.goal is Goal.FOLLOW:
+            self.mover.lead_to(Goal.FOLLOW, now)
         self._realign(now, result)
 
-    def _move(self, now: float, result: StepResult) -> None:
-        """Frames whose time has come to control points, and the window from them."""
-        lead, shortest, composer = self.config.trajectory.lead, self.config.trajectory.window, self._composer
-        self._sent = self._reference
-        self._reference = composer.commit(self._reference, now, lead)
-        targets: list[np.ndarray] = []
-        time = composer.next_time(self._reference)
-        following = self._director.goal is Goal.FOLLOW
-        if not following:
-            self._pass_by(now + lead, result)
-        while time < now + lead + AHEAD:
-            live = self._take(time, result) if following else None
-            if live is None and following:
-                break
-            if following and not targets and self._reference.gap * self.dt > REJOIN:
-                self._lead_to(Goal.FOLLOW, now)
-            target, self._director = self._director.target(time, live)
-            targets.append(target)
-            time += self.dt
-        resting = not following and composer.at_rest(self._reference) and not self._director.blending(time)
-        # The first window goes out at once: a robot that stands outside its limits needs the time to come inside.
-        if (resting or not targets) and self._reference.sent is not None:
+    def _recast(self, now: float, result: StepResult) -> None:
+        """Let another generator take over if this one fails repeatedly, and back."""
+        self.fallback.worked(self.source.worked(), self.counters.late_frames)
+        change = self.fallback.look()
+        result.events += change.events
+        if change.generator is None:
             return
-        if targets:
-            self._reference = composer.extend(self._reference, np.array(targets))
-            if following:
-                self._source.go_on_from(self._stuck.look(self._reference))
-        self._reference, window = composer.publish(self._reference, now, lead, shortest, on_knot=False)
-        result.windows = self._split(window)
-        self.counters.windows += 1
+        self._lateness.extra = 0.0
+        self._lateness.clear()
+        if self.source.stream.unread_s > BACKLOG:
+            self.source.flush()
+        speaker = None if self.fallback.active else self.config.generator.speaker or None
+        self.source.replace(change.generator, speaker)
+        if self.mover.goal is Goal.FOLLOW:
+            self.mover.discard(now)
+            self.mover.lead_to(Goal.FOLLOW, now)
 
-    def _pass_by(self, time: float, result: StepResult) -> None:
-        """Frames up to `time` while the robot does not follow them: only to be seen."""
-        ready = self._source.ready
-        while ready and ready[0].play < time:
-            frame = ready.popleft()
-            result.frames.append((frame.play, frame.motion))
+    def _move(self, now: float, result: StepResult) -> None:
+        """Frames whose time has come to windows."""
+        following = self.mover.goal is Goal.FOLLOW
+        if not following:  # they are only to be seen
+            result.frames += self.source.pass_by(now + self.config.trajectory.lead)
+        result.windows = self.mover.move(now, lambda time: self._take(time, result))
+        if result.windows:
+            self.counters.windows += 1
+            if following:
+                self.source.go_on_from(self.mover.stuck())
 
     def _take(self, time: float, result: StepResult) -> np.ndarray | None:
-        """The live joint vector for grid time `time`; frames whose time has passed are counted and dropped."""
-        ready = self._source.ready
-        while ready and ready[0].play < time - 0.5 * self.dt:
-            self._lateness.add(time - ready.popleft().play, time)
-            self.counters.late_frames += 1
-        if not ready or ready[0].play > time + 0.5 * self.dt:
+        """The retargeter's joints for grid time `time`; frames whose time has passed are counted and dropped."""
+        for play, _ in self.source.pass_by(time - 0.5 * self.dt):
+            self.counters.late_frames += self._lateness.add(time - play, time)
+        frame = self.source.next_frame(time + 0.5 * self.dt)
+        if frame is None:
             return None
-        frame = ready.popleft()
         self.counters.frames += 1
         self._failing = False
         result.frames.append((frame.play, frame.motion))
         if self._steady() - frame.arrival < self.config.audio.idle_timeout:
             self.latency.add(self._steady() - frame.arrival)
-        return self.layout.from_retargeter(frame.q[None], self._hold)[0]
+        return frame.q
 
     def _align(self, stream_time: float) -> float:
         """Play time of a new segment's first frame, on the grid of the reference."""
-        return on_grid(stream_time + self.wanted_offset, self._reference.grid, self.dt)
+        return on_grid(stream_time + self.wanted_offset, self.mover.reference.grid, self.dt)
 
     def _realign(self, now: float, result: StepResult) -> None:
         """Frames that keep coming too late for their time: from now on motion happens that much later."""
@@ -337,64 +360,41 @@ class Pipeline:
             result.tell(Severity.ERROR, "too_slow", text)
         elif verdict is Verdict.DELAY:
             self.counters.realigned += 1
-            self._source.postpone(more)
+            self.source.postpone(more)
             text = f"audio or motion comes too late for {self.config.sync.mode} mode: {more:.2f} s later from now on"
             result.tell(Severity.WARN, "late", text)
-            if self._director.goal is Goal.FOLLOW:
-                self._lead_to(Goal.FOLLOW, now)
+            if self.mover.goal is Goal.FOLLOW:
+                self.mover.lead_to(Goal.FOLLOW, now)
 
     def _start_from(self, q: np.ndarray, now: float) -> None:
+        """Everything anew from the measured joints `q` [J]."""
         self._flush()
-        self._hold = np.array(q)
-        self._reference = self._composer.start(self._hold, now)
-        self._director = replace(self._director.brake(), rest=self.layout.rest_from(self._hold))
+        self.mover.start_from(q, now)
         self._active_since = now
-        self.state = State.APPROACHING
-        self._lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
-
-    def _lead_to(self, goal: Goal, now: float) -> None:
-        """Blend from where the reference would stop to `goal`."""
-        time = self._composer.next_time(self._reference)
-        self._director = self._director.towards(goal, self._stop_point(), max(time, now))
+        self.mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
 
     def _flush(self) -> None:
         """Forget audio and motion that wait."""
-        self._source.flush()
+        self.source.flush()
         self._lateness.clear()
-
-    def _discard(self, now: float) -> None:
-        """Drop the planned motion that the controllers need not follow any more."""
-        committed = self._composer.commit(self._reference, now, self.config.trajectory.lead)
-        self._reference = self._composer.discard(committed)
-
-    def _stop_point(self) -> np.ndarray:
-        return self._composer.stop_point(self._reference)
-
-    def _stands(self, now: float) -> bool:
-        """Whether the robot has come to rest by now."""
-        return self._composer.at_rest(self._reference) and bool(
-            np.abs(self.commanded(now) - self._stop_point()).max() < 1e-6
-        )
 
     def _judge(self, now: float) -> None:
         """Which state we are in, and whether a long silence ends in the rest pose."""
-        goal = self._director.goal
-        quiet = now - max(self._source.heard_at, self._active_since)
+        mover, rest_after = self.mover, self.config.safety.rest_after
+        quiet = now - max(self.source.heard_at, self._active_since)
+        enter = self.states.enter
         if self._paused:
-            self.state = State.PAUSED
-        elif goal is Goal.BRAKE or self._failing:
-            self.state = State.BRAKING
-        elif goal is Goal.REST:
-            self.state = State.RESTING
-            if quiet < self.config.safety.rest_after or not self.config.safety.rest_after:
-                self._discard(now)
-                self._lead_to(Goal.FOLLOW, now)
-        elif self._director.blending(now):
-            self.state = State.APPROACHING
+            enter(State.PAUSED)
+        elif mover.goal is Goal.BRAKE or (self._failing and mover.goal is Goal.FOLLOW):
+            enter(State.BRAKING)
+        elif mover.goal is Goal.REST:
+            enter(State.RESTING)
+            if quiet < rest_after or not rest_after:
+                mover.discard(now)
+                mover.lead_to(Goal.FOLLOW, now)
         else:
-            self.state = State.GESTURING if quiet < 1.0 else State.IDLE
-            if self.config.safety.rest_after and quiet > self.config.safety.rest_after:
-                self._lead_to(Goal.REST, now)
-
-    def _split(self, window: Window) -> dict[str, Window]:
-        return {name: window.select(joints) for name, joints in self.layout.controllers.items()}
+            following = State.GESTURING if quiet < 1.0 else State.IDLE
+            blending = mover.director.blending(now)
+            enter(State.DEGRADED if self.fallback.active else State.APPROACHING if blending else following)
+            if not blending and rest_after and quiet > rest_after:
+                mover.lead_to(Goal.REST, now)

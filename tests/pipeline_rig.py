@@ -17,6 +17,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.pipeline import Event, Pipeline
+from speech_gesture_pkg.runtime.fallback import Spare
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.trajectory.layout import make_layout
 
@@ -41,9 +42,10 @@ class Talkative:
     a frame takes, s on the stage's clocks.
     """
 
-    name, fps, hop_frames, lookahead_s, sample_rate = "talkative", 30.0, 1, 0.1, 16000
+    fps, hop_frames, sample_rate = 30.0, 1, 16000
 
-    def __init__(self, spend=lambda seconds: None) -> None:
+    def __init__(self, spend=lambda seconds: None, name="talkative", lookahead=0.1) -> None:
+        self.name, self.lookahead_s = name, lookahead
         self.mischief, self.cost, self.spend = "", 0.0, spend
         self.styles = []
         self.longest = 0.0
@@ -187,16 +189,18 @@ class Stage:
     Attributes:
         steady, shift: the steady clock, and how far the node clock is from it, s.
         events, states, frames: what came out so far (states: every change).
+        spare: makes what takes over from the generator (a function of the stage, or a Spare), if anything does.
     """
 
-    def __init__(self, values=None, pose=None, start=1000.0, pipeline=None, limits=None) -> None:
+    def __init__(self, values=None, pose=None, start=1000.0, pipeline=None, limits=None, spare=None) -> None:
         self.config = GestureConfig().with_values(values or {})
         self.steady, self.shift = VirtualClock(50.0), start - 50.0
         self.generator, self.puppeteer = Talkative(self._spend), Puppeteer()
+        spare = spare(self) if callable(spare) else spare
         if pipeline is None:
             mapped = self.puppeteer.joint_names
             layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
-            pipeline = Pipeline(self.config, self.generator, self.puppeteer, layout, None, self.steady)
+            pipeline = Pipeline(self.config, self.generator, self.puppeteer, layout, None, self.steady, spare=spare)
             safety = self.config.safety
             acceleration = [safety.acceleration_arms] * 3 + [safety.acceleration_torso] + [safety.acceleration_head] * 2
             limits = (ROBOT.lower, ROBOT.upper, ROBOT.velocity, np.array(acceleration))
@@ -274,9 +278,14 @@ class Stage:
         self.accept(result.windows)
         self.events += result.events
         self.frames += result.frames
-        if not self.states or self.states[-1] is not self.pipeline.state:
-            self.states.append(self.pipeline.state)
+        self._note_states()
         return result
+
+    def _note_states(self) -> None:
+        """Every change of state must be one that is written down."""
+        for change in self.pipeline.states.take():
+            self.states.append(change.after)
+        assert not self.pipeline.states.unforeseen, self.pipeline.states.unforeseen
 
     def accept(self, windows) -> None:
         if not windows:
@@ -314,14 +323,34 @@ class Stage:
             begin, due = due, due + (chunk() if callable(chunk) else chunk)
         return self
 
+    def until(self, done, speaking: bool = True, limit: float = 20.0) -> float:
+        """Go on until `done()`; how long that took, s."""
+        began = self.steady.now
+        while not done():
+            assert self.steady.now - began < limit, (
+                f"still {self.pipeline.state.name} after {limit} s: {self.codes[-5:]}"
+            )
+            _ = self.speak(0.032) if speaking else self.silence(0.01)
+        return self.steady.now - began
+
+    def until_state(self, state: State, speaking: bool = True, limit: float = 20.0) -> float:
+        """Go on until the pipeline is in `state`; how long that took, s."""
+        return self.until(lambda: self.pipeline.state is state, speaking, limit)
+
     def stop(self) -> Stage:
         """Deactivate, and let the controllers finish alone."""
         self.accept(self.pipeline.deactivate(self.now))
         assert self.pipeline.state is State.INACTIVE
+        self._note_states()
         for auditor in self.auditors.values():
             if auditor.sent:
                 self.steady.now = max(self.steady.now, auditor.sent[-1].times[-1] - self.shift)
         return self
+
+    @property
+    def windows(self) -> int:
+        """How many windows the auditors have checked."""
+        return sum(a.windows for a in self.auditors.values())
 
     @property
     def codes(self) -> list[str]:
@@ -331,6 +360,33 @@ class Stage:
         """How far the mapped joints are from the rest pose."""
         rest = self.pipeline.layout.rest
         return float(np.nanmax(np.abs(self.robot - np.where(np.isnan(rest), np.nan, rest))))
+
+
+class Understudy:
+    """Makes the spare of a stage: a second talker, and a learned one that can be loaded anew on demand.
+
+    Attributes:
+        error: what loading it raises; None = it works again.
+        loads: attempts so far.
+        charge: who is in charge; None = the spare.
+    """
+
+    def __init__(self, lookahead: float = 0.05, error: Exception | None = None) -> None:
+        self.talker, self.error = Talkative(name="understudy", lookahead=lookahead), error
+        self.loads: list[int] = []
+        self.charge: list = []
+        self.spawn = lambda job: job()
+        self.waited = 0.0
+
+    def __call__(self, stage: Stage) -> Spare:
+        def reload(attempt: int) -> Talkative:
+            self.loads.append(attempt)
+            if self.error is not None:
+                raise self.error
+            stage.generator = Talkative(stage._spend)
+            return stage.generator
+
+        return Spare(self.talker, reload, self.spawn, self.charge.append, waited=lambda: self.waited)
 
 
 def gesturing(values=None, **kwargs) -> Stage:

@@ -8,16 +8,20 @@ import numpy as np
 import soundfile
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.audio.formats import to_mono
+from speech_gesture_pkg.audio.formats import FLOAT_LIMIT, MAX_RATE, MIN_RATE, to_mono
 from speech_gesture_pkg.audio.resample import resample
 from speech_gesture_pkg.errors import InputError, OutputError
+
+MOST_SAMPLES = 1 << 29
+"""Largest file: samples of all channels, or at 16 kHz; that is nine hours of mono at 16 kHz."""
 
 
 def read_audio(path: str | Path) -> AudioChunk:
     """A whole file as 16 kHz mono float32 starting at time 0.
 
     Raises:
-        InputError: no such file, a folder, empty, not audio, without samples, or with NaN; the sentence says which.
+        InputError: no such file, a folder, empty, not audio, without samples, too long, of no usable rate, with NaN, or
+            not scaled to full scale = 1; the sentence says which.
     """
     path = Path(path)
     if path.is_dir():
@@ -28,17 +32,30 @@ def read_audio(path: str | Path) -> AudioChunk:
         raise InputError(f"audio file {path} is empty (0 bytes)")
     try:
         # The open file, not its name: libsndfile trusts a .raw ending and would then ask for a rate.
-        with path.open("rb") as stream:
-            samples, rate = soundfile.read(stream, dtype="float32", always_2d=True)
+        with path.open("rb") as stream, soundfile.SoundFile(stream) as file:
+            rate = int(file.samplerate)
+            # Before anything is read: the header alone decides how much memory reading and resampling take.
+            if not MIN_RATE <= rate <= MAX_RATE:
+                raise InputError(
+                    f"audio file {path} has {rate} samples a second; from {MIN_RATE} to {MAX_RATE} can be read"
+                )
+            if file.frames * max(file.channels, SAMPLE_RATE / rate) > MOST_SAMPLES:
+                raise InputError(
+                    f"audio file {path} says that it holds {file.frames} frames of {file.channels} channels, which is "
+                    "too much at once; cut it"
+                )
+            samples = file.read(dtype="float32", always_2d=True)
     except PermissionError as error:
         raise InputError(f"audio file {path} cannot be opened: permission denied") from error
-    except (soundfile.SoundFileError, TypeError, OSError, RuntimeError) as error:
+    except (soundfile.SoundFileError, TypeError, ValueError, OSError, RuntimeError) as error:
         raise InputError(f"{path} is not a readable audio file ({error}); give a WAV, FLAC, OGG or MP3 file") from error
     if len(samples) == 0:
         raise InputError(f"audio file {path} holds no samples (length 0)")
     if not np.isfinite(samples).all():
         raise InputError(f"audio file {path} holds NaN or infinite samples; write it again with finite samples")
-    return AudioChunk(np.clip(resample(to_mono(samples), int(rate), SAMPLE_RATE), -1.0, 1.0))
+    if (peak := float(np.abs(samples).max())) > FLOAT_LIMIT:
+        raise InputError(f"audio file {path} reaches {peak:.6g}; its float samples must lie in [-1, 1]")
+    return AudioChunk(np.clip(resample(to_mono(samples), rate, SAMPLE_RATE), -1.0, 1.0))
 
 
 def write_wav(path: str | Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:

@@ -37,6 +37,8 @@ _NAME = re.compile(r"([A-Z]+)_?(\d+)_?(LE|BE)?")
 FLOAT_LIMIT = 8.0
 """Float samples beyond this were not scaled to full scale = 1 (some nodes put int16 values into float arrays)."""
 CLIP_LEVEL = 0.999
+MIN_RATE = 1_000
+"""Below this a short chunk would become minutes of audio."""
 MAX_RATE = 768_000
 MAX_CHANNELS = 64
 
@@ -76,10 +78,10 @@ class AudioFormat:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", canonical_encoding(self.encoding))
-        for name, most in (("sample_rate", MAX_RATE), ("channels", MAX_CHANNELS)):
+        for name, least, most in (("sample_rate", MIN_RATE, MAX_RATE), ("channels", 1, MAX_CHANNELS)):
             value = int(getattr(self, name))
-            if not 1 <= value <= most:
-                raise InputError(f"audio {name} is {value}; it must be in [1, {most}]")
+            if not least <= value <= most:
+                raise InputError(f"audio {name} is {value}; it must be in [{least}, {most}]")
             object.__setattr__(self, name, value)
 
     @property

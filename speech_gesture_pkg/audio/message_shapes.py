@@ -66,7 +66,7 @@ def read_samples(msg: Any, declared: AudioFormat) -> tuple[np.ndarray, int]:
 
 def read_array(msg: Any, declared: AudioFormat) -> tuple[np.ndarray, int]:
     """`data`, a typed array of samples, or bytes."""
-    data = msg.data if isinstance(msg.data, np.ndarray) else np.asarray(msg.data)
+    data = np.frombuffer(msg.data, np.uint8) if isinstance(msg.data, bytes) else np.asarray(msg.data)
     element = data.dtype.name if len(data) else "uint8"
     if element not in ARRAY_ENCODINGS:
         raise InputError(one_of("audio array element type", element, tuple(ARRAY_ENCODINGS)))

@@ -1,4 +1,4 @@
-"""speech-gesture ablation RUN... --corpus DIR: SpeechCAT and its baselines on held-out recordings, as in the thesis."""
+"""speech-gesture ablation RUN... --corpus DIR: SpeechCAT or DiffSHEG and its baselines on held-out recordings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from speech_gesture_pkg.commands.common import config_of, report, set_options, w
 from speech_gesture_pkg.commands.generator_args import add_model
 from speech_gesture_pkg.datasets.reading import LAYOUTS
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.evaluation.ablation import SAMPLES, TRUTH, Ablation, HeldOut, Run, find_runs, held_out
-from speech_gesture_pkg.evaluation.ablation_table import (
-    VARIANTS,
-    as_json,
-    cells,
-    listening_markdown,
-    markdown,
-)
+from speech_gesture_pkg.evaluation.ablation import TRUTH, Ablation, HeldOut, Run, find_runs, held_out
+from speech_gesture_pkg.evaluation.ablation_table import as_json, cells, listening_markdown, markdown
+from speech_gesture_pkg.evaluation.latent.encoder import load_latents
 from speech_gesture_pkg.evaluation.listening import ListeningTest, listening_tests
 from speech_gesture_pkg.evaluation.metrics.result import NotComputable
 from speech_gesture_pkg.evaluation.study.material import speech_features
@@ -48,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_corpus(parser, needed=True)
     parser.add_argument(
-        "--samples", type=int, default=SAMPLES, metavar="N", help="motions for each recording (default: %(default)s)"
+        "--samples", type=int, default=0, metavar="N", help="motions for each recording (default: 16, DiffSHEG 1)"
+    )
+    parser.add_argument(
+        "--latents",
+        metavar="FILE",
+        help="autoencoders of FMD, FED and FGD (train latents); without it these are left out",
     )
     parser.add_argument(
         "--no-listening", action="store_true", help="without the permutation tests on speech and motion"
@@ -63,20 +63,26 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options).generator
     if config.model:
         raise ConfigError("ablation takes its models from the RUN folders, not from --model")
-    runs = find_runs(options.runs)
+    study, runs = find_runs(options.runs)
+    latents = load_latents(options.latents) if options.latents else {}
     recordings = recordings_of(options)
     out = writable_folder(options.out)
-    ablation = Ablation(out, options.samples, replace(config, name="speechcat"))
+    ablation = Ablation(out, options.samples, replace(config, name=study.generator), study, latents)
     rows = _measured(ablation, runs, recordings)
-    table = cells(rows)
+    table = cells(rows, study)
     minutes = sum(e.audio.duration for e in recordings) / 60
+    variants = [*(v for v in study.variants if v in rows), *(v for v in rows if v not in (TRUTH, *study.variants))]
     title = (
-        f"{len(recordings)} recordings, {minutes:.1f} min, split {options.split}; {options.samples} motions each; "
-        f"{', '.join(f'{v} x {len(rows[v])}' for v in VARIANTS if v in rows)} (mean ± spread over training seeds)"
+        f"{len(recordings)} recordings, {minutes:.1f} min, split {options.split}; {ablation.samples} motions each; "
+        f"{', '.join(f'{v} x {len(rows[v])}' for v in variants)} (mean ± spread over training seeds)"
     )
-    columns = [TRUTH, *(v for v in VARIANTS if v in rows)]
-    text = [title, "", markdown(table, columns)]
-    result: dict[str, Any] = {"recordings": [e.name for e in recordings], "minutes": minutes, "figures": as_json(table)}
+    columns = [TRUTH, *variants]
+    text = [title, "", markdown(table, columns, study)]
+    result: dict[str, Any] = {
+        "recordings": [e.name for e in recordings],
+        "minutes": minutes,
+        "figures": as_json(table, study),
+    }
     if not options.no_listening:
         tests = _listened(ablation, runs, recordings)
         text += ["", "Matched against shuffled speech:", "", listening_markdown(tests)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.commands import bench_generators, bench_robots
+from speech_gesture_pkg.commands import bench_denoiser, bench_generators, bench_robots, soak
 from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
 from speech_gesture_pkg.commands.common import (
     add_motion,
@@ -40,17 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kinematics", nargs="+", metavar="WAV", help="only the figures of the motion, over these files"
     )
     bench_generators.add_arguments(parser)
+    bench_denoiser.add_arguments(parser)
     bench_robots.add_arguments(parser)
     parser.add_argument("--no-ros", action="store_true", help="only what needs no ROS")
+    soak.add_arguments(parser)
     add_robot(parser)
     add_motion(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print the table."""
+    if options.soak:
+        return soak.run(options)
     if options.kinematics:
         figures = kinematics(config_of(options), options.kinematics)
         report(options, figures, kinematics_table(figures))
+        return 0
+    if options.denoiser:
+        rows = bench_denoiser.measure(options)
+        both = {"machine": machine(), "denoiser": rows}
+        report(options, both, f"{head_line(both)}\n{bench_denoiser.table(rows)}")
         return 0
     if options.generators:
         audio_file = Path(options.audio) if options.audio else resource(DEMO_AUDIO)

@@ -1,10 +1,11 @@
-"""The `denoiser` figures of `speech-gesture bench`: the paper-size DiffSHEG network for BEAT, random weights.
+"""`speech-gesture bench --denoiser`: the paper-size DiffSHEG network for BEAT, random weights.
 
 512 channels, 8 + 8 layers, 34 frames at 15 fps, without the speech encoder: the peers' work (see docs/diffsheg.md).
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from dataclasses import replace
@@ -24,6 +25,38 @@ from speech_gesture_pkg.inference.session import Session
 FRAMES = 900
 """One minute at 15 fps, as in the paper's section 4.4."""
 FEW = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `bench`."""
+    parser.add_argument(
+        "--denoiser",
+        nargs="+",
+        choices=("float32", "int8"),
+        metavar="PRECISION",
+        help="only DiffSHEG's network of the paper's size with random weights: a call, and 900 frames (needs the extra "
+        "train); --threads says how many CPU threads",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="of --denoiser (default: %(default)s)")
+
+
+def measure(options: argparse.Namespace) -> list[dict[str, float | int | str]]:
+    """Figures of each precision asked for. Raises MissingDependencyError, ConfigError."""
+    if options.threads < 1:
+        raise ConfigError(f"--threads is {options.threads}; it must be at least 1")
+    return [denoiser_figures(precision=p, threads=options.threads) for p in dict.fromkeys(options.denoiser)]
+
+
+def table(rows: list[dict[str, float | int | str]]) -> str:
+    """A line for each precision."""
+    lines = [f"  paper-size DiffSHEG (BEAT), random weights, {rows[0]['threads']} threads"]
+    for r in rows:
+        lines.append(
+            f"  {r['precision']:8}  one call {1e3 * float(r['call_s']):.1f} ms;  {FRAMES} frames: DDIM-25 and FOPPAS "
+            f"{float(r['minute_s']):.1f} s ({r['minute_calls']} calls), {FEW} calls a clip {float(r['few_s']):.1f} s "
+            f"({r['few_calls']} calls)"
+        )
+    return "\n".join(lines)
 
 
 def export_random(folder: Path, precision: str = "float32", official: bool = False) -> DiffShegConfig:

@@ -14,7 +14,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.clips import read_motions
 from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.commands.bench_tracking import TERMS, limbs_and_hands, open_joints, robot_figures
+from speech_gesture_pkg.commands.bench_tracking import TERMS, limbs_and_hands, robot_figures, whole_poses
 from speech_gesture_pkg.commands.common import config_of, progress, robot_path
 from speech_gesture_pkg.commands.generate import generate
 from speech_gesture_pkg.config import GestureConfig
@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speech", nargs="+", metavar="WAV", help="with --robots: speech that the whole system speaks with each robot"
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="of --speech at most (default: %(default)g)")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="of --speech at most; of --soak (default: %(default)g)"
+    )
     parser.add_argument("--against", choices=REFERENCES, help="with --robots: a reference solver on the same frames")
 
 
@@ -112,11 +114,10 @@ def system_figures(config: GestureConfig, speech: Any) -> dict[str, Any]:
         seconds += run.seconds
     q = np.concatenate(pieces)
     limbs, hands = limbs_and_hands(robot.map)
-    posed = open_joints(robot.retargeter)
-    found = colliding_share(
-        robot.model.source, posed, q[:, [names.index(n) for n in posed]], limbs, hands, _SHAPE_FRAMES
-    )
     columns = [names.index(n) for n in capsule_joints]
+    chosen = np.unique(np.linspace(0, len(q) - 1, min(len(q), _SHAPE_FRAMES)).round().astype(int))
+    posed, poses = whole_poses(robot.retargeter, q[chosen][:, columns])
+    found = colliding_share(robot.model.source, posed, poses, limbs, hands, _SHAPE_FRAMES)
     touching = robot.retargeter.collision.distance(q[:, columns]) < 0
     return {
         "seconds": seconds,

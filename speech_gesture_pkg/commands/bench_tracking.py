@@ -51,14 +51,15 @@ class Tally:
             self._errors.setdefault(name, []).append(error)
         self._jerks.append(np.diff(q[:, self.solved], 3, axis=0) * FPS**3)
         self._gaps.append(r.collision.distance(q))
-        kept = slice(0, len(open_joints(r)))
-        found = self._shapes.report(open_joints(r), q[::_SHAPES, kept])
+        found = self._shapes.report(*whole_poses(r, q[::_SHAPES]))
         self._tested += found.frames
         self._touching += found.colliding
-        times = np.arange(len(q)) / FPS
-        # The motors of a platform are driven by position: their speeds are the composer's business.
-        over = limit_violations(r.robot.urdf, r.joint_names[kept], times, q[:, kept], np.asarray(r.acceleration)[kept])
-        self._violations += sum(over.values())
+        times, motors = np.arange(len(q)) / FPS, motors_of(r)
+        for names in (tuple(n for n in r.joint_names if n not in motors), motors):
+            columns = [r.joint_names.index(n) for n in names]
+            over = limit_violations(r.robot.urdf, names, times, q[:, columns], np.asarray(r.acceleration)[columns])
+            # The retargeter tells the motors of a platform where to be; how fast they get there the composer says.
+            self._violations += over["position"] if names == motors else sum(over.values())
 
     def figures(self, reachable: np.ndarray) -> dict[str, float]:
         """See `robot_figures`. `reachable`: numbers of the frames whose target is known to be reachable."""
@@ -103,7 +104,8 @@ def robot_figures(urdf: str | Path, motions: Iterable[MotionFrames], against: st
     mapping = map_robot(robot)
     retargeter = make_retargeter(robot, mapping)
     load = time.perf_counter() - began
-    shapes = SelfCollision(urdf, open_joints(retargeter), *limbs_and_hands(mapping))
+    posed, _ = whole_poses(retargeter, retargeter.rest[None])
+    shapes = SelfCollision(urdf, posed, *limbs_and_hands(mapping))
     tally, probes = Tally(retargeter, shapes), _Reach(robot, mapping)
     other, other_solve, other_load = None, None, 0.0
     if against and mapping.arms and isinstance(retargeter, Retargeter):
@@ -124,17 +126,33 @@ def robot_figures(urdf: str | Path, motions: Iterable[MotionFrames], against: st
     return result
 
 
-def open_joints(retargeter: Retargeter | PlatformRetargeter) -> tuple[str, ...]:
-    """The joints that are no motors of a closed chain: those a URDF can pose without knowing the chain."""
-    motors = retargeter.platform.joints if isinstance(retargeter, PlatformRetargeter) else ()
-    return tuple(n for n in retargeter.joint_names if n not in motors)
+def motors_of(retargeter: Retargeter | PlatformRetargeter) -> tuple[str, ...]:
+    """The motors of a platform under the head, if there is one."""
+    return tuple(retargeter.platform.joints) if isinstance(retargeter, PlatformRetargeter) else ()
+
+
+def whole_poses(retargeter: Retargeter | PlatformRetargeter, q: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Joints by name and their positions [N, ...] with which a URDF can be posed.
+
+    The retargeter's `q` [N, J], and where the head stands on a platform also the passive joints of its legs.
+    """
+    if isinstance(retargeter, Retargeter):
+        return retargeter.joint_names, q
+    poses = [retargeter.shown(row) for row in q]
+    names = tuple(poses[0] if poses else retargeter.joint_names)
+    return names, np.array([[pose[n] for n in names] for pose in poses]).reshape(len(poses), len(names))
 
 
 def limbs_and_hands(mapping: RobotMap) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Joint names of each arm with its hand, and of each hand."""
+    """Joint names of each limb, and of each hand: an arm with its hand is a limb.
+
+    A head on a platform is one limb with the legs that carry it: how far their ball joints let them touch is their
+    maker's word, as it is for a wrist.
+    """
     hands = [mapping.groups.get(f"{side}_hand", ()) for side in SIDES]
     arms = [mapping.groups.get(f"{side}_arm", ()) for side in SIDES]
-    return [(*arm, *hand) for arm, hand in zip(arms, hands, strict=True)], hands
+    limbs = [(*arm, *hand) for arm, hand in zip(arms, hands, strict=True)]
+    return limbs + ([tuple(mapping.platform.joints)] if mapping.platform is not None else []), hands
 
 
 def tracking_errors(

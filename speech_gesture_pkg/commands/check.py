@@ -56,16 +56,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def contacts_of(bag: str, path: Path, robot: RobotModel, mapping: RobotMap, rate: float = 10.0) -> list[BagContacts]:
-    """Which links touched in a bag, by the URDF's own shapes.
-
-    A head on a platform counts as one limb with the legs that carry it: how far their ball joints let them touch is
-    their maker's word, as it is for a wrist.
-    """
+    """Which links touched in a bag, by the URDF's own shapes."""
     limbs, hands = limbs_and_hands(mapping)
     completed = None
     if mapping.platform is not None:
         retargeter = PlatformRetargeter(robot, mapping, mapping.platform, None)
-        limbs.append(tuple(mapping.platform.joints))
         completed = partial(_with_passive, retargeter)
     return bag_contacts(bag, path, rate, limbs, hands, completed)
 

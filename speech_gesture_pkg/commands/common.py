@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from speech_gesture_pkg.commands.generator_args import add_generator, generator_values
 from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml, parameters
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
+from speech_gesture_pkg.plain_yaml import read_yaml
 from speech_gesture_pkg.resources import ROBOTS, robot_file
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def set_values(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         try:
-            value = yaml.safe_load(text)
+            value = read_yaml(text)
         except yaml.YAMLError:
             equals = ""
         if not equals or not name.strip():

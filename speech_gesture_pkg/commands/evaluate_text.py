@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speech_gesture_pkg.evaluation.study.agreement import LARGEST
 from speech_gesture_pkg.evaluation.study.results import metric_table
 
 MOST = 8
@@ -109,7 +110,11 @@ def _agreement(entries: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     worst = max(judged, key=lambda e: e["largest"])
     beyond = sum(e["beyond_percent"] * e["seconds"] for e in judged) / sum(e["seconds"] for e in judged)
+    agree = [e["agrees"] for e in judged]
+    clean = [e["agrees"] for e in judged if not e["warnings"]]
     return [
+        f"{sum(agree)} of {len(agree)} runs agree (same human motion, joints within {LARGEST} rad); "
+        f"of the {len(clean)} without a warning {sum(clean)}",
         f"commanded motion of {len(judged)} runs of the same speech ({' and '.join(judged[0]['modes'])}), shifted by "
         f"up to {1e3 * max(abs(e['shift_s']) for e in judged):.0f} ms, within {1e3 * worst['tolerance_s']:.0f} ms: "
         f"{beyond:.2f} % of samples differ by more than 0.01 rad; most {worst['largest']:.3g} rad "

@@ -14,6 +14,7 @@ from speech_gesture_pkg.commands.common import report, robot_path, writable_file
 from speech_gesture_pkg.commands.robot_poses import GESTURES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.resources import ROBOTS
+from speech_gesture_pkg.retarget.capsules import Capsule
 from speech_gesture_pkg.retarget.collision import CollisionModel, limb_of_joints
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter, make_retargeter
@@ -99,7 +100,7 @@ def _below_the_floor(robot: Checked) -> list[str]:
     """A warning where hands at rest are lower than all that the arms do not move: on some robots, with lifts down."""
     rest = dict(zip(robot.retargeter.joint_names, robot.retargeter.rest.tolist(), strict=True))
     places = capsule_places(robot, rest)
-    limb = limb_of_joints(robot.model, robot.map)[[c.joint for c in inner_collision(robot.retargeter).capsules]]
+    limb = limb_of_joints(robot.model, robot.map)[[c.joint for c in own_capsules(inner_collision(robot.retargeter))]]
     up = robot.map.body[:, 2]
     lowest = np.array([min(a @ up, b @ up) - radius for a, b, radius in places])
     if not (limb > 0).any() or not (limb == 0).any():
@@ -109,7 +110,7 @@ def _below_the_floor(robot: Checked) -> list[str]:
         return []
     return [
         f"hands at rest hang {100 * depth:.0f} cm below everything else of the robot; if it stands on the floor, raise "
-        "its lift before it gestures: the floor is not in the collision check"
+        "its lift before it gestures: or give the height of the 'floor' in the robot map"
     ]
 
 
@@ -195,4 +196,9 @@ def capsule_places(robot: Checked, q: dict[str, float]) -> list[tuple[np.ndarray
         full[robot.model.joint_index[name]] = value
     collision = inner_collision(robot.retargeter)
     ends = collision.end_points(full[None])[:, :, 0]
-    return [(a, b, c.radius) for (a, b), c in zip(ends, collision.capsules, strict=True)]
+    return [(a, b, c.radius) for (a, b), c in zip(ends, own_capsules(collision), strict=False)]
+
+
+def own_capsules(collision: CollisionModel) -> list[Capsule]:
+    """The capsules but that of the floor, which is the last."""
+    return collision.capsules[: len(collision.capsules) - (collision.floor is not None)]

@@ -1,12 +1,12 @@
-"""speech-gesture train latents | speechcat: what has weights, from a corpus."""
+"""speech-gesture train latents | speechcat | diffsheg: what has weights, from a corpus."""
 
 from __future__ import annotations
 
 import argparse
 
-from speech_gesture_pkg.commands import train_latents, train_speechcat
+from speech_gesture_pkg.commands import train_diffsheg, train_latents, train_speechcat
 
-_WHAT = {"latents": train_latents, "speechcat": train_speechcat}
+_WHAT = {"latents": train_latents, "speechcat": train_speechcat, "diffsheg": train_diffsheg}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Several GPUs: torchrun --nproc_per_node N -m speech_gesture_pkg train speechcat ...",
     )
     train_speechcat.add_arguments(speechcat)
-    for sub in (latents, speechcat):
+    diffsheg = what.add_parser(
+        "diffsheg",
+        help="denoising networks of DiffSHEG, and their export",
+        description="Train DiffSHEG by a recipe. Ctrl-C keeps the state; the same command goes on. "
+        "Several GPUs: torchrun --nproc_per_node N -m speech_gesture_pkg train diffsheg ...",
+    )
+    train_diffsheg.add_arguments(diffsheg)
+    for sub in (latents, speechcat, diffsheg):
         sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON")
 
 

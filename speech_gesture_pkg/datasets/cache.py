@@ -1,7 +1,7 @@
 """Speech features on disk, so that training reads each sound once.
 
-A file is named by the SHA-256 of the sound file and the version of the features: changed sounds and changed definitions
-never meet old features. Files appear whole or not at all; the oldest go when the cache outgrows its bound.
+A file is named by the SHA-256 of the sound file and the kind and version of the features: changed sounds and changed
+definitions never meet old features. Files appear whole or not at all; the oldest go when the cache outgrows its bound.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,20 +45,35 @@ class FeatureCache:
             InputError: the sound cannot be read.
             OutputError: the cache cannot be written.
         """
-        path = self.path(audio)
+        return self.kept(audio, f"v{VERSION}", SPEECH_VECTOR, lambda sound: speech_vectors(read_audio(sound)))
+
+    def kept(self, audio: str | Path, name: str, channels: int, make: Callable[[str | Path], np.ndarray]) -> np.ndarray:
+        """Features of any kind of a sound file, from the cache or made. Shape [F, channels], float32.
+
+        Args:
+            audio: the file.
+            name: of the kind and its definition.
+            channels: of a feature frame.
+            make: features of a sound file.
+
+        Raises:
+            InputError: the sound cannot be read.
+            OutputError: the cache cannot be written.
+        """
+        path = self.path(audio, name)
         if path.is_file():
             try:
                 found = np.load(path, allow_pickle=False)
             except (ValueError, OSError, EOFError):
                 found = np.zeros(0)
-            if found.ndim == 2 and found.shape[1] == SPEECH_VECTOR:
+            if found.ndim == 2 and found.shape[1] == channels:
                 os.utime(path)
                 return np.asarray(found, np.float32)
-        made = speech_vectors(read_audio(audio))
+        made = make(audio)
         self._store(path, made)
         return made
 
-    def path(self, audio: str | Path) -> Path:
+    def path(self, audio: str | Path, name: str = f"v{VERSION}") -> Path:
         """Where the features of a sound lie. Raises InputError if the sound cannot be read."""
         try:
             with Path(audio).open("rb") as stream:
@@ -66,7 +82,7 @@ class FeatureCache:
                     digest.update(block)
         except OSError as error:
             raise InputError(f"audio file {audio} cannot be read ({error.strerror or error})") from error
-        return self.folder / f"{digest.hexdigest()}.v{VERSION}.npy"
+        return self.folder / f"{digest.hexdigest()}.{name}.npy"
 
     def _store(self, path: Path, vectors: np.ndarray) -> None:
         part = None

@@ -40,10 +40,12 @@ def read_words(path: str | Path, tier: str | None = None) -> tuple[Word, ...]:
         for at, token in enumerate(tokens):
             if token == "IntervalTier":
                 name, size = str(tokens[at + 1]), int(float(tokens[at + 4]))
+                if size > len(tokens):
+                    raise ValueError(f"it says that it has {size} intervals")
                 rows = [tokens[at + 5 + 3 * k : at + 8 + 3 * k] for k in range(size)]
                 words = [Word(str(w).strip(), float(a), float(b)) for a, b, w in rows]
                 tiers.setdefault(name, tuple(w for w in words if w.text))
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise InputError(f"{path} is not a well-formed TextGrid ({error})") from error
     if tier is not None and tier not in tiers:
         raise InputError(f"{path} has no interval tier '{tier}'; its tiers are: {', '.join(tiers) or 'none'}")

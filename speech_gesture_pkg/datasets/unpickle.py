@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,29 @@ from speech_gesture_pkg.errors import InputError
 
 MOST_BYTES = 512 * 1024 * 1024
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_DTYPE_KINDS = "fiubUS"
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
+def _bytes(value: Any = b"", encoding: str = "latin1") -> bytes:
+    """As `bytes`, but not of a number, which would be a length."""
+    if isinstance(value, str):
+        return value.encode("latin1")
+    if not isinstance(value, (bytes, bytearray)):
+        raise pickle.UnpicklingError(f"bytes of a {type(value).__name__}")
+    return bytes(value)
+
+
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): object(),  # only ever an argument of _reconstruct; called, it would make an array of any size
     ("numpy", "dtype"): np.dtype,
     ("collections", "OrderedDict"): dict,
-    ("_codecs", "encode"): lambda text, encoding="latin1": str(text).encode("latin1"),
-    ("builtins", "bytearray"): bytes,
-    ("builtins", "bytes"): bytes,
-    ("__builtin__", "bytes"): bytes,
+    ("_codecs", "encode"): _bytes,
+    ("builtins", "bytearray"): _bytes,
+    ("builtins", "bytes"): _bytes,
+    ("__builtin__", "bytes"): _bytes,
+    ("__builtin__", "bytearray"): _bytes,
 }
-_DTYPE_KINDS = "fiubUS"
 
 
 def _array(shape_or_type: Any, *rest: Any) -> np.ndarray:
@@ -56,21 +70,38 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only numpy arrays and plain values are allowed")
 
 
-def _check(value: Any, depth: int = 0) -> None:
-    """UnpicklingError for anything but plain values and arrays of numbers or text, however nested."""
+def _scan(data: bytes) -> None:
+    """UnpicklingError for a memo that has more places than the pickle has steps: it would take memory for all."""
+    for steps, (opcode, value, _) in enumerate(pickletools.genops(data)):
+        if opcode.name in _PUTS and int(value or 0) > steps:
+            raise pickle.UnpicklingError(f"its memo claims {value} places after {steps} steps")
+
+
+def _check(value: Any, seen: set[int], depth: int = 0) -> None:
+    """UnpicklingError for anything but plain values and arrays of numbers or text, however nested.
+
+    Args:
+        value: checked.
+        seen: ids of the containers that were looked at: one that stands in many places is looked at once.
+        depth: of the nesting.
+    """
     if depth > 16:
         raise pickle.UnpicklingError("it is nested more than 16 deep")
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in _DTYPE_KINDS:
             raise pickle.UnpicklingError(f"it holds an array of dtype {value.dtype}")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check(key, depth + 1)
-            _check(item, depth + 1)
+            _check(key, seen, depth + 1)
+            _check(item, seen, depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
-            _check(item, depth + 1)
-    elif not isinstance(value, (str, bytes, int, float, bool, type(None))):
+            _check(item, seen, depth + 1)
+    elif not isinstance(value, (str, bytes, bytearray, int, float, bool, type(None))):
         raise pickle.UnpicklingError(f"it holds a {type(value).__name__}")
 
 
@@ -91,12 +122,15 @@ def load_plain_pickle(path: str | Path, most_bytes: int = MOST_BYTES) -> Any:
     if size > most_bytes:
         raise InputError(f"pickle {path} has {size} bytes; more than {most_bytes} are not read")
     try:
-        value = _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        _check(value)
+        data = path.read_bytes()
+        _scan(data)
+        value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
+        _check(value, set())
     except pickle.UnpicklingError as error:
-        raise InputError(f"pickle {path} is refused: {error}") from error
+        raise InputError(f"pickle {path} is refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:
         raise InputError(f"pickle {path} is refused: it claims more data than memory holds") from error
     except Exception as error:  # a hostile pickle may fail anywhere in the numpy calls it makes
-        raise InputError(f"pickle {path} is corrupt ({type(error).__name__}: {error})") from error
+        why = " ".join(str(error).split())
+        raise InputError(f"pickle {path} is corrupt ({type(error).__name__}: {why})") from error
     return value

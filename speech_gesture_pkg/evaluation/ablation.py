@@ -1,4 +1,4 @@
-"""The thesis's comparison of SpeechCAT with its two baselines, on a corpus's held-out recordings (Tables 1 to 3).
+"""A learned generator beside its baselines on a corpus's held-out recordings, as its authors did it.
 
 Every model makes several motions for each recording; figures of one motion are means over the motions, those that
 compare motions (diversity) take all. What is measured is kept row by row, so that an interrupted run goes on.
@@ -22,23 +22,25 @@ from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.datasets.reading import read_layout
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.evaluation.ablation_table import FIGURES
-from speech_gesture_pkg.evaluation.metrics import positions
+from speech_gesture_pkg.evaluation.ablation_studies import SPEECHCAT, STUDIES, Study, study_of
+from speech_gesture_pkg.evaluation.metrics import corpus, positions
+from speech_gesture_pkg.evaluation.metrics.frechet import LatentProvider
 from speech_gesture_pkg.evaluation.metrics.registry import METRICS, measure
 from speech_gesture_pkg.evaluation.metrics.result import NotComputable
 from speech_gesture_pkg.evaluation.metrics.spec import Need
-from speech_gesture_pkg.evaluation.metrics.take import Take, expression_parameters
+from speech_gesture_pkg.evaluation.metrics.take import (
+    Normaliser,
+    Take,
+    expression_parameters,
+    gesture_parameters,
+)
 from speech_gesture_pkg.evaluation.study.material import speech_features
-from speech_gesture_pkg.generators.speechcat.batch import generate_batch
-from speech_gesture_pkg.generators.speechcat.bundle import CARD, FORMAT
-from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator
 from speech_gesture_pkg.inference.files import read_card, sha256_of
 
-SAMPLES = 16
 TRUTH = "ground truth"
 ROWS = "rows.jsonl"
 MOTIONS = "motions"
-_RULES = 1
+_RULES = 2
 """Version of what a row holds."""
 
 Row = dict[str, float | None]
@@ -49,7 +51,7 @@ class Run:
     """A trained model of the comparison.
 
     Attributes:
-        variant: full, no_cross_attention or one_code.
+        variant: one of the study's.
         seed: of its training.
         folder: of the exported model.
         sha256: of its card.
@@ -78,35 +80,41 @@ class HeldOut:
     speaker: str
 
 
-def find_runs(paths: Iterable[str | Path]) -> list[Run]:
+def find_runs(paths: Iterable[str | Path]) -> tuple[Study, list[Run]]:
     """The exported models in these folders: bundles themselves, or training folders with bundles at any depth.
 
     Raises:
         InputError: a folder without a model, or the same variant and seed twice.
+        ConfigError: models of several generators.
         ModelError: a card that cannot be read.
     """
-    runs: dict[tuple[str, int], Run] = {}
+    cards: list[Path] = []
     for path in map(Path, paths):
-        cards = [path / CARD] if (path / CARD).is_file() else sorted(path.rglob(CARD))
-        if not cards:
-            raise InputError(f"{path} holds no exported SpeechCAT model: there is no {CARD} in it or below")
-        for card in cards:
-            run = _run_of(card)
-            if (run.variant, run.seed) in runs:
-                other = runs[run.variant, run.seed].folder
-                raise InputError(f"{run.folder} and {other} are both {run.variant} with seed {run.seed}")
-            runs[run.variant, run.seed] = run
-    return list(runs.values())
+        found = sorted(card for s in STUDIES.values() for card in path.rglob(s.card))
+        if not found:
+            names = " or ".join(s.title for s in STUDIES.values())
+            files = " or ".join(s.card for s in STUDIES.values())
+            raise InputError(f"{path} holds no exported model of {names}: there is no {files} in it or below")
+        cards += found
+    study = study_of(cards)
+    runs: dict[tuple[str, int], Run] = {}
+    for card in cards:
+        run = _run_of(card, study)
+        if (run.variant, run.seed) in runs:
+            other = runs[run.variant, run.seed].folder
+            raise InputError(f"{run.folder} and {other} are both {run.variant} with seed {run.seed}")
+        runs[run.variant, run.seed] = run
+    return study, list(runs.values())
 
 
-def _run_of(card: Path) -> Run:
-    content = read_card(card, FORMAT, "SpeechCAT")
+def _run_of(card: Path, study: Study) -> Run:
+    content = read_card(card, study.format, study.title)
     config, facts = content.get("config") or {}, content.get("facts") or {}
     seed = (facts.get("settings") or {}).get("seed")
     if seed is None:  # as training names its folders: <variant>-<seed>/bundle
         named = re.fullmatch(r".*-(\d+)", card.parent.parent.name)
         seed = int(named[1]) if named else 0
-    return Run(str(config.get("variant", "full")), int(seed), card.parent, sha256_of(card))
+    return Run(study.variant(config), int(seed), card.parent, sha256_of(card))
 
 
 def held_out(
@@ -143,21 +151,37 @@ class Ablation:
 
     Args:
         out: folder for the rows and the first motion of each model and recording.
-        samples: motions of each model for each recording; at least 2.
+        samples: motions of each model for each recording; 0: as many as the study wants.
         config: how the networks are run: device, threads, temperature and so on.
+        study: which comparison.
+        latents: autoencoders of the Frechet distances by name (fgd, fed, fmd); those that are missing have no figure.
+
+    Raises:
+        ConfigError: fewer samples than the study needs.
     """
 
-    def __init__(self, out: Path, samples: int = SAMPLES, config: GeneratorConfig | None = None) -> None:
-        if samples < 2:
-            raise ConfigError(f"ablation samples is {samples}; diversity needs at least 2")
-        self._out, self._samples = out, samples
-        self._config = config or GeneratorConfig(name="speechcat")
+    def __init__(
+        self,
+        out: Path,
+        samples: int = 0,
+        config: GeneratorConfig | None = None,
+        study: Study = SPEECHCAT,
+        latents: Mapping[str, LatentProvider] | None = None,
+    ) -> None:
+        samples = samples or study.samples
+        least = 2 if "diversity_thesis" in study.figures else 1
+        if samples < least:
+            raise ConfigError(f"ablation samples is {samples}; diversity needs at least {least}")
+        self._out, self.samples, self.study, self._latents = out, samples, study, dict(latents or {})
+        self._config = config or GeneratorConfig(name=study.generator)
         self._rows = _read_rows(out / ROWS)
+        self._normaliser: Normaliser | None = None
 
     def measure(
         self, runs: Sequence[Run], recordings: Sequence[HeldOut], report: Callable[[str], None] = lambda done: None
     ) -> dict[str, dict[int, list[Row]]]:
-        """Rows of every recording by variant and training seed; those of the true motion under `TRUTH` and 0.
+        """Rows of every recording by variant and training seed; those of the true motion under `TRUTH` and 0. The last
+        row has the figures of all recordings together.
 
         Args:
             runs: what to compare.
@@ -165,20 +189,44 @@ class Ablation:
             report: called with the name of each pair that is done.
         """
         found: dict[str, dict[int, list[Row]]] = {}
+        truths = [each.truth for each in recordings]
+        self._normaliser = (
+            Normaliser.fit([gesture_parameters(t) for t in truths]) if "pcm" in self.study.figures else None
+        )
         for each in recordings:
             key = self._key("truth", each)
-            found.setdefault(TRUTH, {}).setdefault(0, []).append(self._row(key, partial(_truth, each)))
+            found.setdefault(TRUTH, {}).setdefault(0, []).append(self._row(key, partial(self._truth, each)))
             report(f"{TRUTH}, {each.name}")
         for run in runs:
-            generator: SpeechCatGenerator | None = None
+            generator: Any = None
             for each in recordings:
                 key = self._key(run.sha256, each)
                 if key not in self._rows or not self.motion_file(run, each).is_file():
-                    generator = generator or SpeechCatGenerator.load(run.folder, self._config)
+                    generator = generator or self.study.load(run.folder, self._config)
                     self._store(key, self._made(generator, run, each))
                 found.setdefault(run.variant, {}).setdefault(run.seed, []).append(self._rows[key])
                 report(f"{run.variant} {run.seed}, {each.name}")
+            found[run.variant][run.seed].append(self._together(self.motions(run, recordings), truths))
+        found[TRUTH][0].append(self._together(truths, []))
         return found
+
+    def _together(self, motions: Sequence[MotionFrames], truths: Sequence[MotionFrames]) -> Row:
+        """Figures of all recordings together; without `truths` those that need none."""
+        row: Row = {}
+        for name in self.study.figures:
+            if name in corpus.FRECHET and truths and name in self._latents:
+                made = corpus.frechet_motion_distance(name, truths, motions, self._latents[name])
+            elif name in corpus.DIVERSITY:
+                normaliser = Normaliser.fit([corpus.DIVERSITY[name](t) for t in truths or motions])
+                made = corpus.corpus_diversity(motions, normaliser, name=name)
+            else:
+                continue
+            row[name] = None if isinstance(made.value, NotComputable) else made.value
+        return row
+
+    def _truth(self, each: HeldOut) -> Row:
+        take = Take(each.truth, speech=speech_features(each.audio))
+        return figures_in(take, self.study, needs_truth=False)
 
     def motion_file(self, run: Run, each: HeldOut) -> Path:
         """Where the first motion of a model for a recording lies."""
@@ -188,18 +236,18 @@ class Ablation:
         """The first motions of a model, measured before."""
         return [replace(load_motion(self.motion_file(run, each)), start=0.0) for each in recordings]
 
-    def _made(self, generator: SpeechCatGenerator, run: Run, each: HeldOut) -> Row:
+    def _made(self, generator: Any, run: Run, each: HeldOut) -> Row:
         known = each.speaker if each.speaker in generator.bundle.config.speakers else None
-        seeds = [self._config.seed + k for k in range(self._samples)]
-        motions = [replace(m, start=0.0) for m in generate_batch(generator, each.audio, seeds, known)]
+        seeds = [self._config.seed + k for k in range(self.samples)]
+        motions = [replace(m, start=0.0) for m in self.study.generate(generator, each.audio, seeds, known)]
         path = self.motion_file(run, each)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_motion(path, motions[0])
-        return figures_of(motions, each)
+        return figures_of(motions, each, self.study, self._normaliser)
 
     def _key(self, model: str, each: HeldOut) -> str:
         c = self._config
-        drawn = f"{self._samples}|{c.seed}|{c.temperature:g}|{c.top_k}|{c.top_p:g}" if model != "truth" else ""
+        drawn = f"{self.samples}|{c.seed}|{c.temperature:g}|{c.top_k}|{c.top_p:g}" if model != "truth" else ""
         return f"{_RULES}|{model}|{each.name}|{each.audio.duration:.3f}|{drawn}"
 
     def _row(self, key: str, make: Callable[[], Row]) -> Row:
@@ -213,24 +261,30 @@ class Ablation:
             file.write(json.dumps({"key": key, "row": row}) + "\n")
 
 
-def figures_of(motions: Sequence[MotionFrames], each: HeldOut) -> Row:
-    """The figures of `ablation_table.FIGURES` of several motions for one recording; None where one is not defined."""
+def figures_of(
+    motions: Sequence[MotionFrames], each: HeldOut, study: Study = SPEECHCAT, normaliser: Normaliser | None = None
+) -> Row:
+    """The study's figures of several motions for one recording; None where one is not defined."""
     speech = speech_features(each.audio)
-    rows = [_figures(Take(m, truth=each.truth, speech=speech), needs_truth=True) for m in motions]
+    rows = [
+        figures_in(Take(m, truth=each.truth, speech=speech, normaliser=normaliser), study, needs_truth=True)
+        for m in motions
+    ]
     row = {name: _mean([r[name] for r in rows]) for name in rows[0]}
-    whole = Take(motions[0], truth=each.truth, samples=tuple(motions[1:]))
-    return row | {"diversity_thesis": _number("diversity_thesis", whole)}
+    if "diversity_thesis" in study.figures:
+        whole = Take(motions[0], truth=each.truth, samples=tuple(motions[1:]))
+        row["diversity_thesis"] = _number("diversity_thesis", whole)
+    return row
 
 
-def _truth(each: HeldOut) -> Row:
-    return _figures(Take(each.truth, speech=speech_features(each.audio)), needs_truth=False)
-
-
-def _figures(take: Take, needs_truth: bool) -> Row:
+def figures_in(take: Take, study: Study, needs_truth: bool) -> Row:
+    """The study's figures of one motion; without those that compare with the true one unless `needs_truth`."""
     row: Row = {}
-    for name in FIGURES:
+    for name in study.figures:
         if name == "face_lvd_parameters":
             row |= {name: _face_lvd(take)} if needs_truth else {}
+        elif name not in METRICS:
+            continue  # of all recordings together
         elif Need.SAMPLES not in METRICS[name].needs and (needs_truth or Need.TRUTH not in METRICS[name].needs):
             row[name] = _number(name, take)
     return row

@@ -134,6 +134,7 @@ def run_messages(
     start: float,
     end: float,
     reset: float | None = None,
+    stop: bool = True,
 ) -> OfflineRun:
     """Run the pipeline on a simulated clock that moves from message to message.
 
@@ -144,6 +145,7 @@ def run_messages(
         start: node time at activation, s.
         end: node time at deactivation, s.
         reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
+        stop: whether the run ends with the windows that bring the robot to rest.
     """
     clock = VirtualClock(start)
     pipeline = make_pipeline(config, robot, {}, steady=clock)
@@ -166,7 +168,8 @@ def run_messages(
             events = pipeline.push_audio(message.samples, message.rate, message.stamp, clock.now)
             run.events += events
             _step(pipeline, clock, run)
-    for name, window in pipeline.deactivate(clock.now).items():
+    last = pipeline.deactivate(clock.now) if stop else {}
+    for name, window in last.items():
         run.windows.setdefault(name, []).append(window)
     run.counters = pipeline.counters
     run.limited_share = pipeline.limited_share

@@ -40,8 +40,9 @@ class PromiseReport:
         messages: trajectory messages checked.
         broken: kind of violation -> how many messages.
         worst: kind of figure -> largest value seen.
-        moving: names of joints that move.
+        moving: names of joints that move, in the order in which they began to.
         examples: one sentence per kind of violation.
+        latest: the last sentence of all.
     """
 
     messages: int = 0
@@ -50,6 +51,7 @@ class PromiseReport:
     moving: list[str] = field(default_factory=list)
     examples: dict[str, str] = field(default_factory=dict)
     least_lead: float = float("inf")
+    latest: str = ""
 
     @property
     def kept(self) -> bool:
@@ -60,6 +62,7 @@ class PromiseReport:
         """Count a violation."""
         self.broken[kind] += 1
         self.examples.setdefault(kind, sentence)
+        self.latest = f"{kind}: {sentence}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -106,41 +109,82 @@ def check_promise(
         arms: joint names of each arm from the shoulder out; the speed of their links is reported.
         link_speed: and must not be above this, m/s.
     """
-    report = PromiseReport()
-    limits = urdf_limits(urdf)
-    last: dict[str, SampledTrajectory] = {}
-    names: dict[str, list[str]] = {}
-    spans: dict[str, list[float]] = {}
+    check = PromiseCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
-    epoch = 0
     for message in read_bag(bag, types=(TRAJECTORY,)):
+        window = check.add(message)
+        if window is not None:
+            sent[message.topic].append(window)
+    if arms and sent:
+        check.slow(sent, arms, link_speed)
+    return check.report
+
+
+class PromiseCheck:
+    """Checks one message after the other; keeps only the last window of each topic.
+
+    Args:
+        urdf: URDF text.
+        acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
+
+    Attributes:
+        report: what has been found so far.
+        names: topic -> its joints.
+    """
+
+    def __init__(self, urdf: str, acceleration: dict[str, float] | None = None) -> None:
+        self.report = PromiseReport()
+        self.names: dict[str, list[str]] = {}
+        self._urdf, self._acceleration = urdf, acceleration or {}
+        self._limits = urdf_limits(urdf)
+        self._last: dict[str, SampledTrajectory] = {}
+        self._spans: dict[str, list[float]] = {}
+        self._epoch = 0
+
+    def add(self, message: BagMessage) -> SampledTrajectory | None:
+        """Check the next message. Returns it on the clock of this check, None if it cannot be interpolated."""
+        report = self.report
         report.messages += 1
         joints = list(message.data.joint_names)
-        if names.setdefault(message.topic, joints) != joints:
-            report.note("joints", f"{message.topic}: the joints changed from {names[message.topic]} to {joints}")
-            continue
-        unknown = [j for j in joints if j not in limits]
+        if self.names.setdefault(message.topic, joints) != joints:
+            report.note("joints", f"{message.topic}: the joints changed from {self.names[message.topic]} to {joints}")
+            return None
+        unknown = [j for j in joints if j not in self._limits]
         if unknown or not message.data.points:
             report.note("joints", f"{message.topic}: no points, or joints without limits: {unknown}")
-            continue
-        epoch = epoch or round(message.received) * 10**9
-        window = sampled(message, epoch)
+            return None
+        self._epoch = self._epoch or round(message.received) * 10**9
+        window = sampled(message, self._epoch)
         if not _well_formed(message, window, report):
-            continue
-        _inside(message, joints, window, limits, acceleration or {}, report)
-        _timely(message, message.received - epoch * 1e-9, window, report)
-        if message.topic in last:
-            _continuous(message, last[message.topic], window, report)
-        last[message.topic] = window
-        sent[message.topic].append(window)
+            return None
+        _inside(message, joints, window, self._limits, self._acceleration, report)
+        _timely(message, message.received - self._epoch * 1e-9, window, report)
+        if message.topic in self._last:
+            _continuous(message, self._last[message.topic], window, report)
+        self._last[message.topic] = window
         for i, joint in enumerate(joints):
             low, high = window.position[:, i].min(), window.position[:, i].max()
-            span = spans.setdefault(joint, [low, high])
+            span = self._spans.setdefault(joint, [low, high])
             span[0], span[1] = min(span[0], low), max(span[1], high)
-    if arms and sent:
-        _slow(sent, names, urdf, arms, link_speed, report)
-    report.moving = [j for j, (low, high) in spans.items() if high - low > MOVING]
-    return report
+            if span[1] - span[0] > MOVING and joint not in report.moving:
+                report.moving.append(joint)
+        return window
+
+    def moved(self, topic: str, joints: list[str], position: list[float]) -> None:
+        """Somebody else has moved the joints of a topic: its next window must continue from where they stand."""
+        if topic in self._last:
+            where = dict(zip(joints, position, strict=True))
+            q = np.array([where[j] for j in self.names[topic]])
+            end = self._last[topic].times[-1]
+            # a robot that stands: two equal points
+            still = np.stack([q, q])
+            self._last[topic] = SampledTrajectory(
+                np.array([end, end + 1e-3]), still, np.zeros_like(still), np.zeros_like(still)
+            )
+
+    def slow(self, sent: dict[str, list[SampledTrajectory]], arms: Sequence[Sequence[str]], link_speed: float) -> None:
+        """Check the speed of the arms' links in the motion that windows of all topics together command, m/s."""
+        _slow(sent, self.names, self._urdf, arms, link_speed, self.report)
 
 
 def nanoseconds(stamp: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import torch
 
 from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.export.onnx import export
-from speech_gesture_pkg.generators.diffsheg.bundle import CARD, FORMAT, PREPARE, TABLES, branch_file, file_names
+from speech_gesture_pkg.export.speech_encoder import export_encoder
+from speech_gesture_pkg.generators.diffsheg.bundle import CARD, FORMAT, HUBERT, PREPARE, TABLES, branch_file, file_names
+from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows
 from speech_gesture_pkg.generators.diffsheg.network.checkpoint import DiffSheg
 from speech_gesture_pkg.generators.diffsheg.network.hoisted import HoistedBranch, Prepare, Tables
 from speech_gesture_pkg.generators.diffsheg.network.model import Branch, UniEG
 from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan, live_plan
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.inference.files import sha256_of
 
 PRECISIONS = ("float32", "int8")
@@ -38,6 +42,7 @@ def export_diffsheg(
     facts: dict[str, Any],
     plan: ClipPlan | None = None,
     precision: str = "float32",
+    encoder: SpeechEncoder | None = None,
 ) -> Path:
     """Write the folder that `DiffShegBundle.load` reads. Returns it.
 
@@ -48,10 +53,15 @@ def export_diffsheg(
         plan: how the model is meant to run live; default: `live_plan`.
         precision: of the matrices that are called at every step. int8: weights by output channel, activations at run
             time.
+        encoder: the HuBERT that the networks hear. Without it, such a model can be used with ready-made states only.
 
     Raises:
-        ConfigError: an unknown precision, or a plan that does not fit the networks.
+        ConfigError: an unknown precision, a plan or an encoder that does not fit the networks.
     """
+    if encoder is not None and encoder.channels != model.config.hubert:
+        raise ConfigError(
+            f"diffsheg hubert is {model.config.hubert}, but the encoder's states have {encoder.channels} channels"
+        )
     plan = plan or live_plan(model.config)
     plan.check(model.config)
     if precision not in PRECISIONS:
@@ -60,7 +70,11 @@ def export_diffsheg(
     folder.mkdir(parents=True, exist_ok=True)
     model = model.eval().cpu()
     export_networks(model.network, model.channels, model.length, folder, precision)
-    config = model.config
+    config = replace(model.config, hubert_path="")  # a robot has the network itself
+    names = [*file_names(config), *([HUBERT] if encoder is not None else [])]
+    (folder / HUBERT).unlink(missing_ok=True)
+    if encoder is not None:
+        export_encoder(encoder, folder / HUBERT, HubertWindows.of(config).frames)
     card = {
         "format": FORMAT,
         "config": config.to_dict(),
@@ -69,7 +83,7 @@ def export_diffsheg(
         "mean": model.mean.tolist(),
         "deviation": model.deviation.tolist(),
         "calm": model.calm.tolist(),
-        "files": {name: sha256_of(folder / name) for name in file_names(config)},
+        "files": {name: sha256_of(folder / name) for name in names},
         "facts": facts,
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

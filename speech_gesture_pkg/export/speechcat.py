@@ -12,9 +12,9 @@ from torch import nn
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.export.onnx import export
 from speech_gesture_pkg.export.speech_encoder import export_encoder
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, ENCODER, FORMAT, TRANSFORMER
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat
-from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 from speech_gesture_pkg.inference.files import sha256_of

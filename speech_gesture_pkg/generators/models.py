@@ -10,6 +10,7 @@ import yaml
 
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.inference.files import verify
+from speech_gesture_pkg.plain_yaml import read_yaml
 from speech_gesture_pkg.resources import resource
 
 MODELS = "models"
@@ -52,7 +53,7 @@ def _listed(name: str, manifest: Path) -> Path:
 def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """File (relative to the manifest) -> what it says of it. Raises ModelError if it cannot be read."""
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        entries = read_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
         raise ModelError(f"model list {path} cannot be read: {str(e).splitlines()[0]}") from e
     if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):

@@ -30,6 +30,7 @@ class _Kind:
 _KINDS: dict[str, _Kind] = {
     "prosody": _Kind("speech_gesture_pkg.generators.prosody.generator", "ProsodyGenerator"),
     "speechcat": _Kind("speech_gesture_pkg.generators.speechcat.generator", "SpeechCatGenerator", "speechcat_starter"),
+    "diffsheg": _Kind("speech_gesture_pkg.generators.diffsheg.generator", "DiffShegGenerator", "diffsheg_starter"),
 }
 
 GENERATORS: tuple[str, ...] = tuple(_KINDS)

@@ -44,7 +44,9 @@ class Session:
                 "device 'cuda' is asked for, but this onnxruntime has no CUDA provider; install onnxruntime-gpu (extra "
                 "`gpu`), or set device to cpu"
             )
-        wanted = _CUDA if device != "cpu" and has_cuda else _CPU
+        wanted = [_CUDA] if device != "cpu" and has_cuda else [_CPU]
+        if device == "auto" and has_cuda:
+            wanted = [_CUDA, _CPU]
         if not Path(path).is_file():
             raise ModelError(f"model file {path} does not exist")
         options = runtime.SessionOptions()
@@ -54,12 +56,13 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=[wanted])
+            self._session = runtime.InferenceSession(str(path), options, providers=wanted)
         except Exception as e:  # onnxruntime raises several kinds of its own, all from a C extension
             raise ModelError(f"model file {path} cannot be loaded: {_first_line(e)}") from e
-        if wanted not in self._session.get_providers():
+        used = self._session.get_providers()
+        if wanted[0] not in used and device == "cuda":
             raise ModelError(f"device '{device}' is asked for, but onnxruntime could not use it for {path}")
-        self.device = "cuda" if wanted == _CUDA else "cpu"
+        self.device = "cuda" if _CUDA in used else "cpu"
         self.inputs = tuple(i.name for i in self._session.get_inputs())
         self.shapes = {
             i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in self._session.get_inputs()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 
 from speech_gesture_pkg.audio.formats import AudioFormat
@@ -60,7 +61,7 @@ class AudioInput:
         if self._wanted != AUTO:
             self._subscribe(self._wanted)
         # The graph shows a new publisher after some tenths of a second: look often until there is one.
-        self._timer = node.create_timer(0.1, self.look)
+        self._timer = node.create_timer(0.1, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def problem(self) -> str:

@@ -12,11 +12,14 @@ from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 
 from speech_gesture_pkg.errors import RobotError
 
 SUFFIX = "/joint_trajectory"
+JOINT_STATE_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""BEST_EFFORT matches every publisher of joint states."""
 JTC_PARAMETERS = (
     "joints",
     "interpolate_from_desired_state",
@@ -98,7 +101,7 @@ class GraphProbe:
         """Wait until joint states have covered `joints`; those that never came."""
         seen: set[str] = set()
         subscription = self.node.create_subscription(
-            JointState, self._owner.resolve_topic_name(topic), lambda m: seen.update(m.name), 10
+            JointState, self._owner.resolve_topic_name(topic), lambda m: seen.update(m.name), JOINT_STATE_QOS
         )
         try:
             self.until(lambda: joints <= seen, timeout)

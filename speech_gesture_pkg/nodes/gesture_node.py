@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
@@ -20,12 +21,20 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
 from speech_gesture_pkg.nodes.audio_input import AudioInput, check_audio
 from speech_gesture_pkg.nodes.clock import now_seconds
-from speech_gesture_pkg.nodes.controllers import Controller, GraphProbe, foreign_publishers, foreign_sentence
+from speech_gesture_pkg.nodes.controllers import (
+    JOINT_STATE_QOS,
+    Controller,
+    GraphProbe,
+    foreign_publishers,
+    foreign_sentence,
+)
+from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
 from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
 from speech_gesture_pkg.nodes.parameters import declare
 from speech_gesture_pkg.nodes.spin import WAKE_S, StopFlag, close, init
-from speech_gesture_pkg.nodes.worker import Worker
+from speech_gesture_pkg.nodes.worker import COMMAND_QOS, Worker
+from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.runtime.stats import RateLimiter
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
@@ -34,6 +43,8 @@ RETRY_S = 1.0
 """With autostart, time between attempts to activate."""
 WARN_S = 5.0
 """An attempt that fails for the same reason as one before is told once in so many seconds."""
+WATCH_S = 0.1
+"""Time between two looks at the pipeline's thread."""
 
 
 class GestureNode(LifecycleNode):
@@ -64,7 +75,11 @@ class GestureNode(LifecycleNode):
         self._state = "unconfigured"
         self._limit = RateLimiter(WARN_S)
         self._diagnostics = Diagnostics(self)
-        self.create_timer(1.0, self._every_second)
+        self._stalled, self._foreign = False, ""
+        # Not on the node's clock: simulated time may stand still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._every_second, clock=steady)
+        self.create_timer(WATCH_S, self._look_after, clock=steady)
         self.create_service(SetBool, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -119,7 +134,11 @@ class GestureNode(LifecycleNode):
 
     def _warn(self, sentence: str) -> None:
         """Attempts to activate repeat, so their sentence is limited."""
-        if self._limit.ready(time.monotonic(), sentence):
+        if not self._limit.ready(time.monotonic(), sentence):
+            return
+        if INCOMPATIBLE in sentence:  # waiting does not help
+            self.get_logger().error(f"{sentence}: staying inactive")
+        else:
             self.get_logger().warning(f"{sentence}: staying inactive")
 
     def _configure(self) -> None:
@@ -134,7 +153,9 @@ class GestureNode(LifecycleNode):
             with GraphProbe(self, self.interrupted) as probe:
                 message = probe.message(String, "robot_description", LATCHED, timeout)
             if message is None:
-                raise RobotError(f"no robot: robot.urdf is empty and nothing came on {topic} within {timeout:g} s")
+                why = unmatched(self, "robot_description", LATCHED)
+                nothing = f"no robot: robot.urdf is empty and nothing came on {topic} within {timeout:g} s"
+                raise RobotError(f"{nothing}; {why}" if why else nothing)
             text = message.data
         self._robot = load_robot(self._config, text)
         for warning in self._robot.warnings:
@@ -156,7 +177,8 @@ class GestureNode(LifecycleNode):
             self.get_logger().warning(sentence)
         self._outputs = MotionOutputs(self, self._config.output)
         self._worker = Worker(self, pipeline, self._outputs)
-        self._subscription = self.create_subscription(JointState, "joint_states", self._worker.put_joint_state, 10)
+        listen = self._worker.put_joint_state
+        self._subscription = self.create_subscription(JointState, "joint_states", listen, JOINT_STATE_QOS)
         self._audio = AudioInput(self, self._config.audio, self._worker, self._config.sync.mode == "delay")
         self.get_logger().info(
             f"commanding {', '.join(f'{c.name} ({len(c.joints)} joints)' for c in found)}; sync mode "
@@ -169,6 +191,8 @@ class GestureNode(LifecycleNode):
         others = foreign_sentence(foreign_publishers(self, [probe.topic_of(c.name) for c in found], own=0))
         if others:
             raise RobotError(others)
+        if deaf := "; ".join(s for c in found if (s := unheard(self, probe.topic_of(c.name), COMMAND_QOS))):
+            raise RobotError(deaf)
         for controller in found:
             for warning in controller.warnings:
                 self.get_logger().warning(warning)
@@ -184,6 +208,7 @@ class GestureNode(LifecycleNode):
         if self._subscription is not None:
             self.destroy_subscription(self._subscription)
         self._worker = self._audio = self._outputs = self._subscription = None
+        self._foreign = ""
 
     # --- services, parameters, timer ------------------------------------------------------------------------------
 
@@ -218,12 +243,27 @@ class GestureNode(LifecycleNode):
     def _every_second(self) -> None:
         if self._audio is not None:
             self._audio.look()
-        worker, problem = self._worker, self.problem
-        if worker is not None:
-            worker.hold(foreign_sentence(foreign_publishers(self, worker.topics, own=1)))
-            problem = worker.failure or worker.held or (self._audio.problem if self._audio else "")
-        pipeline, drops = (worker.pipeline, worker.drops) if worker else (None, {})
-        self._diagnostics.publish(self._state, pipeline, drops, problem, now_seconds(self))
+        if self._worker is not None:
+            self._foreign = foreign_sentence(foreign_publishers(self, self._worker.topics, own=1))
+        self._report()
+
+    def _look_after(self) -> None:
+        """Controllers that go stop the others, too; a pipeline that makes no steps is told at once."""
+        stalled = ""
+        if self._worker is not None:
+            self._worker.hold(self._foreign or self._worker.unheard)
+            stalled = self._worker.watch()
+        if bool(stalled) is not self._stalled:
+            self._stalled = bool(stalled)
+            self._report()
+
+    def _report(self) -> None:
+        worker, now = self._worker, now_seconds(self)
+        if worker is None:
+            self._diagnostics.publish(self._state, None, State.INACTIVE, {}, self.problem, "", now)
+            return
+        problem = worker.watch() or worker.held or (self._audio.problem if self._audio else "")
+        self._diagnostics.publish(self._state, worker.pipeline, worker.state, worker.drops, problem, worker.notice, now)
 
     def wants_activation(self) -> bool:
         """Whether it is configured and nobody has activated or cleaned it up."""

@@ -1,7 +1,8 @@
 """Speaks files one after the other into a running gesture node and records each in a bag of its own.
 
-Before each file the gesture node is told to reset, between two audio messages: its generator begins with the next
-message, the same distance before the speech every time, so that the same file gives the same motion.
+Before each file the gesture node is paused until the robot stands at rest, and then told to reset, between two audio
+messages: its generator begins with the next message, the same distance before the speech every time, so that the same
+file gives the same motion of the human and of the robot.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
 from speech_gesture_pkg.audio.files import read_audio
@@ -45,10 +47,14 @@ HEARD = ("/joint_states", "/joint_trajectory", "/smplx")
 UNUSED = ".unused"
 SOON = 0.12
 """Audio that goes on so soon after what came before is not preceded by idle motion, s."""
-APPROACH = 3.0
-"""After so long the robot idles, s."""
+APPROACH = 1.0
+"""After so long the first approach is under way, s."""
+STANDS = 0.6
+"""A paused node that has sent no window for so long has brought the robot to rest: windows last 0.4 s, s."""
 ARRIVE = 0.1
-"""So long after the last message the bag is open, s."""
+"""So long after the last message the bag is open, s ..."""
+MISSING = 2.0
+"""... and longer on a busy machine, until the recorder has all messages, s."""
 TRIES = 5
 PATIENCE = 60.0
 """Longest wait for the gesture node to listen or to answer, s."""
@@ -78,6 +84,7 @@ class LiveSession(Node):
         self._tick_due = 0.0
         self._about = self.create_publisher(String, ABOUT_TOPIC, 10)
         self._reset: Any = self.create_client(Trigger, "speech_gesture/reset")
+        self._pause: Any = self.create_client(SetBool, "speech_gesture/pause")
         self._audio: Any = None
         self._kind = ""
         self._script = self._run_all()
@@ -136,30 +143,65 @@ class LiveSession(Node):
         # the gesture node and the recorder
         yield from self._until(lambda: self._audio.get_subscription_count() > 1, "nobody listens on the audio topic")
         yield from self._until(self._all_recorded, "the gesture node does not move the robot")
-        while self._now() < self._warm:  # the first approach is over
+        while self._now() < self._warm:
             yield self._warm
+        yield from self._come_to_rest()
         self._recorder.switch(job["bag"])
         self._recorder.muted = {self._audio.topic_name}
         self._about.publish(String(data=json.dumps(about)))
+        yield from self._set_pause(False)
+        quiet = [(t, m) for t, m in sendings if t < 0.0]
         for _ in range(TRIES):
-            yield from self._play([(t, m) for t, m in sendings if t < 0.0], self._now() + BEFORE)
+            heard = self._recorder.received[self._audio.topic_name]
+            yield from self._play(quiet, self._now() + BEFORE)
             last = time.monotonic()
             future = self._reset.call_async(Trigger.Request())
             yield from self._until(future.done, "the gesture node does not answer the reset")
+            # one that comes later would be recorded
+            yield from self._until(partial(self._has_heard, heard + len(quiet)), "the recorder does not hear the audio")
             if time.monotonic() - last < SOON:
                 break
         self._recorder.muted = set()
-        yield from self._play([(t, m) for t, m in sendings if t >= 0.0], self._now())
+        spoken = [(t, m) for t, m in sendings if t >= 0.0]
+        yield from self._play(spoken, self._now())
         end = self._now() + (ARRIVE if about["silence_after"] else max(self._silence, ARRIVE))
         while self._now() < end:
             yield end
+        while self._recorder.counts.get(self._audio.topic_name, 0) < len(spoken) and self._now() < end + MISSING:
+            yield self._now() + 0.02
         self._recorder.close()
 
+    def _come_to_rest(self) -> Iterator[float]:
+        """Pause the node, and wait until it commands nothing any more."""
+        yield from self._set_pause(True)
+        count, since = -1, self._now()
+        limit = time.monotonic() + PATIENCE
+        while self._now() < since + STANDS:
+            if time.monotonic() > limit:
+                raise SpeechGestureError(f"the paused gesture node has not come to rest for {PATIENCE:.0f} s")
+            if count != (count := self._windows()):
+                since = self._now()
+            yield self._now() + 0.02
+
+    def _has_heard(self, count: int) -> bool:
+        """Whether the recorder has received so many audio messages, since it began."""
+        return self._recorder is not None and self._recorder.received[self._audio.topic_name] >= count
+
+    def _set_pause(self, on: bool) -> Iterator[float]:
+        future = self._pause.call_async(SetBool.Request(data=on))
+        yield from self._until(future.done, "the gesture node does not answer the pause service")
+
+    def _windows(self) -> int:
+        """How many trajectory windows have been heard."""
+        heard = self._recorder.received if self._recorder is not None else {}
+        return sum(n for topic, n in heard.items() if topic.endswith("/joint_trajectory"))
+
     def _all_recorded(self) -> bool:
-        """Whether the recorder hears everything that the others publish."""
-        counts = self._recorder.counts if self._recorder is not None else {}
-        heard = [topic for topic, count in counts.items() if count]
-        return all(any(t.endswith(end) for t in heard) for end in HEARD) and ABOUT_TOPIC in counts
+        """Whether the recorder has heard everything that the others publish."""
+        recorder = self._recorder
+        heard = recorder.received if recorder is not None else {}
+        known = recorder is not None and recorder.knows(self._about.topic_name)
+        return known and all(any(t.endswith(end) for t in heard) for end in HEARD)
 
     def _play(self, sendings: Sequence[Sending], origin: float) -> Iterator[float]:
         for at, message in sendings:
@@ -185,7 +227,7 @@ class LiveSession(Node):
     def _sendings(self, job: dict[str, str]) -> tuple[str, list[Sending], dict[str, Any]]:
         """Type of the messages, the messages, and what the bag is told about them."""
         path = Path(job["input"])
-        about = {"input": str(path), "silence_before": 0.0, "silence_after": 0.0}
+        about = {"input": str(path), "silence_before": 0.0, "silence_after": 0.0, "from_rest": True}
         if path.is_dir() or path.suffix in (".mcap", ".db3"):
             try:
                 return *_recorded(path, job.get("audio_topic", "")), about

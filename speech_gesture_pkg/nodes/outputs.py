@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -86,35 +86,47 @@ class Diagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
     def publish(
-        self, lifecycle: str, pipeline: Pipeline | None, drops: dict[str, int], problem: str, now: float
+        self,
+        lifecycle: str,
+        pipeline: Pipeline | None,
+        state: State,
+        drops: Mapping[str, int],
+        problem: str,
+        notice: str,
+        now: float,
     ) -> None:
         """One status: state, real-time factor, latency, limits, drops.
 
         Args:
             lifecycle: state of the node.
             pipeline: None unless the node is active.
+            state: what the robot is doing.
             drops: messages that were not used, by reason.
             problem: what a person should mend, '' if nothing.
+            notice: what a person should know, '' if nothing.
             now: node time, s.
         """
-        state = pipeline.state if pipeline else State.INACTIVE
         level = diagnostics.OK
-        if problem or state in (State.DEGRADED, State.INACTIVE):
+        if problem or notice or state in (State.DEGRADED, State.INACTIVE):
             level = diagnostics.WARN
-        if state is State.BRAKING or (problem and pipeline):
+        if state in (State.BRAKING, State.FAILED) or (problem and pipeline):
             level = diagnostics.ERROR
         values: dict[str, Any] = {"state": state.name.lower(), "lifecycle": lifecycle}
         if pipeline is not None:
             values |= self._figures(pipeline)
-        values |= {f"dropped: {reason}": count for reason, count in drops.items()}
+        values |= {f"dropped: {reason}": count for reason, count in list(drops.items())}
         message = diagnostics.diagnostic_array(
-            time_from_seconds(now), f"{self._node.get_name()}: pipeline", level, problem or state.value, values
+            time_from_seconds(now),
+            f"{self._node.get_name()}: pipeline",
+            level,
+            problem or notice or state.value,
+            values,
         )
         self._publisher.publish(message)
 
     @staticmethod
     def _figures(pipeline: Pipeline) -> dict[str, Any]:
-        counters, busy = pipeline.counters, pipeline.compute
+        counters, busy, heard = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
         frame = 1.0 / pipeline.generator.fps
         return {
             "generator": pipeline.generator.name,
@@ -129,4 +141,9 @@ class Diagnostics:
             "windows": counters.windows,
             "faults": counters.faults,
             "resets": counters.resets,
+            "stalls": counters.stalls,
+            "audio gaps filled [s]": heard.filled_s,
+            "silence put in [s]": heard.idle_s,
+            "fall-back": "active" if pipeline.fallback.active else "no",
+            "attempts to bring the generator back": pipeline.fallback.attempts,
         }

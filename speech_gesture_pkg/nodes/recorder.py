@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,8 @@ class BagRecorder(Node):
         self.out = Path(out)
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
+        self.received: Counter[str] = Counter()
+        """Messages heard since the recorder began, written or not."""
         self.muted: set[str] = set()
         """Topics whose messages are not written now."""
         self._early: list[tuple[str, bytes]] = []
@@ -96,6 +99,10 @@ class BagRecorder(Node):
             self._connect(topic)
         for topic, data in self._latched.items():
             self._on_message(topic, data, {})
+
+    def knows(self, topic: str) -> bool:
+        """Whether `topic` was found and is subscribed to."""
+        return topic in self._offers
 
     def _wanted(self, topic: str) -> bool:
         return self._all or topic in self._names or topic.endswith(self._endings or ("\0",))
@@ -135,6 +142,7 @@ class BagRecorder(Node):
 
     def _on_message(self, topic: str, data: bytes, info: Any) -> None:
         """Write a message at the time at which it was sent (so that a busy recorder does not make it look late)."""
+        self.received[topic] += 1
         if topic in self.muted:
             return
         now = self.get_clock().now().nanoseconds

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.config import GestureConfig
@@ -20,8 +21,11 @@ from speech_gesture_pkg.nodes.clock import Timebase
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
-from speech_gesture_pkg.runtime.states import Severity
+from speech_gesture_pkg.runtime.states import Severity, State
 from speech_gesture_pkg.runtime.stats import RateLimiter
+
+COMMAND_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+"""Of the trajectories."""
 
 PERIOD = 0.02
 """Longest time between two steps, s."""
@@ -43,9 +47,12 @@ LOG_PERIOD = 5.0
 class Worker:
     """Runs `pipeline.step` when audio comes and every 20 ms, and publishes what it gives.
 
+    Only its thread touches the pipeline; what others want of it waits in a queue, so that a generator that hangs never
+    holds up services, joint states or diagnostics.
+
     Attributes:
         time: what the pipeline calls node time.
-        pipeline: touched by this thread only, or under the lock.
+        pipeline: see above; others may read.
         drops: how many messages were dropped, by reason.
         failure: why the thread died, '' while it lives.
         held: why nothing is sent although the node is active, '' normally (see `hold`).
@@ -60,22 +67,25 @@ class Worker:
         self.each_cycle: Callable[[float], None] | None = None
         self.time = Timebase(node)
         self._node, self._outputs = node, outputs
-        self._lock = threading.RLock()
         self._wake = threading.Event()
         self._audio: deque[tuple[Any, float]] = deque(maxlen=1000)
+        self._orders: deque[Callable[[float], None]] = deque(maxlen=100)
         self._limit = RateLimiter(LOG_PERIOD)
-        self._running = self._paused = False
+        self._running = self._paused = self._stalled = False
+        self._waits_for = ""
+        self._heard: set[str] = set()
+        self._stepped = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._sent_at = 0.0
         self._publishers = {}
         for name, columns in pipeline.layout.controllers.items():
             joints = [pipeline.layout.joint_names[i] for i in columns]
-            publisher = node.create_lifecycle_publisher(JointTrajectory, f"{name}/joint_trajectory", 10)
+            publisher = node.create_lifecycle_publisher(JointTrajectory, f"{name}/joint_trajectory", COMMAND_QOS)
             self._publishers[name] = (publisher, TrajectoryMessage(joints, range(len(joints))))
 
     def start(self) -> None:
         """Wait for nothing: the pipeline is activated with the first complete joint state."""
-        self._running = True
+        self._running, self._stepped = True, time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,7 +95,13 @@ class Worker:
         self._running = False
         self._wake.set()
         self._thread.join(timeout=2.0)
+        if self._thread.is_alive():
+            self._node.get_logger().error("the pipeline does not answer: the robot stays where its braking tail ended")
+            return
+        if not self.failure:
+            self._run_orders()
         self._send(self.pipeline.deactivate(self.time.now()))
+        self._tell_states()
         for publisher, _ in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=0.5))
 
@@ -99,6 +115,14 @@ class Worker:
         """Full names of the trajectory topics."""
         return [publisher.topic_name for publisher, _ in self._publishers.values()]
 
+    @property
+    def unheard(self) -> str:
+        """Sentence about controllers that listened and have gone, '' if there is none."""
+        listening = {p.topic_name for p, _ in self._publishers.values() if p.get_subscription_count()}
+        self._heard |= listening
+        gone = sorted(self._heard - listening)
+        return f"no controller listens on {', '.join(gone)} any more" if gone else ""
+
     def put_audio(self, audio: Any, now: float) -> None:
         """Queue received audio that came at node time `now`."""
         self._audio.append((audio, now))
@@ -106,27 +130,45 @@ class Worker:
 
     def put_joint_state(self, message: Any) -> None:
         """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
-        with self._lock:
-            self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
+        self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
 
     def pause(self, on: bool) -> None:
-        """See Pipeline.pause. It also holds for a pipeline that has not begun yet."""
-        with self._lock:
-            self._paused = on
-            self._audio.clear()
-            self.pipeline.pause(on, self.time.now())
-        self._wake.set()
+        """See Pipeline.pause; done with the next step. It also holds for a pipeline that has not begun yet."""
+        self._paused = on
+        self._order(lambda now: self.pipeline.pause(on, now), forget=True)
 
     def reset(self) -> None:
-        """See Pipeline.reset. Audio that waits in the queue is forgotten, too."""
-        with self._lock:
-            self._audio.clear()
-            self.pipeline.reset(self.time.now())
+        """See Pipeline.reset; done with the next step. Audio that waits in the queue is forgotten, too."""
+        self._order(self.pipeline.reset, forget=True)
 
     def restyle(self, config: GestureConfig) -> None:
-        """See Pipeline.restyle."""
-        with self._lock:
-            self.pipeline.restyle(config)
+        """See Pipeline.restyle; done with the next step."""
+        self._order(lambda _: self.pipeline.restyle(config))
+
+    @property
+    def state(self) -> State:
+        """What the robot is doing: that of the pipeline, unless that makes no steps."""
+        return State.BRAKING if self._stalled and self.pipeline.active else self.pipeline.state
+
+    @property
+    def notice(self) -> str:
+        """What a person should look at although nothing is broken, '' if there is nothing."""
+        return self._waits_for or self.pipeline.problem
+
+    def watch(self) -> str:
+        """What is wrong with the thread, '' if nothing is. To be called often by another one; tells it once."""
+        if self.failure or not self._running:
+            return self.failure
+        held_up = time.monotonic() - self._stepped
+        stalled = self.pipeline.active and held_up > self.pipeline.config.safety.watchdog
+        sentence = (
+            f"the pipeline has made no step for {held_up:.1f} s (generator {self.pipeline.generator.name}): the "
+            "controllers have finished their braking tails"
+        )
+        if stalled and not self._stalled:
+            self._node.get_logger().error(sentence)
+        self._stalled = stalled
+        return sentence if stalled else ""
 
     def hold(self, sentence: str) -> None:
         """Send nothing more: the controllers finish the braking tail they have. '' goes on, with a slow approach."""
@@ -135,7 +177,7 @@ class Worker:
             if sentence:
                 self._node.get_logger().error(f"{sentence}: braking")
             else:
-                self._node.get_logger().info("nobody else commands the robot any more: going on")
+                self._node.get_logger().info("what held the robot up is gone: approaching it anew")
 
     def drop(self, reason: str, sentence: str, severity: Severity = Severity.ERROR) -> None:
         """Count a message that is not used and say why, now and then."""
@@ -143,12 +185,29 @@ class Worker:
         self._log(Event(severity, reason, sentence))
 
     def drop_audio(self, error: InputError) -> None:
-        """Count and tell an audio message that cannot be used: numbers that are not finite are a hiccup, the rest needs
-        mending by a person."""
+        """Count and tell an audio message that cannot be used: numbers that are not finite, or clipped, are a hiccup,
+        the rest needs mending by a person."""
         if "NaN" in str(error):
             self.drop("audio not finite", f"audio message dropped: {error}", Severity.WARN)
+        elif "clipped" in str(error):
+            self.drop("clipped audio", f"audio message dropped: {error}", Severity.WARN)
         else:
             self.drop("unusable audio", f"audio message dropped: {error}")
+
+    def _order(self, job: Callable[[float], None], forget: bool = False) -> None:
+        """Have `job(now)` done before the next step; `forget`: audio that waits is not used."""
+
+        def done(now: float) -> None:
+            if forget:
+                self._audio.clear()
+            job(now)
+
+        self._orders.append(done)
+        self._wake.set()
+
+    def _run_orders(self) -> None:
+        while self._orders:
+            self._orders.popleft()(self.time.now())
 
     def _run(self) -> None:
         try:
@@ -158,40 +217,53 @@ class Worker:
                 self._wake.clear()
                 if self._running and self._node.context.ok():
                     self._cycle()
-        except Exception as e:
+                    self._stepped = time.monotonic()
+        except BaseException as e:  # also what a driver raises to end the process
             # The last line of defence: the robot finishes the braking tail that it already has.
-            self.failure = f"the pipeline thread died: {type(e).__name__}: {e}"
+            self.failure = f"the pipeline died: {type(e).__name__}: {e}; deactivate and activate to start anew"
+            self.pipeline.fail()
             self._node.get_logger().fatal(self.failure)
+            self._tell_states()
             raise
 
     def _cycle(self) -> None:
-        with self._lock:
-            now = self.time.now()
-            if self.held:
-                self.pipeline.deactivate(now)
+        self._run_orders()
+        now = self.time.now()
+        if self.held:
+            self.pipeline.deactivate(now)
+            self._tell_states()
+            self._audio.clear()
+            return
+        if not self.pipeline.active:
+            self._waits_for = self._missing()
+            if self._waits_for:
                 self._audio.clear()
                 return
-            if not self.pipeline.active:
-                if self.pipeline.measured is None or not self._clock_runs():
-                    self._audio.clear()
-                    return
-                now = self.time.now()
-                self.pipeline.activate(now)
-                self.pipeline.pause(self._paused, now)
-            while self._audio:
-                self._push(*self._audio.popleft())
-            result = self.pipeline.step(now)
-            stamp = min((w.stamp for w in result.windows.values()), default=np.inf)
-            if self.time.now() + LEAST_LEAD > stamp:
-                self.pipeline.withdraw()
-                self.drops["window too late to send"] += 1
-            else:
-                self._send(result.windows)
+            now = self.time.now()
+            self.pipeline.activate(now)
+            self.pipeline.pause(self._paused, now)
+        while self._audio:
+            self._push(*self._audio.popleft())
+        result = self.pipeline.step(now)
+        if not self._send(result.windows, LEAST_LEAD):
+            self.pipeline.mover.withdraw()
+            self.drops["window too late to send"] += 1
         self._outputs.publish(result.frames, self.time)
         for event in result.events:
             self._log(event)
+        self._tell_states()
         if self.each_cycle is not None:
             self.each_cycle(self.time.now())
+
+    def _missing(self) -> str:
+        """What must come before the robot can be commanded, '' if nothing."""
+        if self.pipeline.measured is None:
+            return "waiting for joint states"
+        return "" if self._clock_runs() else "use_sim_time is set: waiting for /clock"
+
+    def _tell_states(self) -> None:
+        for change in self.pipeline.states.take():
+            self._log(Event(Severity.INFO, f"state {change.after.name}", str(change)))
 
     def _clock_runs(self) -> bool:
         """Simulated time is 0 until the first /clock, and then anything: the base is set anew, to keep floats small."""
@@ -210,21 +282,23 @@ class Worker:
         except InputError as e:
             self.drop_audio(e)
 
-    def _send(self, windows: dict[str, Any]) -> None:
+    def _send(self, windows: dict[str, Any], least_lead: float = -np.inf) -> bool:
+        """Publish windows, unless the first of them would begin in less than `least_lead` s; whether it did."""
         zero = self.pipeline.config.trajectory.stamp_zero
-        if windows:
-            self._sent_at = time.monotonic()
+        ready = []
         for name, window in windows.items():
             publisher, message = self._publishers[name]
-            publisher.publish(
-                message.fill(
-                    None if zero else self.time.msg(window.stamp),
-                    window.time_from_start,
-                    window.position,
-                    window.velocity,
-                    window.acceleration,
-                )
-            )
+            curve = (window.time_from_start, window.position, window.velocity, window.acceleration)
+            ready.append((publisher, message.fill(None if zero else self.time.msg(window.stamp), *curve)))
+        # Nothing between the look at the clock and publishing: a busy machine would hold the process up there, too.
+        stamp = min((w.stamp for w in windows.values()), default=np.inf)
+        if self.time.now() + least_lead > stamp or (not self._running and np.isfinite(least_lead)):
+            return False
+        for publisher, message in ready:
+            publisher.publish(message)
+        if ready:
+            self._sent_at = time.monotonic()
+        return True
 
     def _log(self, event: Event) -> None:
         if not self._limit.ready(time.monotonic(), event.code):

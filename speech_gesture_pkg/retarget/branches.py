@@ -14,6 +14,10 @@ _STARTS = 14
 _DAMP = 0.01
 _REACH = 0.6
 """Largest step of a joint in one iteration, rad."""
+_AT_LIMIT = 1e-3
+"""Distance from a limit at which a joint stands there, rad."""
+_HOLDINGS = 3
+"""Times that joints are held at their limits and the others solved for anew."""
 _PER_FRAME = 2
 """Iterations per frame while a search runs."""
 _ITERATIONS = 16
@@ -25,8 +29,12 @@ _BETTER = 0.4
 """Share of the present sum below which another pose is worth a change-over."""
 _THERE = 0.2
 """Distance of every joint from the goal at which the arm is left to itself again, rad."""
-_LONGEST = 40
-"""Frames after which a change-over is given up."""
+_WAY = 0.5
+"""Sum of squared weighted errors of a frame on the way to another pose, about, rad^2."""
+_STAY = 40
+"""Frames for which another pose is of use, about: a held gesture."""
+_LONGEST = 30
+"""Frames after which a change-over is given up, beside 1.5 times those that it needs at the joints' speeds."""
 _PAUSE = 45
 """Frames before the next search after one that found nothing better, or was given up."""
 
@@ -39,11 +47,13 @@ class Branch:
         count: frames far off; of a search or change-over, its frames; negative: frames left to pause.
         search: poses under search. Shape [S, n]; None outside a search.
         goal: the pose to change over to. Shape [n]; None if there is none.
+        limit: frames after which a change-over is given up.
     """
 
     count: int = 0
     search: np.ndarray | None = None
     goal: np.ndarray | None = None
+    limit: int = 0
 
 
 class ArmSearch:
@@ -53,8 +63,24 @@ class ArmSearch:
         columns: of the arm among the solved joints.
     """
 
-    def __init__(self, body: BodyKinematics, arm: int, scale: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        """`arm`: number in `body`; `scale`: weights of upper arm, forearm, palm [3]; limits: of its joints [n]."""
+    def __init__(
+        self,
+        body: BodyKinematics,
+        arm: int,
+        scale: np.ndarray,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        fastest: np.ndarray,
+    ) -> None:
+        """One arm.
+
+        Args:
+            body: the robot.
+            arm: its number there.
+            scale: weights of upper arm, forearm, palm. Shape [3].
+            lower, upper: limits of its joints. Shape [n].
+            fastest: steps that its joints can do in a frame, rad. Shape [n].
+        """
         self.columns = body.columns[f"{SIDES[body.sides[arm]]}_arm"]
         first, last = self.columns.start, self.columns.stop
         places = body.origin[first + 1 : last + 1]
@@ -67,12 +93,17 @@ class ArmSearch:
         self._shoulder = body.shoulders[arm]
         self._neutral = body.neutral[self.columns]
         self._scale = scale
+        self._fastest = np.maximum(fastest, 1e-9)
         self.lower, self.upper = np.maximum(lower, -np.pi), np.minimum(upper, np.pi)
         self._starts = np.random.default_rng(0).uniform(self.lower, self.upper, (_STARTS, last - first))
 
     def starts(self, q: np.ndarray) -> np.ndarray:
         """Where a search begins: all over the limits, and at `q` [n]. Shape [S, n]."""
         return np.concatenate([q[None], self._starts])
+
+    def frames_to(self, poses: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """Frames that a change-over from `q` [n] to poses [S, n] takes at the joints' speeds. Shape [S]."""
+        return (np.abs(poses - q) / self._fastest).max(1)
 
     def improve(self, q: np.ndarray, upper: np.ndarray, fore: np.ndarray, palm: np.ndarray, iterations: int) -> tuple[
         np.ndarray, np.ndarray
@@ -94,10 +125,37 @@ class ArmSearch:
             cost = (errors * errors).sum(1)
             turned = rows.transpose(0, 2, 1)
             hessian = turned @ rows + _DAMP * np.eye(q.shape[1])
-            step = np.linalg.solve(hessian, (turned @ errors[:, :, None]))[:, :, 0]
+            step = self._bounded(q, hessian, (turned @ errors[:, :, None])[:, :, 0])
             largest = np.abs(step).max(1, keepdims=True)
             q = np.clip(q + step * np.minimum(1.0, _REACH / np.maximum(largest, 1e-9)), self.lower, self.upper)
         return q, cost
+
+    def _bounded(self, q: np.ndarray, hessian: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Newton steps within the limits: min s' H s / 2 - g' s, lower <= q + s <= upper, nearly.
+
+        Joints that stand at a limit and are pushed beyond it, or that a first solution takes beyond it, stop there, and
+        the others are solved for with those held. Merely cutting the steps off would leave the others where they are
+        right only together with what was cut off.
+
+        Args:
+            q: poses. Shape [S, n].
+            hessian: Shape [S, n, n].
+            slope: downhill. Shape [S, n].
+        """
+        low, high = self.lower - q, self.upper - q
+        held = ((low > -_AT_LIMIT) & (slope < 0)) | ((high < _AT_LIMIT) & (slope > 0))
+        step = np.zeros_like(q)
+        for _ in range(_HOLDINGS):
+            free = ~held
+            matrix = hessian * (free[:, :, None] & free[:, None]) + np.eye(q.shape[1]) * held[:, :, None]
+            right = np.where(free, slope - (hessian @ (step * held)[:, :, None])[:, :, 0], step)
+            step = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
+            beyond = (step < low) | (step > high)
+            if not (beyond & free).any():
+                break
+            step = np.clip(step, low, high)
+            held = held | beyond
+        return np.clip(step, low, high)
 
     def _linearise(
         self, q: np.ndarray, upper: np.ndarray, fore: np.ndarray, palm: np.ndarray
@@ -174,9 +232,9 @@ def advance(
         if np.abs(branch.goal - q).max() < _THERE:
             return Branch()
         moved, there = arm.improve(branch.goal[None], *targets, 1)
-        if branch.count >= _LONGEST or there[0] > cost:
+        if branch.count >= branch.limit or there[0] > cost:
             return Branch(-_PAUSE)
-        return Branch(branch.count + 1, None, moved[0])
+        return Branch(branch.count + 1, None, moved[0], branch.limit)
     if branch.count < 0:
         return Branch(branch.count + 1)
     if branch.search is None:
@@ -187,9 +245,12 @@ def advance(
     found, costs = arm.improve(branch.search, *targets, _PER_FRAME)
     if branch.count < _PATIENCE + _ITERATIONS // _PER_FRAME:
         return Branch(branch.count + 1, found)
-    # Of the good ones the nearest: it takes the shortest way.
-    good = np.flatnonzero(costs < min(_BETTER * cost, 1.3 * float(costs.min()) + 0.005))
+    # Of the good ones the one that is reached soonest: on the way the arm shows nothing.
+    frames = arm.frames_to(found, q)
+    worth = (costs < _BETTER * cost) & (_WAY * frames < _STAY * (cost - costs))
+    good = np.flatnonzero(worth & (costs < 1.3 * float(costs.min()) + 0.005))
     good = good[is_free(found[good])] if len(good) else good
     if not len(good):
         return Branch(-_PAUSE)
-    return Branch(0, None, found[good[np.argmin(np.abs(found[good] - q).max(1))]])
+    chosen = good[np.argmin(frames[good])]
+    return Branch(0, None, found[chosen], _LONGEST + int(1.5 * frames[chosen]))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget import covering
 from speech_gesture_pkg.retarget.covering import Cover, Piece, cover_points
+from speech_gesture_pkg.retarget.kept_shapes import collision_shapes, keep, key_of, recall
+from speech_gesture_pkg.retarget.mesh_files import find_mesh, read_mesh
 from speech_gesture_pkg.retarget.robot import RobotModel
-from speech_gesture_pkg.retarget.urdf import Geometry
-
-_log = logging.getLogger(__name__)
+from speech_gesture_pkg.retarget.urdf import FARTHEST, Geometry
 
 _Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """Rotation that turns y up."""
@@ -59,19 +58,70 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
     Returns:
         the capsules, and warnings on shapes that could not be used.
     """
-    use_collision = any(link.collisions for link in robot.links.values())
+    key = key_of(robot, "capsules", (__file__, covering.__file__))
+    held = recall(key)
+    found = _unpacked(held, robot) if held else None
+    if found is None:
+        found = _fitted(robot)
+        keep(key, _packed(*found))
+    return found
+
+
+def _packed(capsules: Sequence[Capsule], warnings: Sequence[str]) -> dict[str, np.ndarray]:
+    """As arrays, to be kept."""
+    none = np.zeros((0, 3))
+    return {
+        "link": np.array([c.link for c in capsules], str),
+        "joint": np.array([c.joint for c in capsules], int),
+        "segment": np.array([[c.start, c.end] for c in capsules], float).reshape(-1, 2, 3),
+        "radius": np.array([c.radius for c in capsules], float),
+        "skin": np.array([c.skin for c in capsules], float),
+        "count": np.array([-1 if c.corners is None else len(c.corners) for c in capsules], int),
+        "corners": np.concatenate([none, *(c.corners for c in capsules if c.corners is not None)]),
+        "warnings": np.array(list(warnings), str),
+    }
+
+
+def _unpacked(held: Mapping[str, np.ndarray], robot: RobotModel) -> tuple[list[Capsule], list[str]] | None:
+    """The capsules and warnings of `_packed`; None if they cannot be this robot's."""
+    try:
+        capsules, used = [], 0
+        parts = (held[k].tolist() for k in ("link", "joint", "radius", "skin", "count"))
+        for (link, joint, radius, skin, count), (start, end) in zip(
+            zip(*parts, strict=True), held["segment"], strict=True
+        ):
+            corners = held["corners"][used : used + count] if count >= 0 else None
+            used += max(count, 0)
+            capsules.append(Capsule(link, joint, start, end, radius, corners, skin))
+        known = all(c.link in robot.links and 0 <= c.joint <= len(robot.full_names) for c in capsules)
+        finite = all(np.isfinite(held[k]).all() for k in ("segment", "radius", "skin", "corners"))
+        return (capsules, held["warnings"].tolist()) if known and finite and used == len(held["corners"]) else None
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _fitted(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
+    """See `fit_capsules`."""
     capsules: list[Capsule] = []
     estimated: list[str] = []
     unknown: list[str] = []
-    shapes = _shapes(robot, use_collision)
+    reasons: list[str] = []
+    shapes = collision_shapes(robot)
     turned, misplaced = _placement(robot, shapes)
     for name, link in robot.links.items():
         joint, local = robot.link_frames[name]
         covers, unread = [], False
         for shape in shapes[name]:
-            cover = None if misplaced and shape.kind == "mesh" else _cover(shape, robot, turned)
-            unread = unread or cover is None
-            covers.append((shape.origin, cover or []))
+            cover: list[Piece] = []
+            try:
+                if misplaced and shape.kind == "mesh":
+                    unread = True
+                else:
+                    cover = _cover(shape, robot, turned)
+            except RobotError as e:
+                unread = True
+                reasons.append(str(e))
+            covers.append((shape.origin, cover))
         if unread:
             box = link.mass_box
             (estimated if box else unknown).append(name)
@@ -85,21 +135,7 @@ def fit_capsules(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
                 a, b = (frame[:3, :3] @ p + frame[:3, 3] for p in (start, end))
                 moved = corners @ frame[:3, :3].T + frame[:3, 3] if len(corners) else None
                 capsules.append(Capsule(name, joint, a, b, radius, moved, skin))
-    return capsules, _remarks(estimated, unknown, misplaced)
-
-
-def _shapes(robot: RobotModel, use_collision: bool) -> dict[str, list[Geometry]]:
-    """Shapes of each link, with the signs that the file gives to the scales of meshes: minus mirrors them."""
-    found = {n: list(link.collisions if use_collision else link.visuals) for n, link in robot.links.items()}
-    tag = "collision" if use_collision else "visual"
-    for link in ET.fromstring(robot.urdf).iter("link"):
-        shapes = found.get(link.get("name", ""), [])
-        written = [g[0] for e in link.findall(tag) if (g := e.find("geometry")) is not None and len(g)]
-        for k, (shape, node) in enumerate(zip(shapes, written, strict=False)):
-            if shape.kind == "mesh" and "-" in node.get("scale", ""):
-                signs = np.sign(np.array(node.get("scale", "").split(), float))
-                shapes[k] = replace(shape, size=tuple((np.abs(shape.size) * signs).tolist()))
-    return found
+    return capsules, _remarks(estimated, unknown, misplaced, reasons[0] if reasons else "")
 
 
 def _placement(robot: RobotModel, shapes: Mapping[str, Sequence[Geometry]]) -> tuple[bool, bool]:
@@ -115,11 +151,14 @@ def _outside(robot: RobotModel, shapes: Mapping[str, Sequence[Geometry]], turned
     """Number of links with meshes and inertia, and of those whose centre of mass is outside the box of its meshes."""
     seen = outside = 0
     for name, link in robot.links.items():
-        clouds = [
-            points @ shape.origin[:3, :3].T + shape.origin[:3, 3]
-            for shape in shapes[name]
-            if shape.kind == "mesh" and (points := _mesh_points(shape, robot, turned)) is not None
-        ]
+        clouds = []
+        for shape in shapes[name]:
+            if shape.kind == "mesh":
+                try:
+                    points = _mesh_points(shape, robot, turned)
+                except RobotError:
+                    continue
+                clouds.append(points @ shape.origin[:3, :3].T + shape.origin[:3, 3])
         if clouds and link.mass_box:
             low, high = np.min([c.min(0) for c in clouds], 0), np.max([c.max(0) for c in clouds], 0)
             centre = link.mass_box.origin[:3, 3]
@@ -134,19 +173,20 @@ def _reach(robot: RobotModel, link: str, centre: np.ndarray) -> float:
     return max(float(np.linalg.norm(a - centre)) for a in anchors) + _SKIN
 
 
-def _remarks(estimated: list[str], unknown: list[str], misplaced: bool) -> list[str]:
-    """Warnings on links whose meshes could not be used."""
+def _remarks(estimated: list[str], unknown: list[str], misplaced: bool, reason: str) -> list[str]:
+    """Warnings on links whose meshes could not be used. `reason`: what is wrong with the first mesh."""
     warnings = []
+    unread = f"cannot be read ({reason})" if reason else "cannot be read"
     if estimated:
-        why = "are not where the masses are" if misplaced else "cannot be read"
+        why = "are not where the masses are" if misplaced else unread
         warnings.append(
             f"meshes of {len(estimated)} links ({', '.join(estimated[:3])}, ...) {why}; their extents are taken from "
             "their inertias"
         )
     if unknown:
         warnings.append(
-            f"meshes of {len(unknown)} links ({', '.join(unknown[:3])}, ...) cannot be read and the links have no "
-            "inertia; they are left out of collision checks"
+            f"meshes of {len(unknown)} links ({', '.join(unknown[:3])}, ...) {unread} and the links have no inertia; "
+            "they are left out of collision checks"
         )
     return warnings
 
@@ -156,8 +196,8 @@ def _plain(covers: list[Cover]) -> list[Piece]:
     return [Piece(c, np.zeros((0, 3)), 0.0) for c in covers]
 
 
-def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Piece] | None:
-    """Pieces in the shape's own frame; None for a mesh that cannot be read."""
+def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Piece]:
+    """Pieces in the shape's own frame. Raises RobotError for a mesh that cannot be read."""
     if shape.kind == "sphere":
         return _plain([(np.zeros(3), np.zeros(3), shape.size[0])])
     if shape.kind == "cylinder":
@@ -167,8 +207,7 @@ def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Piece] | No
         return _plain([(-tip, tip, math.hypot(radius, length / 2 - half))])
     if shape.kind == "box":
         return _plain(_cover_box(np.array(shape.size), np.zeros(3)))
-    points = _mesh_points(shape, robot, turned)
-    return None if points is None else cover_points(points)
+    return cover_points(_mesh_points(shape, robot, turned))
 
 
 def _estimate(size: np.ndarray) -> list[Cover]:
@@ -197,44 +236,32 @@ def _cover_box(size: np.ndarray, centre: np.ndarray) -> list[Cover]:
     return capsules
 
 
-def _mesh_points(shape: Geometry, robot: RobotModel, turned: bool) -> np.ndarray | None:
-    """Corners and centres of a mesh's triangles in the shape's frame [N, 3]; None if it cannot be read.
+def _mesh_points(shape: Geometry, robot: RobotModel, turned: bool) -> np.ndarray:
+    """Corners and centres of a mesh's triangles in the shape's frame [N, 3].
 
     Args:
         turned: turn Collada meshes so that their y axis is up.
+
+    Raises:
+        RobotError: a mesh that is missing or cannot be read.
     """
-    path = mesh_path(shape.mesh, robot)
+    path = find_mesh(shape.mesh, robot.folder)
     if path is None:
-        return None
-    points = _read_mesh(str(path), path.stat().st_mtime_ns)
-    if points is not None and turned and path.suffix.lower() == ".dae":
+        raise RobotError(f"mesh {shape.mesh} was not found")
+    points = _points_of(path, path.stat().st_mtime_ns)
+    if turned and path.suffix.lower() == ".dae":
         points = points @ _Y_UP.T
-    return None if points is None else points * shape.size
+    points = points * shape.size
+    if not np.abs(points).max() < FARTHEST:
+        raise RobotError(f"mesh {path} with the scale {shape.size} is larger than {FARTHEST:g} m")
+    return points
 
 
 @lru_cache(maxsize=512)
-def _read_mesh(path: str, _changed: int) -> np.ndarray | None:
-    """Points of a mesh file, as written. Shape [N, 3], not to be changed."""
-    try:
-        import trimesh
-
-        mesh: Any = trimesh.load(path, force="mesh", process=False)
-        corners, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-        points = np.concatenate([corners, _spread(corners[faces])]) if len(faces) else corners
-    except (
-        ImportError,
-        ValueError,
-        OSError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-    ) as e:
-        _log.info("mesh %s cannot be read: %s", path, e)
-        return None
-    if len(points) < 3 or not np.isfinite(points).all():
-        return None
+def _points_of(path: Path, _changed: int) -> np.ndarray:
+    """Points of a mesh file, as written. Shape [N, 3], not to be changed. Raises RobotError."""
+    mesh = read_mesh(path)
+    points = np.concatenate([mesh.corners, _spread(mesh.triangles)])
     points.setflags(write=False)
     return points
 
@@ -251,18 +278,6 @@ def _spread(triangles: np.ndarray) -> np.ndarray:
         part = np.concatenate([*corners, middles])
         found.append(part.reshape(-1, 3))
     return np.concatenate(found)
-
-
-def mesh_path(name: str, robot: RobotModel) -> Path | None:
-    """File of a mesh: absolute, beside the URDF, or package://name/... below one of the URDF's parent folders."""
-    folder = Path(robot.source).parent if Path(robot.source).suffix else Path()
-    if name.startswith("package://"):
-        tail = Path(name[len("package://") :])
-        places = [base / t for base in (folder, *folder.resolve().parents) for t in (tail, Path(*tail.parts[1:]))]
-    else:
-        plain = Path(name.removeprefix("file://"))
-        places = [plain if plain.is_absolute() else folder / plain]
-    return next((p for p in places if p.is_file()), None)
 
 
 def segment_distances(

@@ -27,12 +27,14 @@ _SHOULDER_OVERLAP = 0.035
 """... and two joints apart, hulls: they close the hollows in which such links turn. Only what is deeper counts, m."""
 _CLOSE = 0.012
 """Allowance of an upper arm beside the trunk that carries it, m: there a margin costs the most."""
+_GLOBE = 100.0
+"""Radius of the ball that stands for the floor, m: 1 m from the robot it ends 5 mm below the floor."""
 _NEVER_APART = 0.03
 """Pairs that no sampled pose takes farther apart than this are neighbours, m."""
 
 
 class CollisionModel:
-    """Self-distance of arms and hands against trunk, head, legs and each other.
+    """Self-distance of arms and hands against trunk, head, legs, each other and the floor where that is known.
 
     Pairs that touch in the rest pose (neutral, if none is given), nearly always, or that no pose takes apart, are
     neighbours by construction and are dropped; so are pairs that can never meet. Of several rest poses the first is
@@ -41,13 +43,14 @@ class CollisionModel:
     the meshes' convex hulls: where such capsules are nearer than `FAR`, the hulls' gap counts.
 
     Attributes:
-        capsules: all capsules of the robot.
+        capsules: all capsules of the robot; none for a robot without arms.
         pairs: indices of the checked pairs into `capsules`. Shape [P, 2].
         allowance: added to the gap of each pair, so that it is `_REST_GAP` at least in the rest pose, and a little more
             near the shoulder, m. Shape [P].
         warnings: shapes that could not be used, and pairs dropped for touching at rest.
         joint_names: names of the J joints of `q`: the robot's, or those given.
         chosen: which of the given rest poses is taken.
+        floor: the last capsule, where the map knows the floor: a ball of `_GLOBE` that ends there; else None.
     """
 
     def __init__(
@@ -70,17 +73,19 @@ class CollisionModel:
         self.joint_names = robot.joint_names if joint_names is None else tuple(joint_names)
         self._index = np.array([robot.joint_index[n] for n in self.joint_names], int)
         self._neutral = robot.neutral()
-        self.capsules, self.warnings = fit_capsules(robot)
+        # Only arms are checked against anything.
+        self.capsules, self.warnings = fit_capsules(robot) if robot_map.arms else ([], [])
+        self.floor = _floor(robot_map) if self.capsules else None
+        if self.floor is not None:
+            self.capsules = [*self.capsules, self.floor]
         self._joint = np.array([c.joint for c in self.capsules], int)
         self._ends = np.array([[c.start, c.end] for c in self.capsules]).reshape(-1, 2, 3)
         self._half = 0.5 * np.linalg.norm(self._ends[:, 1] - self._ends[:, 0], axis=1)
-        self.hulls = Hulls(self.capsules)
         self.radius = np.array([c.radius for c in self.capsules])
         self.chosen = 0
-        limb = limb_of_joints(robot, robot_map)
-        self.pairs, self.allowance = self._choose_pairs(
-            robot_map, limb[self._joint] if len(self.capsules) else np.zeros(0, int), rest
-        )
+        limb = limb_of_joints(robot, robot_map)[self._joint]
+        self.hulls = Hulls(self.capsules)
+        self.pairs, self.allowance = self._choose_pairs(robot_map, limb, rest)
         self._widths = self.radius[self.pairs].sum(1) - self.allowance
         self.refined = self.hulls.known[self.pairs].any(1)
 
@@ -231,7 +236,7 @@ class CollisionModel:
         moved = gaps[len(known) :]
         # An upper arm is near the chest at the shoulder whatever it does: such a pair says nothing.
         always = ((moved <= 0).mean(0) > 0.9) | (moved.max(0) < _NEVER_APART)
-        steps = np.array([self._steps_apart(self.capsules[a].joint, self.capsules[b].joint) for a, b in pairs])
+        steps = self._steps_apart()[self._joint[pairs[:, 0]], self._joint[pairs[:, 1]]]
         # The links of the shoulder move beside the trunk as its makers meant them to.
         exact = self.hulls.known[pairs].all(1)
         joined = exact & (steps == _SHOULDER)
@@ -253,45 +258,50 @@ class CollisionModel:
         least = np.where((steps <= _NEIGHBOURS) & ~exact, _CLOSE, 0.0)[kept]
         return pairs[kept], np.maximum(_REST_GAP - reference[kept], least)
 
-    def _steps_apart(self, one: int, two: int) -> int:
-        """Number of moving joints between two links of the tree."""
+    def _steps_apart(self) -> np.ndarray:
+        """Number of moving joints between any two joints' links. Shape [M + 1, M + 1]."""
         parents = self.robot.parents
-        paths = []
-        for joint in (one, two):
-            path = [joint]
-            while path[-1]:
-                path.append(parents[path[-1]])
-            paths.append(path)
-        common = len(set(paths[0]) & set(paths[1]))
-        return len(paths[0]) + len(paths[1]) - 2 * common
+        above = np.zeros((len(parents), len(parents)), bool)
+        for joint in range(1, len(parents)):  # parents come first
+            above[joint] = above[parents[joint]]
+            above[joint, joint] = True
+        length = above.sum(1)
+        return length[:, None] + length - 2 * (above.astype(int) @ above.T)
 
     def _reachable(self, robot_map: RobotMap, limb: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """False for pairs of a trunk or leg capsule with an arm capsule that can never get there.
+        """False for pairs of a trunk or leg capsule with an arm capsule that can never get there. Shape [P].
 
         An arm capsule stays within (its longest distance from the shoulder) of the shoulder. The trunk may bend, so
         only capsules fixed to the same link as the shoulder, or clearly out of reach, are judged.
         """
         ends = self.end_points(self._neutral[None])[:, :, 0]
-        keep = np.ones(len(pairs), bool)
         poses = self.robot.joint_transforms(self._neutral[None])[:, 0]
-        for row, (a, b) in enumerate(pairs):
-            if (limb[a] > 0) == (limb[b] > 0):
-                continue
-            arm, other = (a, b) if limb[a] > 0 else (b, a)
-            shoulder = robot_map.arms[SIDES[limb[arm] - 1]].shoulder
-            reach, joint = 0.0, int(self._joint[arm])
-            points = [ends[arm, 0], ends[arm, 1]]
-            reach += max(float(np.linalg.norm(p - poses[joint][:3, 3])) for p in points)
-            names = robot_map.arms[SIDES[limb[arm] - 1]].joints
-            while joint and self.robot.full_names[joint - 1] not in names[:2]:
+        reach, carrier = np.zeros(len(limb)), np.zeros(len(limb), int)
+        shoulders = np.zeros((len(limb), 3))
+        for k in np.flatnonzero(limb > 0).tolist():
+            arm, joint = robot_map.arms[SIDES[limb[k] - 1]], int(self._joint[k])
+            shoulders[k] = arm.shoulder
+            reach[k] = np.linalg.norm(ends[k] - poses[joint][:3, 3], axis=1).max()
+            while joint and self.robot.full_names[joint - 1] not in arm.joints[:2]:
                 parent = self.robot.parents[joint]
-                reach += float(np.linalg.norm(poses[joint][:3, 3] - poses[parent][:3, 3]))
+                reach[k] += float(np.linalg.norm(poses[joint][:3, 3] - poses[parent][:3, 3]))
                 joint = parent
-            squared, _, _ = segment_distances(shoulder, shoulder, ends[other, 0], ends[other, 1])
-            gap = float(np.sqrt(squared)) - self.radius[other] - self.radius[arm]
-            same = self._joint[other] == self.robot.parents[joint]
-            keep[row] = gap < (reach + 0.03 if same else 1.3 * reach + 0.1)
-        return keep
+            carrier[k] = self.robot.parents[joint]
+        mixed = (limb[pairs] > 0).sum(1) == 1
+        order = np.argsort(limb[pairs] > 0, axis=1, kind="stable")
+        other, arms = np.take_along_axis(pairs, order, 1).T
+        squared, _, _ = segment_distances(shoulders[arms], shoulders[arms], ends[other, 0], ends[other, 1])
+        gap = np.sqrt(squared) - self.radius[other] - self.radius[arms]
+        same = self._joint[other] == carrier[arms]
+        return ~mixed | (gap < np.where(same, reach[arms] + 0.03, 1.3 * reach[arms] + 0.1))
+
+
+def _floor(robot_map: RobotMap) -> Capsule | None:
+    """The floor, where the map knows it."""
+    if robot_map.floor is None:
+        return None
+    centre = (robot_map.floor - _GLOBE) * robot_map.body[:, 2]
+    return Capsule("floor", 0, centre, centre, _GLOBE)
 
 
 def limb_of_joints(robot: RobotModel, robot_map: RobotMap) -> np.ndarray:

@@ -85,8 +85,12 @@ def _thinned(points: np.ndarray, grid: int) -> np.ndarray:
     low = points.min(0)
     size = max(float(np.ptp(points, axis=0).max()) / grid, 1e-9)
     cells = np.floor((points - low) / size).astype(int) @ [1, 64, 4096]
-    out = np.argsort(-np.linalg.norm(points - (low + points.max(0)) / 2, axis=1), kind="stable")
-    return points[out[np.sort(np.unique(cells[out], return_index=True)[1])]]
+    offset = points - (low + points.max(0)) / 2
+    near = -np.sqrt(np.einsum("ni,ni->n", offset, offset))
+    # The first of each cell, farthest first; of equal ones the first in the cloud.
+    order = np.lexsort((near, cells))
+    chosen = order[np.append(True, np.diff(cells[order]) > 0)]
+    return points[chosen[np.lexsort((chosen, near[chosen]))]]
 
 
 def _hull(points: np.ndarray) -> ConvexHull | None:

@@ -7,17 +7,21 @@ angles are found once, with the URDF's own shapes (triangle tests by Coal), for 
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import coal
 import numpy as np
+from scipy.spatial import ConvexHull
 
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget import closed_chain
 from speech_gesture_pkg.retarget.anatomy import Anatomy
-from speech_gesture_pkg.retarget.capsules import mesh_path
 from speech_gesture_pkg.retarget.closed_chain import Platform, turned
+from speech_gesture_pkg.retarget.kept_shapes import collision_shapes, keep, key_of, recall
+from speech_gesture_pkg.retarget.mesh_files import find_mesh, read_mesh
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.urdf import Geometry
 
@@ -32,6 +36,9 @@ _GRAIN = 1.5e-3
 """Shapes are rounded to this, m."""
 _SHARPNESS = 30.0
 """Weight of an axis is exp(this times cosine): axes 25 degrees apart share 6 % of it."""
+
+_SIDES = 32
+"""Of a round shape."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +66,34 @@ def with_room(tree: Anatomy, platform: Platform) -> Platform:
 
     Without readable shapes on both sides nothing is known, and the platform is returned as it is.
     """
+    key = key_of(tree.robot, "head_room", (__file__, closed_chain.__file__))
+    held = recall(key)
+    found = _unpacked(held, platform) if held else None
+    if found is None:
+        found = _examined(tree, platform)
+        room = found.room if isinstance(found.room, HeadRoom) else HeadRoom(np.zeros((0, 3)), np.zeros(0))
+        keep(
+            key,
+            {"centre": found.centre, "height": np.array(found.height), "axes": room.axes, "angles": room.angles},
+        )
+    return found
+
+
+def _unpacked(held: Mapping[str, np.ndarray], platform: Platform) -> Platform | None:
+    """The platform with what was kept about its head; None if that makes no sense."""
+    try:
+        centre, height, axes, angles = held["centre"], float(held["height"]), held["axes"], held["angles"]
+        whole = centre.shape == (3,) and axes.shape == (len(angles), 3)
+    except (KeyError, ValueError, TypeError):
+        return None
+    if not whole or not all(np.isfinite(a).all() for a in (centre, height, axes, angles)):
+        return None
+    room = HeadRoom(axes, angles) if len(angles) else None
+    return replace(platform, centre=centre, height=height, room=room)
+
+
+def _examined(tree: Anatomy, platform: Platform) -> Platform:
+    """See `with_room`."""
     head, body = _triangles(tree, tree.subtree(platform.plate)), _triangles(tree, _carrying(tree, platform))
     if not len(head) or not len(body):
         _log.info("no shapes of head and body: nothing is known of contacts between them")
@@ -106,26 +141,13 @@ def _carrying(tree: Anatomy, platform: Platform) -> list[int]:
     return [n.index for n in tree.nodes if n.index not in moved]
 
 
-def mesh_triangles(path: Path) -> np.ndarray:
-    """Triangles of a mesh file, as written, [F, 3, 3]; none if it cannot be read."""
-    import trimesh
-
-    try:
-        mesh: Any = trimesh.load(path, force="mesh", process=False)
-        return np.asarray(mesh.vertices, float)[np.asarray(mesh.faces)]
-    except Exception as e:  # the readers of five formats raise what they like
-        _log.info("mesh %s cannot be read: %s", path, e)
-        return np.zeros((0, 3, 3))
-
-
 def _triangles(tree: Anatomy, bodies: list[int]) -> np.ndarray:
     """The shapes of some bodies in the root link's frame, robot in its neutral pose. Shape [F, 3, 3]."""
     robot = tree.robot
-    use_collision = any(link.collisions for link in robot.links.values())
     found = [np.zeros((0, 3, 3))]
-    for name, link in robot.links.items():
+    for name, shapes in collision_shapes(robot).items():
         index, local = robot.link_frames[name]
-        for shape in (link.collisions if use_collision else link.visuals) if index in bodies else ():
+        for shape in shapes if index in bodies else ():
             own = _own_triangles(shape, robot)
             pose = tree.poses[index] @ local @ shape.origin
             found.append(own @ pose[:3, :3].T + pose[:3, 3])
@@ -135,18 +157,25 @@ def _triangles(tree: Anatomy, bodies: list[int]) -> np.ndarray:
 def _own_triangles(shape: Geometry, robot: RobotModel) -> np.ndarray:
     """A shape in its own frame, [F, 3, 3]; none for a mesh that cannot be read."""
     if shape.kind == "mesh":
-        path = mesh_path(shape.mesh, robot)
-        return np.zeros((0, 3, 3)) if path is None else mesh_triangles(path) * np.array(shape.size)
-    from trimesh import creation
-
+        path = find_mesh(shape.mesh, robot.folder)
+        try:
+            return read_mesh(path).triangles * shape.size if path else np.zeros((0, 3, 3))
+        except RobotError as e:
+            _log.info("%s", e)
+            return np.zeros((0, 3, 3))
+    turn = np.linspace(0.0, 2.0 * np.pi, _SIDES, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], 1)
     if shape.kind == "sphere":
-        made = creation.icosphere(3, shape.size[0])
+        tilt = np.linspace(0.0, np.pi, _SIDES // 2)
+        corners = [np.column_stack([np.sin(a) * ring, np.full(_SIDES, np.cos(a))]) * shape.size[0] for a in tilt[1:-1]]
+        corners.append(np.array([[0.0, 0.0, shape.size[0]], [0.0, 0.0, -shape.size[0]]]))
     elif shape.kind == "box":
-        made = creation.box(shape.size)
+        corners = [np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * shape.size]
     else:
         radius, length = shape.size
-        made = creation.cylinder(radius, length, 32)
-    return np.asarray(made.vertices)[np.asarray(made.faces)]
+        corners = [np.column_stack([radius * ring, np.full(_SIDES, half)]) for half in (-length / 2, length / 2)]
+    points = np.concatenate(corners)
+    return points[ConvexHull(points).simplices]
 
 
 class _Contact:

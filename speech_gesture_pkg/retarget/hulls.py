@@ -76,9 +76,10 @@ def _convex(corners: np.ndarray) -> coal.Convex | None:
     points, triangles = coal.StdVec_Vec3s(), coal.StdVec_Triangle()
     for corner in corners[kept]:
         points.append(corner)
-    middle = corners[kept].mean(0)
-    for a, b, c in hull.simplices:
-        outward = np.cross(corners[b] - corners[a], corners[c] - corners[a]) @ (corners[a] - middle) > 0
-        ordered = (a, b, c) if outward else (a, c, b)
-        triangles.append(coal.Triangle(*(int(number[k]) for k in ordered)))
+    first, second, third = corners[hull.simplices].transpose(1, 0, 2)
+    inward = (np.cross(second - first, third - first) * (first - corners[kept].mean(0))).sum(1) <= 0
+    faces = number[hull.simplices]
+    faces[inward] = faces[inward][:, [0, 2, 1]]
+    for a, b, c in faces.tolist():
+        triangles.append(coal.Triangle(a, b, c))
     return coal.Convex(points, triangles)

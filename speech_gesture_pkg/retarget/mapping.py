@@ -20,6 +20,7 @@ from speech_gesture_pkg.retarget.override import (
     check_sections,
     face_joints,
     finger_joint,
+    height,
     joints,
     vector,
 )
@@ -27,6 +28,8 @@ from speech_gesture_pkg.retarget.posture import least_turn, upright
 from speech_gesture_pkg.retarget.profile import read_profile
 from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel, told_once
 from speech_gesture_pkg.retarget.robot_map import FINGERS, GROUPS, SIDES, ArmMap, FingerJoint, RobotMap
+
+_FOOTPRINT = "base_footprint"
 
 
 def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, strict: bool = True) -> RobotMap:
@@ -105,6 +108,7 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
     }
     groups = {g: parts[g] for g in GROUPS if parts.get(g)}
     missing = tuple(g for g in GROUPS if g not in groups and not (g == "head" and platform))
+    floor = _floor(tree, limbs, override, warnings)
     _check_closed_chain(robot, tree, groups, platform, strict, warnings)
     _check(robot, groups, warnings)
     return RobotMap(
@@ -120,7 +124,25 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
         tuple(warnings),
         read_profile(override.get("motion"), override.at),
         platform,
+        floor,
     )
+
+
+def _floor(tree: Anatomy, limbs: Limbs, override: Override, warnings: list[str]) -> float | None:
+    """Height of the floor: REP-120's link "base_footprint" is the robot's place on it. Lifts are warned about."""
+    if "floor" in override:
+        return height(override, "floor")
+    joint, pose = tree.robot.link_frames.get(_FOOTPRINT, (-1, np.eye(4)))
+    if joint != 0:
+        return None
+    carrying = {i for chain in limbs.arms.values() if chain for i in tree.path(chain[0])}
+    lifts = [n.name for n in tree.nodes if n.index in carrying and n.actuated and not n.turns]
+    if lifts:
+        warnings.append(
+            f"hands stay above the floor (link '{_FOOTPRINT}') with {', '.join(lifts)} as in the neutral pose; if it "
+            "is always raised, lower 'floor' in the robot map by as much, and hands may hang lower"
+        )
+    return float(pose[:3, 3] @ limbs.body[:, 2])
 
 
 def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) -> list[int]:

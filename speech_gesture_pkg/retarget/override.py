@@ -11,13 +11,16 @@ import yaml
 
 from speech_gesture_pkg.body.parts import ARKIT_INDEX
 from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.plain_yaml import compose_yaml, read_yaml
 from speech_gesture_pkg.retarget.anatomy import Anatomy
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import FINGERS, FaceJoint, FingerJoint
+from speech_gesture_pkg.retarget.urdf import FARTHEST
 
 SECTIONS = (
     "forward",
     "up",
+    "floor",
     "left_arm",
     "right_arm",
     "head",
@@ -64,8 +67,7 @@ class Override(dict[str, Any]):
 def read_override(text: str, name: str = "robot map") -> Override:
     """Parse an override. Raises RobotError naming the file and the line."""
     try:
-        plain = yaml.safe_load(text)
-        node = yaml.compose(text, yaml.SafeLoader)
+        plain, node = read_yaml(text), compose_yaml(text)
     except yaml.YAMLError as e:
         raise RobotError(f"{name} is not valid YAML: {' '.join(str(e).split())}") from e
     if plain is None:
@@ -114,6 +116,8 @@ def joints(tree: Anatomy, override: Override, key: str, names: Any, any_joint: b
         raise RobotError(f"{override.at(key)} is {names!r}; it must be a list of joint names")
     by_name = {n.name: n.index for n in tree.nodes[1:] if n.actuated or any_joint}
     for name in names:
+        if not isinstance(name, str):
+            raise RobotError(f"{override.at(key)} holds {name!r}; it must hold names of joints")
         if name in by_name:
             continue
         if name in tree.robot.problems:
@@ -135,6 +139,16 @@ def vector(override: Override, key: str, value: Any) -> np.ndarray:
     if found.shape != (3,) or not np.isfinite(found).all():
         raise RobotError(f"{override.at(key)} is {value!r}; it must be three numbers")
     return found
+
+
+def height(override: Override, key: str) -> float | None:
+    """A length, m, or null. Raises RobotError."""
+    value = override[key]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= FARTHEST:
+        raise RobotError(f"{override.at(key)} is {value!r}; it must be a height in m, or null")
+    return float(value)
 
 
 def finger_joint(tree: Anatomy, override: Override, key: str, row: Any) -> FingerJoint:

@@ -145,7 +145,8 @@ class Retargeter:
         if settings.collision:
             self._avoidance = Avoidance(robot, robot_map, self._body, self.collision, self._drives.joints)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved], self._avoidance)
-        self._searches = self._solver.arm_searches(self.lower[self._solved], self.upper[self._solved])
+        limits = (self.lower, self.upper, self._bounds.step)
+        self._searches = self._solver.arm_searches(*(values[self._solved] for values in limits))
         self.rest.setflags(write=False)
 
     def start(self, q0: np.ndarray | None = None) -> RetargetState:

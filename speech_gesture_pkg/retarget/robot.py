@@ -91,6 +91,11 @@ class RobotModel:
         """
         return cls(parse_urdf(xml, name), xml, name)
 
+    @property
+    def folder(self) -> Path:
+        """Where relative mesh files are looked for: beside the URDF, or where we are if it is no file."""
+        return Path(self.source).parent if Path(self.source).suffix else Path()
+
     def q_full(self, q: np.ndarray) -> np.ndarray:
         """Positions of the actuated joints `[..., J]` to those of all moving joints, mimics included, `[..., M]`."""
         return np.asarray(q, float)[..., self._source] * self._factor + self._offset

@@ -122,13 +122,14 @@ _DIRECTIONS = np.array([d for d in itertools.product((-1, 0, 1), repeat=3) if an
 
 
 def _corners(tree: Anatomy, last: int, palm: np.ndarray) -> np.ndarray:
-    """Corners of what the last arm joint carries that are farthest in some direction. Shape [<= 26, 3]."""
+    """Corners and frames of what the last arm joint carries that are farthest in some direction. Shape [<= 26, 3]."""
     robot, members = tree.robot, set(tree.subtree(last))
     found = [tree.nodes[i].origin[None] for i in members]
     for link, (index, local) in robot.link_frames.items():
         if index not in members:
             continue
         frame = tree.poses[index] @ local
+        found.append(frame[None, :3, 3])  # a finger tip may be a mere frame, beyond what the mass tells
         shapes = robot.links[link].collisions or robot.links[link].visuals
         boxes = [s for s in shapes if s.kind != "mesh"]
         mass = robot.links[link].mass_box

@@ -100,6 +100,8 @@ class RobotMap:
         warnings: sentences on what was assumed or looks odd.
         profile: how much calmer than the parameters allow this robot must move.
         platform: the motors under a head that stands on a parallel mechanism, which are in no group; None = none.
+        floor: height of the floor along the upward axis in the root link's frame, robot in its neutral pose, m; hands
+            stay above it. None where that is not known.
     """
 
     robot: str
@@ -114,6 +116,7 @@ class RobotMap:
     warnings: tuple[str, ...] = ()
     profile: MotionProfile = field(default_factory=MotionProfile)
     platform: Platform | None = None
+    floor: float | None = None
 
     @property
     def joints(self) -> frozenset[str]:
@@ -127,6 +130,7 @@ class RobotMap:
             return [round(float(v), 5) + 0.0 for v in values]
 
         plain: dict[str, Any] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
+        plain["floor"] = None if self.floor is None else round(self.floor, 5) + 0.0
         for side in SIDES:
             arm = self.arms.get(side)
             plain[f"{side}_arm"] = arm and {

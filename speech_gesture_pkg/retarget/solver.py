@@ -163,13 +163,13 @@ class BodySolver:
         pull[columns] += goal - q[columns]
         return diagonal, pull
 
-    def arm_searches(self, lower: np.ndarray, upper: np.ndarray) -> list[ArmSearch]:
-        """A search for each arm within limits [n] of the solved joints."""
+    def arm_searches(self, lower: np.ndarray, upper: np.ndarray, fastest: np.ndarray) -> list[ArmSearch]:
+        """A search for each arm within limits [n] of the solved joints, which do `fastest` [n] in a frame."""
         searches = []
         for arm, side in enumerate(self._body.sides):
             columns = self._body.columns[f"{SIDES[side]}_arm"]
             scale = self._scale[[arm, self._arms + arm, 2 * self._arms + arm], 0]
-            searches.append(ArmSearch(self._body, arm, scale, lower[columns], upper[columns]))
+            searches.append(ArmSearch(self._body, arm, scale, lower[columns], upper[columns], fastest[columns]))
         return searches
 
     def arm_costs(self) -> np.ndarray:

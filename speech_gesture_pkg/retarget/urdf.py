@@ -27,7 +27,8 @@ class Geometry:
 
     Attributes:
         kind: "box", "cylinder", "sphere" or "mesh".
-        size: box edges x, y, z; cylinder (radius, length along z); sphere (radius,); mesh scale x, y, z. Metres.
+        size: box edges x, y, z; cylinder (radius, length along z); sphere (radius,), metres; of a mesh its scale
+            x, y, z, in which negative numbers mirror it.
         origin: pose of the shape in its link's frame. Shape [4, 4].
         colour: red, green, blue, alpha in [0, 1].
         mesh: the file name as written in the URDF, empty for primitives.
@@ -277,10 +278,10 @@ def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geomet
         else:
             raise RobotError(f"{where}: {one_of('shape', shape.tag, ('box', 'cylinder', 'sphere', 'mesh'))}")
         kind = "cylinder" if shape.tag == "capsule" else shape.tag
-        if not mesh:
+        if kind != "mesh":
             _believable(size, " ".join(f"{v:g}" for v in size), f"{where}: size of the {shape.tag}", 0.0)
         colour = _colour(element.find("material"), colours, name)
-        shapes.append(Geometry(kind, tuple(np.abs(size).tolist()), _origin(element, where), colour, mesh))
+        shapes.append(Geometry(kind, tuple(size.tolist()), _origin(element, where), colour, mesh))
     return shapes
 
 

@@ -69,6 +69,8 @@ class Bag:
             self._readers = self._open()
             self.topics = self._topics()
             self.start_ns, self.end_ns = self._span()
+            if self.damage:
+                self.damage += f"; {self.count} messages of {self.duration_s:.1f} s can be read"
         except BaseException:
             self._stack.close()
             raise
@@ -162,6 +164,9 @@ class Bag:
         reader = Reader(path)
         reader.open()
         self._stack.callback(reader.close)
+        numbers = [reader.message_count, reader.start_time, reader.end_time, *(c.msgcount for c in reader.connections)]
+        if not all(isinstance(n, int) for n in numbers):  # rosbags takes what metadata.yaml says as it is
+            raise ValueError(f"its numbers of messages and times are {numbers[:4]}")
         return reader
 
     def _enter_damaged(self, file: Path) -> Reader:
@@ -193,6 +198,8 @@ class Bag:
                 yield BagMessage(time_ns, connection.topic, connection.msgtype, data)
         except Exception as e:  # what could be read before the damage has been handed on
             self.damage = self.damage or f"bag {self.path} is damaged ({_line(e)})"
+            if _line(e) not in self.damage:
+                self.damage += f"; reading stopped early ({_line(e)})"
 
 
 def _topic(connection: Connection, count: int) -> BagTopic:
@@ -207,4 +214,5 @@ def _topic(connection: Connection, count: int) -> BagTopic:
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return "its end is missing: the recording was cut off" if line == "File end magic is invalid" else line

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+STILL = 0.3
+"""A robot whose joints have stayed where they are for so long stands still, s."""
+_SAME = 0.01
+"""They have, if none has gone farther than this, rad or m: more than encoders tremble."""
+
 
 class JointFeedback:
-    """The newest position of each joint, and how old it is.
+    """The newest position of each joint, and how old it is. Messages may come in another thread than questions: a
+    pipeline that is held up must not make them look old.
 
     Args:
         joint_names: the J joints of interest; others are ignored.
@@ -21,19 +28,31 @@ class JointFeedback:
         self._timeout, self._steady = timeout, steady
         self._position = np.full(len(joint_names), np.nan)
         self._seen = np.full(len(joint_names), -np.inf)
+        self._place, self._since = self._position.copy(), np.inf
+        self._lock = threading.Lock()
 
     def push(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> None:
         """Positions of some joints, rad or m. Names without a finite position are passed over."""
-        now = self._steady()
-        for name, position in zip(names, positions, strict=False):
-            joint = self._index.get(name)
-            if joint is not None and np.isfinite(position):
-                self._position[joint] = position
-                self._seen[joint] = now
+        with self._lock:
+            now = self._steady()
+            for name, position in zip(names, positions, strict=False):
+                joint = self._index.get(name)
+                if joint is not None and np.isfinite(position):
+                    self._position[joint] = position
+                    self._seen[joint] = now
+            if not (np.abs(self._position - self._place) <= _SAME).all():
+                self._place, self._since = self._position.copy(), now
 
     @property
     def position(self) -> np.ndarray | None:
         """All joints, shape [J]; None while one has not been seen yet or not for `timeout`."""
-        if self._steady() - self._seen.min() > self._timeout:
-            return None
-        return self._position.copy()
+        with self._lock:
+            if self._steady() - self._seen.min() > self._timeout:
+                return None
+            return self._position.copy()
+
+    @property
+    def still(self) -> bool:
+        """Whether the robot has stood still for a while."""
+        with self._lock:
+            return self._steady() - self._since > STILL

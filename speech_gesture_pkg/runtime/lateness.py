@@ -9,6 +9,9 @@ from enum import Enum
 MOST_EXTRA = 2.0
 """Longest delay that is added because audio or motion comes late, s; what is later is skipped."""
 
+GRACE = 0.3
+"""So long after a segment or a silence begins frames may be late without a reason in the machine, s."""
+
 _COUNT = 8
 _MEMORY = 5.0
 _SPREAD = 0.5
@@ -27,6 +30,9 @@ class Lateness:
 
     A stall makes many frames late at one time; that is no reason to be late for ever. What comes late again and again
     (long messages, a stamp that cannot be met) is: 8 frames within 5 s that were noticed over half a second or more.
+    The first frames of a segment, and of the silence behind audio that stops, do not count: that it stopped is known
+    only after `audio.idle_timeout`, when some of its frames are due already. Speech that comes in phrases would
+    otherwise be put off with its second pause.
 
     Attributes:
         extra: delay that was added so far, s (a multiple of the grid step).
@@ -36,14 +42,22 @@ class Lateness:
         self.extra = 0.0
         self._dt = dt
         self._late: deque[tuple[float, float]] = deque(maxlen=200)
+        self._excused = -math.inf
+
+    def excuse(self, now: float) -> None:
+        """A segment, or the silence after audio, begins at `now`: for `GRACE` from then on nothing counts as late."""
+        self._excused = now + GRACE
 
     def clear(self) -> None:
         """Forget the late frames, not the delay."""
         self._late.clear()
 
-    def add(self, late: float, now: float) -> None:
-        """A frame was `late` s too late; this was noticed at `now`."""
+    def add(self, late: float, now: float) -> bool:
+        """A frame was `late` s too late; this was noticed at `now`. Returns whether it counts."""
+        if now < self._excused:
+            return False
         self._late.append((now, late))
+        return True
 
     def judge(self, now: float) -> tuple[Verdict, float]:
         """What to do now, and by how much later motion happens from now on, s (added to `extra` already)."""

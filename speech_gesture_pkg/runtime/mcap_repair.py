@@ -1,17 +1,22 @@
 """A cut-off MCAP file (the recorder died, the disk was full) as a readable one.
 
 Record layout: https://mcap.dev/spec. A record is one opcode byte, a little-endian uint64 length and the content. Whole
-records are copied; of a chunk that was cut the whole records inside are kept, as far as they can be decompressed; then
-the file gets an end.
+records are kept, those inside chunks, too, as far as a cut chunk can be decompressed. Messages are put in order of
+time: the index that would allow another order is lost, and recorders that note the time of sending write them a little
+out of order.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
+import numpy as np
 from lz4.frame import LZ4FrameDecompressor
 
 from speech_gesture_pkg.errors import InputError
@@ -22,9 +27,10 @@ else:
     from backports import zstd
 
 MAGIC = b"\x89MCAP0\r\n"
-_HEADER, _FOOTER, _CHUNK, _DATA_END = 0x01, 0x02, 0x06, 0x0F
+_HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0F
 _SUMMARY = frozenset({_FOOTER, 0x0B, 0x08, 0x0A, 0x0D, 0x0E, _DATA_END})
 _CHUNK_FIXED = 28  # start and end time, uncompressed size: 3 x 8; CRC: 4
+_LOG_TIME = 9 + 6  # after opcode, length, channel id and sequence of a message record
 
 
 def repair(source: Path, target: Path) -> Path:
@@ -32,34 +38,47 @@ def repair(source: Path, target: Path) -> Path:
 
     Raises InputError if `source` is no MCAP file at all.
     """
-    size = source.stat().st_size
-    with source.open("rb") as old, target.open("wb") as new:
+    with source.open("rb") as old, target.open("wb") as new, TemporaryFile(dir=target.parent) as flat:
         if old.read(len(MAGIC)) != MAGIC:
             raise InputError(f"{source} is no MCAP file: it does not start with the MCAP magic")
         new.write(MAGIC)
-        while True:
-            head = old.read(9)
-            if len(head) < 9:
-                break
-            length = int.from_bytes(head[1:], "little")
-            if head[0] in _SUMMARY:
-                break  # the summary's offsets do not hold any more
-            if old.tell() + length > size:
-                if head[0] == _CHUNK:
-                    new.write(_whole_records(_cut_chunk(old.read())))
-                break
-            new.write(head)
-            _copy(old, new, length)
+        found: list[tuple[int, int, int]] = []
+        for record in _records(old):
+            if record[0] == _MESSAGE:
+                time = int.from_bytes(record[_LOG_TIME : _LOG_TIME + 8], "little")
+                found.append((time, flat.tell(), len(record)))
+                flat.write(record)
+            elif record[0] in (_HEADER, _SCHEMA, _CHANNEL):
+                new.write(record)
+        _write_sorted(flat, found, new)
         new.write(struct.pack("<BQI", _DATA_END, 4, 0))
         new.write(struct.pack("<BQQQI", _FOOTER, 20, 0, 0, 0) + MAGIC)
     return target
 
 
-def _copy(old: BinaryIO, new: BinaryIO, length: int) -> None:
-    while length:
-        block = old.read(min(length, 1 << 20))
-        new.write(block)
-        length -= len(block)
+def _write_sorted(flat: BinaryIO, found: list[tuple[int, int, int]], new: BinaryIO) -> None:
+    times = np.array([time for time, _, _ in found], np.uint64)
+    for i in np.argsort(times, kind="stable"):
+        _, at, length = found[i]
+        flat.seek(at)
+        new.write(flat.read(length))
+
+
+def _records(old: BinaryIO) -> Iterator[bytes]:
+    """Whole records up to the summary or the cut; chunks are taken apart."""
+    size = os.fstat(old.fileno()).st_size
+    while len(head := old.read(9)) == 9 and head[0] not in _SUMMARY:
+        length = int.from_bytes(head[1:], "little")
+        left = size - old.tell()
+        if length > left and head[0] != _CHUNK:
+            return
+        content = old.read(min(length, left))
+        if head[0] == _CHUNK:
+            yield from _split(_cut_chunk(content))
+        else:
+            yield head + content
+        if len(content) < length:
+            return  # the summary's offsets do not hold any more
 
 
 def _cut_chunk(content: bytes) -> bytes:
@@ -92,12 +111,12 @@ _DECOMPRESSORS = {b"": lambda data: data, b"zstd": _part_of_zstd, b"lz4": _part_
 """Compression of a chunk -> function from the first bytes of it to what they hold."""
 
 
-def _whole_records(data: bytes) -> bytes:
-    """`data` up to the end of its last whole record."""
+def _split(data: bytes) -> Iterator[bytes]:
+    """The whole records in `data`."""
     at = 0
     while at + 9 <= len(data):
         after = at + 9 + int.from_bytes(data[at + 1 : at + 9], "little")
         if after > len(data):
-            break
+            return
+        yield data[at:after]
         at = after
-    return data[:at]

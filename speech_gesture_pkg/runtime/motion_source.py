@@ -9,19 +9,31 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.audio.events import StreamEvent
+from speech_gesture_pkg.audio.formats import clipped_fraction
 from speech_gesture_pkg.audio.stream import AudioStream
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.generators.base import Generator, Style
+from speech_gesture_pkg.runtime.outcome import Event
+from speech_gesture_pkg.runtime.states import Severity
+from speech_gesture_pkg.runtime.sync import foreign
 
 LOUD = 10 ** (-50 / 20)
 """RMS from which audio counts as speech: -50 dB below full scale."""
+
+MOST_CLIPPED = 0.3
+"""Audio with a larger share of samples at full scale is noise (a wrong format, a broken cable), not speech."""
 
 LONGEST_READ = 0.2
 """Most audio that one generator step is given, s."""
 
 MOST_AT_ONCE = 0.4
 """About as much audio is used in one `advance`, s: a sentence that comes in one message must not block the loop."""
+
+MOST_TIME = 0.1
+"""A slow generator gets no more audio in one `advance` after so long, s: the loop must look after the robot, too."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,15 @@ class ReadyFrame:
 
 
 class MotionFault(Exception):  # noqa: N818 - the name of the event in diagnostics
-    """The generator or the retargeter failed or gave numbers that are not finite; the sentence says which."""
+    """The generator or the retargeter failed or gave numbers that are not finite; the sentence says which.
+
+    Attributes:
+        generator: whether it was the generator.
+    """
+
+    def __init__(self, sentence: str, generator: bool = True) -> None:
+        super().__init__(sentence)
+        self.generator = generator
 
 
 class MotionSource:
@@ -66,17 +86,20 @@ class MotionSource:
     ) -> None:
         self.generator, self.retargeter, self.config = generator, retargeter, config
         self.style = style_of(config)
+        self.speaker = config.generator.speaker or None
         self.ready: deque[ReadyFrame] = deque()
         self.heard_at = -np.inf
         """Stream time at which speech was last heard, s."""
         self.arrived = -np.inf
         """Steady time of the last audio message, s."""
+        self._messages = 0
         self._align, self._clock = align, clock
         self.stream: AudioStream = self._new_stream(config.audio.sample_rate)
         self._segment = -1
         self._generator_state: Any = None
         self._retarget_state: Any = None
         self._begin_play, self._made = 0.0, 0
+        self._worked = 0.0
         self.offset = 0.0
         """Play time minus stream time of the current segment, s."""
 
@@ -85,21 +108,42 @@ class MotionSource:
         """Whether a segment is under way, so that `offset` means something."""
         return self._generator_state is not None
 
-    def push(self, samples: np.ndarray, rate: int, stamp: float | None, arrival: float, steady: float) -> list[Any]:
-        """Take in mono audio; events of the stream come back. Raises InputError for what cannot be used."""
+    def push(self, samples: np.ndarray, rate: int, stamp: float | None, arrival: float, steady: float) -> list[Event]:
+        """Take in mono audio [N] that came at node time `arrival`; what a person should know comes back.
+
+        Raises InputError for what cannot be used.
+        """
+        told = []
+        clipped = clipped_fraction(samples)
+        if clipped > MOST_CLIPPED:
+            raise InputError(f"{100 * clipped:.0f} % of the audio is clipped (at full scale); lower its volume")
+        if stamp is not None and foreign(stamp, len(samples) / max(rate, 1), arrival, self.config.sync):
+            text = f"audio: its time stamps are {abs(arrival - stamp):.0f} s from the node's clock; samples are counted"
+            told.append(Event(Severity.WARN, "foreign_stamps", text))
+            stamp = None
         if rate != self.stream.source_rate:
             self.stream = self._new_stream(rate)
             self._segment = -1
-        events = self.stream.push(samples, stamp, arrival)
+        told += _events(self.stream.push(samples, stamp, arrival))
         self.arrived = steady
+        self._messages += 1
         level = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
         if level > LOUD and self.stream.end is not None:
             self.heard_at = self.stream.end
-        return list(events)
+        return told
 
-    def fill(self, until: float) -> list[Any]:
+    @property
+    def falls_silent(self) -> bool:
+        """Whether there was speech in several messages, and no silence has been put in since.
+
+        One message between two silences is a long message, whose next one is awaited: that is late.
+        """
+        return self._messages > 1
+
+    def fill(self, until: float) -> list[Event]:
         """Silence up to stream time `until` where there is no audio."""
-        return list(self.stream.fill_silence(until))
+        self._messages = 0
+        return _events(self.stream.fill_silence(until))
 
     def flush(self) -> None:
         """Forget audio and frames that wait (barge-in, clock jump); the next audio starts a new segment."""
@@ -116,9 +160,9 @@ class MotionSource:
         Raises:
             MotionFault: the generator or the retargeter failed; frames made before stay in `ready`.
         """
-        begun, used = 0, 0.0
+        begun, used, entered = 0, 0.0, self._clock()
         generator = self.generator
-        while used < MOST_AT_ONCE:
+        while used < MOST_AT_ONCE and self._clock() - entered < MOST_TIME:
             fresh = self._segment != self.stream.segment or self._generator_state is None
             offset = 0.0 if fresh else self.offset
             until = None if fresh else play_until - offset + generator.lookahead_s + 1.0 / generator.fps
@@ -149,21 +193,53 @@ class MotionSource:
         """Fresh generator state with the next audio (after a fault)."""
         self._generator_state = None
 
+    def replace(self, generator: Generator, speaker: str | None) -> None:
+        """Another generator goes on with the next audio, as `speaker`; frames that wait are forgotten."""
+        self.generator, self.speaker = generator, speaker
+        self.ready.clear()
+        self.restart()
+
+    def worked(self) -> float:
+        """Seconds that the generator has worked since the last call."""
+        spent, self._worked = self._worked, 0.0
+        return spent
+
+    def pass_by(self, time: float) -> list[tuple[float, MotionFrames]]:
+        """Frames that should happen before `time`, as (play time, frame); they wait no longer."""
+        passed = []
+        while self.ready and self.ready[0].play < time:
+            frame = self.ready.popleft()
+            passed.append((frame.play, frame.motion))
+        return passed
+
+    def next_frame(self, time: float) -> ReadyFrame | None:
+        """The frame that waits next, if it should happen up to `time`; it waits no longer."""
+        return self.ready.popleft() if self.ready and self.ready[0].play <= time else None
+
+    def late(self, now: float) -> int:
+        """How many frames wait although their time has passed at `now`."""
+        return sum(frame.play < now for frame in self.ready)
+
     def _begin(self, start: float) -> None:
         self._segment = self.stream.segment
-        self._generator_state = self.generator.start(
-            seed=self.config.generator.seed, speaker=self.config.generator.speaker or None, style=self.style
-        )
+        try:
+            seed = self.config.generator.seed
+            self._generator_state = self.generator.start(seed=seed, speaker=self.speaker, style=self.style)
+        except Exception as e:
+            raise MotionFault(f"generator {self.generator.name} did not start: {type(e).__name__}: {e}") from e
         self._retarget_state = self.retargeter.start()
         self._begin_play, self._made = self._align(start), 0
         self.offset = self._begin_play - start
 
     def _make(self, chunk: Any) -> None:
+        began = self._clock()
         try:
             motion, self._generator_state = self.generator.step(chunk, self._generator_state, self.style)
         except Exception as e:
             self._generator_state = None
             raise MotionFault(f"generator {self.generator.name} failed: {type(e).__name__}: {e}") from e
+        finally:
+            self._worked += self._clock() - began
         if not len(motion):
             return
         good = motion.finite
@@ -174,10 +250,10 @@ class MotionSource:
             q, self._retarget_state = self.retargeter.step(motion, self._retarget_state)
         except Exception as e:
             self._generator_state = None
-            raise MotionFault(f"retargeting failed: {type(e).__name__}: {e}") from e
+            raise MotionFault(f"retargeting failed: {type(e).__name__}: {e}", generator=False) from e
         if not np.isfinite(q).all():
             self._generator_state = None
-            raise MotionFault("retargeting gave joint positions that are not finite")
+            raise MotionFault("retargeting gave joint positions that are not finite", generator=False)
         arrival = self.arrived if self.stream.unread_s < 1.0 / self.generator.fps else -np.inf
         for i in range(len(motion)):
             # Counted, not added up: at Unix time that would drift off the grid within hours.
@@ -187,6 +263,11 @@ class MotionSource:
 
     def _new_stream(self, rate: int) -> AudioStream:
         return AudioStream(rate, max_gap_s=self.config.audio.max_gap)
+
+
+def _events(found: list[StreamEvent]) -> list[Event]:
+    """What happened to the audio stream, as events."""
+    return [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in found]
 
 
 def style_of(config: GestureConfig) -> Style:

@@ -47,3 +47,4 @@ class Counters:
     faults: int = 0
     resets: int = 0
     realigned: int = 0
+    stalls: int = 0

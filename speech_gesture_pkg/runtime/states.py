@@ -1,7 +1,12 @@
-"""What the system is doing, one enum with a human sentence per value (diagnostics and log show it)."""
+"""What the system is doing: one enum with a sentence per value, and which state may follow which, and why.
+
+Diagnostics and log show the sentences; the diagram in docs/faults.md is `mermaid()`, which a test compares.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -16,6 +21,7 @@ class State(Enum):
     BRAKING = "stopping: something is wrong with the input"
     PAUSED = "paused by request: stopped, then in the rest pose"
     DEGRADED = "the generator failed repeatedly: running on the fall-back"
+    FAILED = "the pipeline died: the robot has finished its braking tail; deactivate and activate to start anew"
 
 
 class Severity(Enum):
@@ -24,3 +30,116 @@ class Severity(Enum):
     INFO = "info"
     WARN = "warn"
     ERROR = "error"
+
+
+_ACTIVE = (
+    *(State.APPROACHING, State.GESTURING, State.IDLE, State.DEGRADED),
+    *(State.RESTING, State.BRAKING, State.PAUSED),
+)
+_BLEND = "a blend into a new piece of motion, a late one, or after a reset, a clock that was set, a held-up step"
+_HEARD = "speech is heard"
+_BACK = "the learned generator is back"
+
+
+def _table() -> dict[tuple[State, State], str]:
+    s = State
+    table = {
+        (s.INACTIVE, s.APPROACHING): "activated, from the measured joint state",
+        (s.APPROACHING, s.GESTURING): f"the blend is done and {_HEARD}",
+        (s.APPROACHING, s.IDLE): "the blend is done in silence",
+        (s.GESTURING, s.IDLE): "no speech for a second",
+        (s.IDLE, s.GESTURING): _HEARD,
+        (s.GESTURING, s.APPROACHING): _BLEND,
+        (s.IDLE, s.APPROACHING): _BLEND,
+        (s.DEGRADED, s.APPROACHING): _BACK,
+        (s.RESTING, s.APPROACHING): _HEARD,
+        (s.RESTING, s.DEGRADED): f"{_HEARD}, on the fall-back",
+        (s.BRAKING, s.APPROACHING): "the input is back",
+        (s.BRAKING, s.DEGRADED): "the generator failed repeatedly, or the input is back on the fall-back",
+        (s.BRAKING, s.GESTURING): "the frame after a bad one is good",
+        (s.BRAKING, s.IDLE): "the frame after a bad one is good, in silence",
+        (s.PAUSED, s.APPROACHING): "resumed",
+        (s.PAUSED, s.DEGRADED): "resumed, on the fall-back",
+        (s.FAILED, s.INACTIVE): "deactivated",
+    }
+    for state in (s.APPROACHING, s.GESTURING, s.IDLE):
+        table[state, s.DEGRADED] = "the generator is late repeatedly, the fall-back takes over"
+    for state in (s.GESTURING, s.IDLE, s.DEGRADED):
+        table[state, s.RESTING] = "long silence"
+    for state in _ACTIVE:
+        table[state, s.INACTIVE] = "deactivated, SIGINT, or somebody else commands the robot"
+        table[state, s.FAILED] = "the pipeline's thread died"
+        if state is not s.BRAKING:
+            table[state, s.BRAKING] = "joint states lost, no step in time, or generator or solver failed"
+        if state is not s.PAUSED:
+            table[state, s.PAUSED] = "pause (barge-in)"
+    return table
+
+
+TRANSITIONS: dict[tuple[State, State], str] = _table()
+"""Which state may follow which, and why."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A change of state. `reason` is that of the table."""
+
+    before: State
+    after: State
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.before.name.lower()} -> {self.after.name.lower()} ({self.reason}): {self.after.value}"
+
+
+class StateLog:
+    """The state of one pipeline, and how it came to it.
+
+    Attributes:
+        state: now.
+        unforeseen: changes that are not in the table; a running robot goes on, tests fail.
+    """
+
+    def __init__(self) -> None:
+        self.state = State.INACTIVE
+        self.unforeseen: list[str] = []
+        self._changes: deque[Transition] = deque(maxlen=100)
+
+    def enter(self, state: State) -> None:
+        """The state is `state` from now on; entering it twice changes nothing."""
+        if state is self.state:
+            return
+        reason = TRANSITIONS.get((self.state, state), "")
+        change = Transition(self.state, state, reason or "not foreseen")
+        if not reason and len(self.unforeseen) < 100:
+            self.unforeseen.append(str(change))
+        self._changes.append(change)
+        self.state = state
+
+    def take(self) -> list[Transition]:
+        """The changes since the last call, oldest first (the last 100)."""
+        taken = []
+        while self._changes:
+            taken.append(self._changes.popleft())
+        return taken
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram. What holds for every active state is drawn once."""
+    names = {s: s.name.lower() for s in State}
+    lines = ["stateDiagram-v2", f"    [*] --> {names[State.INACTIVE]}", "    state active {"]
+    common = {
+        (after, reason)
+        for (before, after), reason in TRANSITIONS.items()
+        if all(TRANSITIONS.get((s, after)) == reason for s in _ACTIVE if s is not after)
+    }
+    inside: list[str] = []
+    outside: list[str] = []
+    for (before, after), reason in TRANSITIONS.items():
+        if before in _ACTIVE and (after, reason) in common:
+            continue
+        line = f"{names[before]} --> {names[after]}: {reason}"
+        (inside if before in _ACTIVE and after in _ACTIVE else outside).append(line)
+    lines += [f"        {line}" for line in inside] + ["    }"] + [f"    {line}" for line in outside]
+    shared = sorted((names[after], reason) for after, reason in common)
+    return "\n".join(lines + [f"    active --> {after}: {reason}" for after, reason in shared]) + "\n"

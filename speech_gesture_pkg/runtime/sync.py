@@ -16,6 +16,9 @@ Less than that lies inside the window that controllers on the same clock execute
 CLOCK_FORWARD = 0.5
 """Node clock runs ahead of the steady clock by more than this between two looks: it was set, s."""
 
+CLOCK_STANDS = 1.0
+"""A node clock that shows the same time for so long stands still, s. (Simulators send /clock more often.)"""
+
 FOREIGN = 10.0
 """Stamps further than this from the time of arrival come from another clock (an old bag without /clock), s."""
 
@@ -52,15 +55,25 @@ class ClockWatch:
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
         self._last = (0.0, steady())
+        self._moved = steady()
 
     def start(self, now: float) -> None:
         """Node time is `now`; what was before does not count."""
         self._last = (now, self._steady())
+        self._moved = self._last[1]
+
+    @property
+    def stood(self) -> float:
+        """For how long the node clock has stood still, s; 0 while that is less than a second."""
+        stood = self._steady() - self._moved
+        return stood if stood > CLOCK_STANDS else 0.0
 
     def jump(self, now: float) -> float:
         """Seconds by which the node clock was set since the last call (negative: back); 0 if it was not."""
         before, steady = self._last
-        self.start(now)
+        self._last = (now, self._steady())
+        if abs(now - before) > 1e-6:  # rounding of sums
+            self._moved = self._last[1]
         jump = now - before - (self._last[1] - steady)
         back = now < before and jump < -CLOCK_BACK
         return jump if back or jump > CLOCK_FORWARD else 0.0

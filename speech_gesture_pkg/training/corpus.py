@@ -54,6 +54,7 @@ def load_corpus(
     smplx: str | None = None,
     hear: Hear | None = None,
     progress: Callable[[Iterable[Path]], Iterable[Path]] | None = None,
+    hubert: Hear | None = None,
 ) -> Corpus:
     """Read all splits.
 
@@ -65,6 +66,7 @@ def load_corpus(
         smplx: for SHOW files with PCA hands.
         hear: speech features of a sound file; default: `features.vectors` through the cache.
         progress: wraps the files.
+        hubert: HuBERT states of a sound file beside these features (`training.diffsheg_hubert.hearing`).
 
     Raises:
         InputError: no such corpus, or it has no recording with motion and audio in its training split.
@@ -74,7 +76,7 @@ def load_corpus(
     digest = hashlib.sha256()
     for clip in read_layout(folder, layout, None, corpus.skipped, smplx, progress):
         try:
-            made = _utterance(clip, config, hear)
+            made = _utterance(clip, config, hear, hubert)
         except InputError as error:
             corpus.skipped.used -= 1
             corpus.skipped.add(clip.source, str(error))
@@ -85,13 +87,15 @@ def load_corpus(
         for vectors in made.vectors.values():
             digest.update(np.ascontiguousarray(vectors).tobytes())
         digest.update((made.speech if made.audio is None else made.audio).tobytes())
+        if made.hubert is not None:
+            digest.update(made.hubert.tobytes())
     corpus.sha256 = digest.hexdigest()
     if not corpus.train:
         raise InputError(f"{folder} holds no usable recording for training; {corpus.skipped.report()}")
     return corpus
 
 
-def _utterance(clip: Clip, config: SpeechCatConfig, hear: Hear) -> Utterance:
+def _utterance(clip: Clip, config: SpeechCatConfig, hear: Hear, hubert: Hear | None) -> Utterance:
     if clip.audio_path is None:
         raise InputError(f"{clip.source}: no audio belongs to this motion")
     motion = clip.motion if clip.motion.fps == FPS else resample(clip.motion, FPS)
@@ -99,4 +103,6 @@ def _utterance(clip: Clip, config: SpeechCatConfig, hear: Hear) -> Utterance:
     check_lengths(clip.source, motion, len(speech) / TokenWindows.of(config).rate)
     speaker = config.speakers.index(clip.speaker) if clip.speaker in config.speakers else 0
     made = utterance(clip.name, motion, speech, config, speaker, keep=clip.split != "train")
+    if hubert is not None:
+        made = replace(made, hubert=hubert(clip.audio_path))
     return replace(made, audio=clip.audio().samples) if config.encoder_tuned else made

@@ -21,6 +21,7 @@ from speech_gesture_pkg.export.diffsheg import export_diffsheg
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.network.checkpoint import DiffSheg, load, save
 from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.training.corpus import Corpus
 from speech_gesture_pkg.training.diffsheg_stage import DiffShegStage
 from speech_gesture_pkg.training.engine import fit, processes
@@ -29,19 +30,6 @@ from speech_gesture_pkg.training.settings import TrainSettings
 CHECKPOINT = "diffsheg.safetensors"
 BUNDLE = "bundle"
 _RUN = "run.json"
-
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "full": {},
-    "naive_concat": {"flow": "naive_concat"},
-    "no_detach": {"flow": "no_detach"},
-    "no_x0": {"flow": "no_x0"},
-    "reverse": {"flow": "reverse"},
-    "final_x0": {"flow": "final_x0"},
-    "no_hubert": {"hubert": 0},
-    "no_mel": {"mel": False},
-    "no_mid": {"mid": False},
-}
-"""Rows of the paper's Tables 1 and 3 as changes of the configuration."""
 
 Report = Callable[[str, int, dict[str, float]], None]
 """Called with the stage, its step and the newest figures."""
@@ -56,8 +44,9 @@ class DiffShegTraining:
         corpus: what to learn, read with `diffsheg_stage.corpus_config`.
         about: of the corpus, for the checkpoints.
         settings: optimisation.
-        losses: `paper` or `code`.
+        losses: `paper`, `code` or `motion`.
         report: of progress.
+        encoder: the HuBERT whose states the corpus holds, for configurations that hear it.
     """
 
     folder: Path
@@ -66,12 +55,13 @@ class DiffShegTraining:
     settings: TrainSettings
     losses: str = "paper"
     report: Report = field(default=lambda stage, step, figures: None)
+    encoder: SpeechEncoder | None = None
 
     def train(self, config: DiffShegConfig, seed: int, name: str = "full") -> Path:
         """A configuration's checkpoint.
 
         Args:
-            config: of the network, e.g. changed by `ABLATIONS[name]`.
+            config: of the network, e.g. `config.ablated` of another.
             seed: of weights and noise.
             name: of the run.
 
@@ -79,6 +69,7 @@ class DiffShegTraining:
             ConfigError: the folder holds a run with other settings.
             InputError: a corpus without validation split or with recordings shorter than a clip.
         """
+        config = replace(config, hubert_path="")  # where HuBERT lies is no part of the network
         place, settings = self.folder / f"{name}-{seed}", replace(self.settings, seed=seed)
         if self._finished(place, config, settings):
             return place / CHECKPOINT
@@ -104,7 +95,7 @@ class DiffShegTraining:
         bundle = checkpoint.parent / BUNDLE
         if processes().is_main_process:
             model, facts = load(checkpoint)
-            export_diffsheg(model, bundle, facts, plan, precision)
+            export_diffsheg(model, bundle, facts, plan, precision, self.encoder if config.hubert else None)
         return bundle
 
     def _finished(self, place: Path, config: DiffShegConfig, settings: TrainSettings) -> bool:
@@ -144,6 +135,7 @@ class DiffShegTraining:
                 "losses": self.losses,
                 "figures": figures,
                 "style_reference": reference,
+                "hubert_sha256": self.encoder.digest() if self.encoder and model.config.hubert else None,
                 "versions": {p: version(p) for p in ("torch", "accelerate")},
             }
             save(model.cpu(), path, facts)

@@ -28,8 +28,9 @@ _NO_STYLE = 0.15
 """Share of clips that are trained without style (as the median)."""
 _NO_KNOWN = 0.2
 """Share of clips that are trained without known frames."""
-_KNOWN_NOISE = 0.15
-"""Known frames are disturbed by up to this many deviations: live, they are the network's own."""
+_KNOWN_NOISE = 0.05
+"""Known frames are disturbed by up to this many deviations: live, they are the network's own. More than a frame's usual
+change (0.07) would hide from the network where the motion goes on."""
 _LEAST_DEVIATION = 0.02
 """Floor of a channel's standard deviation (rad, m, weight): one that hardly moves must not outweigh the others."""
 
@@ -49,18 +50,27 @@ class Losses:
 
     @staticmethod
     def named(name: str) -> Losses:
-        """`paper` or `code`. Raises ConfigError for another name."""
+        """`paper`, `code` or `motion`. Raises ConfigError for another name."""
         if name not in LOSSES:
             raise ConfigError(one_of("diffsheg losses", name, tuple(LOSSES)))
         return LOSSES[name]
 
 
-LOSSES = {"paper": Losses(10.0, 1.0, 1.0, 0.1, False), "code": Losses(1000.0, 1.0, 100.0, 0.1, True)}
-"""The paper gives no delta: that of the authors' code is taken."""
+LOSSES = {
+    "paper": Losses(10.0, 1.0, 1.0, 0.1, False),
+    "code": Losses(1000.0, 1.0, 100.0, 0.1, True),
+    "motion": Losses(10.0, 100.0, 1.0, 0.1, False),
+}
+"""The paper gives no delta: that of the authors' code is taken. `motion` is for short trainings: a frame's change is a
+fifteenth of a pose's spread, so its error counts as much as the pose's only with a hundred times its weight."""
 
 
 class Recording:
-    """An utterance as this network sees it: raw vectors [T, C], their speech windows, style [T, 2]."""
+    """An utterance as this network sees it: raw vectors [T, C], style [T, 2], HuBERT states [>= T, H] or None.
+
+    Raises:
+        ConfigError: the network hears HuBERT states that the utterance does not hold.
+    """
 
     def __init__(self, utterance: Utterance, config: DiffShegConfig, reference: np.ndarray) -> None:
         # utterances hold rotations as matrix columns, at 30 fps; this network wants axis-angle, at its own rate
@@ -69,6 +79,13 @@ class Recording:
         whole = to_vectors(motion, DiffShegConfig(layout=config.layout))
         self.vectors = whole[:: config.stride]
         self.style = np.tile(style_of(utterance, reference), (len(self.vectors), 1))
+        self.hubert = utterance.hubert if config.hubert else None
+        found = (0, 0) if utterance.hubert is None else utterance.hubert.shape
+        if config.hubert and (found[0] < len(self.vectors) or found[1] != config.hubert):
+            raise ConfigError(
+                f"diffsheg hubert is {config.hubert}, but {self.name} holds {found[0]} states of {found[1]} channels "
+                f"for {len(self.vectors)} frames; read the corpus with training.diffsheg_hubert.hearing"
+            )
         self.still = utterance.speed[:: config.stride][: len(self.vectors)]
 
     def __len__(self) -> int:
@@ -106,11 +123,14 @@ class _Clips(Dataset[Batch]):
         person[r.speaker] = 1.0
         if config.style:
             person[len(config.speakers) :] = r.style[first : first + count].mean(0)
-        return {
+        made = {
             "motion": torch.from_numpy(r.vectors[first : first + count]),
             "speech": torch.from_numpy(speech),
             "person": torch.from_numpy(person),
         }
+        if r.hubert is not None:
+            made["hubert"] = torch.from_numpy(r.hubert[first : first + count])
+        return made
 
 
 class Diffusion(nn.Module):
@@ -121,7 +141,7 @@ class Diffusion(nn.Module):
         self.model, self.losses = model, losses
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Losses of Eq. 8 for clips `motion` [B, T, C], `speech` [B, T, L, F], `person` [B, P]."""
+        """Losses of Eq. 8 for clips `motion` [B, T, C], `speech` [B, T, L, F], `person` [B, P], `hubert` [B, T, H]."""
         network, config = self.model.network, self.model.config
         clean = self.model.normalised(batch["motion"])
         count, device = len(clean), clean.device
@@ -174,7 +194,7 @@ class DiffShegStage:
     Args:
         model: the network.
         train, held_out: utterances, read with `corpus_config`.
-        losses: `paper` or `code`.
+        losses: `paper`, `code` or `motion`.
 
     Raises:
         ConfigError: unknown losses, or a network that hears what utterances do not hold.
@@ -187,8 +207,8 @@ class DiffShegStage:
         self, model: DiffSheg, train: Sequence[Utterance], held_out: Sequence[Utterance], losses: str = "paper"
     ) -> None:
         config = model.config
-        if config.hubert or config.speech:
-            raise ConfigError("diffsheg training takes the package's own speech features: hubert and speech must be 0")
+        if config.speech:
+            raise ConfigError("diffsheg training takes the package's own speech features: speech must be 0")
         self.model, self.reference = model, style_reference(train)
         recordings = [Recording(u, config, self.reference) for u in train]
         self._train = _Clips(recordings, config)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from speech_gesture_pkg.features.encoded import FRAMES, SAMPLES
-from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 
 

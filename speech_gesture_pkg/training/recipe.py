@@ -12,6 +12,7 @@ import yaml
 from speech_gesture_pkg.datasets.reading import LAYOUTS
 from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
+from speech_gesture_pkg.plain_yaml import read_yaml
 from speech_gesture_pkg.training.settings import TrainSettings
 
 
@@ -86,7 +87,7 @@ def sections_of(
         ConfigError: unreadable, or unknown sections.
     """
     try:
-        tree = yaml.safe_load(Path(path).read_text("utf-8"))
+        tree = read_yaml(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
         raise ConfigError(f"recipe {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
     if not isinstance(tree, dict):

@@ -21,9 +21,9 @@ import torch
 from speech_gesture_pkg.datasets.layout import write_json
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.export.speechcat import export_speechcat
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder, load_encoder
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat, load, save
-from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder, load_encoder
 from speech_gesture_pkg.training.corpus import Corpus
 from speech_gesture_pkg.training.engine import Stage, fit, processes
 from speech_gesture_pkg.training.settings import TrainSettings

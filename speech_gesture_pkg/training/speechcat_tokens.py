@@ -11,8 +11,8 @@ from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
 from speech_gesture_pkg.features.vectors import silence
+from speech_gesture_pkg.generators.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.network.model import SpeechCat
-from speech_gesture_pkg.generators.speechcat.network.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.generators.speechcat.network.transformer import TokenTransformer
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
 from speech_gesture_pkg.training.ear import BlockCutter, TunedEar

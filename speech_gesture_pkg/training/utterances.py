@@ -31,6 +31,7 @@ class Utterance:
         speaker: index.
         motion: the frames themselves, for the metrics; only of held-out recordings.
         audio: the sound, 16 kHz; only where the encoder learns along. Shape [N], float32.
+        hubert: HuBERT states at the rate of the network's motion, for one that hears them. Shape [T' >= T, H], float32.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Utterance:
     speaker: int
     motion: MotionFrames | None = None
     audio: np.ndarray | None = None
+    hubert: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.speed)

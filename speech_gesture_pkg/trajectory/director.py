@@ -15,6 +15,9 @@ import numpy as np
 from speech_gesture_pkg.trajectory.blend import approach_duration, min_jerk
 from speech_gesture_pkg.trajectory.link_limit import LinkLimit
 
+_SAME = 1e-6
+"""Times closer than this are the same, s."""
+
 
 class Goal(Enum):
     """Where the director leads."""
@@ -47,7 +50,7 @@ class Director:
     duration: float = 0.0
 
     def towards(self, goal: Goal, anchor: np.ndarray, time: float) -> Director:
-        """Begin to blend from `anchor` (where the robot stops) to `goal` at grid time `time`."""
+        """Begin to blend from `anchor` (where the robot stops) to `goal` at grid time `time`; brake until then."""
         return replace(self, goal=goal, anchor=np.array(anchor), begin=time, duration=0.0)
 
     def brake(self) -> Director:
@@ -74,6 +77,8 @@ class Director:
         assert goal is not None
         if self.anchor is None:
             return goal, self
+        if time < self.begin - _SAME:
+            return np.full(len(self.rest), np.nan), self
         current = self
         if self.duration == 0.0:
             # Not earlier: live motion may begin long after it was asked for, and the blend is then as slow.

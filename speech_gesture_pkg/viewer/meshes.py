@@ -1,43 +1,18 @@
-"""Mesh files of a URDF: finding them (package://, file://, relative) and reading them through trimesh."""
+"""Mesh files of a URDF to draw, with their colours: read through trimesh."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.mesh_files import find_mesh, read_mesh
 from speech_gesture_pkg.viewer.shapes import Colour, Shape, from_triangles, scaling
 
 _GREY: Colour = (0.72, 0.74, 0.78)
 _Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-
-
-def find_mesh(filename: str, base: Path | None) -> Path | None:
-    """The file that a URDF's mesh filename means, or None.
-
-    `package://name/rest` is looked for under AMENT_PREFIX_PATH and ROS_PACKAGE_PATH, then beside and above the URDF.
-    """
-    if filename.startswith("file://"):
-        path = Path(filename[len("file://") :])
-        return path if path.is_file() else None
-    folders = [base, *base.parents] if base is not None else []
-    candidates: list[Path] = []
-    if filename.startswith("package://"):
-        package, _, rest = filename[len("package://") :].partition("/")
-        prefixes = [Path(p) / "share" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-        roots = [Path(p) for p in os.environ.get("ROS_PACKAGE_PATH", "").split(os.pathsep) if p]
-        for root in (*prefixes, *roots, *folders):
-            candidates.append(root / package / rest)
-            if root.name == package:
-                candidates.append(root / rest)
-        candidates += [folder / rest for folder in folders]
-    elif Path(filename).is_absolute():
-        candidates.append(Path(filename))
-    else:
-        candidates += [folder / filename for folder in folders[:3]]
-    return next((c for c in candidates if c.is_file()), None)
 
 
 class MeshLoader:
@@ -69,9 +44,15 @@ class MeshLoader:
                 return [], f"drawing mesh {filename} needs trimesh: pip install 'speech_gesture_pkg[viewer]'"
             try:
                 scene: Any = trimesh.load(path, force="scene")
-                self._cache[path] = self._shapes(scene)
+                found = self._shapes(scene)
+                if not found:
+                    read_mesh(path)  # says what is wrong; trimesh reads much that is broken as nothing
+                self._cache[path] = found
+            except RobotError as e:
+                return [], f"{e}; that part of the robot is not drawn"
             except Exception as e:  # each of trimesh's parsers raises its own kinds
-                return [], f"mesh {path} cannot be read ({e}); that part of the robot is not drawn"
+                told = " ".join(str(e).split()) or type(e).__name__
+                return [], f"mesh {path} cannot be read ({told[:200]}); that part of the robot is not drawn"
         frame = scaling(scale) @ _Y_UP if self.y_up and path.suffix.lower() == ".dae" else scaling(scale)
         shapes = [s.moved(frame, colour or s.colour) for s in self._cache[path]]
         return shapes, None

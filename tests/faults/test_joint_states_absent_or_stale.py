@@ -8,6 +8,8 @@ from pipeline_rig import AWAY, CONTROLLERS, Stage, gesturing
 
 from speech_gesture_pkg.runtime.states import Severity, State
 
+ROW = "joint_states absent or stale"
+
 
 def test_activate_needs_joint_states():
     stage = Stage()
@@ -15,10 +17,11 @@ def test_activate_needs_joint_states():
         stage.pipeline.activate(stage.now)
 
 
-def test_lost_joint_states_brake_and_their_return_approaches():
+def test_lost_joint_states_brake_and_their_return_approaches(fault):
     stage = gesturing()
     stage.joints_alive = False
-    stage.speak(1.5)
+    safe = stage.until(lambda: stage.pipeline.state is State.BRAKING and stage.speed == 0.0)
+    stage.speak(0.5)
     assert stage.pipeline.state is State.BRAKING
     assert stage.speed == 0.0
     assert [e.severity for e in stage.events if e.code == "joint_states"] == [Severity.ERROR]
@@ -28,6 +31,8 @@ def test_lost_joint_states_brake_and_their_return_approaches():
     stage.speak(3.0)
     assert stage.pipeline.state is State.GESTURING
     stage.stop()
+    text = "braked 0.5 s after the last one; approached again when they came back"
+    fault.note("no joint states any more", text, safe, stage.windows)
 
 
 def test_joint_states_that_return_while_braking():
@@ -86,3 +91,22 @@ def test_deactivate_without_joint_states_brakes_and_stays():
     stage.stop()
     assert stage.speed == 0.0
     assert np.abs(stage.robot - at).max() < 0.3
+
+
+def test_a_robot_that_is_still_being_moved_is_waited_for():
+    """Or one that is behind its own commands: it is not approached anew from a place where it will not be."""
+    stage = gesturing()
+    stage.joints_alive = False
+    stage.speak(1.5)
+    start, way = stage.robot, AWAY - stage.robot
+    for k in range(30, 100):  # somebody moves the arm
+        stage.move_by_hand(start + way * k / 100)
+        stage.joints_alive = True
+        stage.silence(0.01)
+        assert stage.pipeline.state is State.BRAKING
+    stage.move_by_hand(AWAY)
+    stage.silence(0.4)
+    assert stage.pipeline.state is State.APPROACHING
+    stage.speak(5.0)
+    assert stage.pipeline.state is State.GESTURING
+    stage.stop()

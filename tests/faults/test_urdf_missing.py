@@ -10,6 +10,8 @@ from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import RobotError
 
+ROW = "URDF missing, without limits, lacking mapped joints"
+
 
 def loaded(text: str):
     return load_robot(GestureConfig(), text)
@@ -37,7 +39,7 @@ def test_joints_without_limits_are_listed(demo_urdf):
     assert "neck_yaw" in str(refused.value)
 
 
-def test_mapped_joints_without_a_controller_are_listed_or_dropped(demo_urdf):
+def test_mapped_joints_without_a_controller_are_listed_or_dropped(fault, demo_urdf):
     robot = loaded(demo_urdf.read_text(encoding="utf-8"))
     arms = {"arms": (*robot.map.groups["left_arm"], *robot.map.groups["right_arm"])}
     with pytest.raises(RobotError, match=r"no controller moves .*robot\.strict"):
@@ -45,3 +47,5 @@ def test_mapped_joints_without_a_controller_are_listed_or_dropped(demo_urdf):
     layout = layout_of(robot, arms, GestureConfig().with_values({"robot.strict": False}))
     assert layout.joint_names == arms["arms"]
     assert any("head" in sentence for sentence in layout.dropped)
+    text = "configure fails with the list; `robot.strict: false` drops the group and says so"
+    fault.note("URDF missing, no XML, without limits; joints without a controller", text, "never starts")

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from conftest import PATIENCE, poll
+from ros_rig import PATIENCE, poll
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource

@@ -14,15 +14,21 @@ import soundfile
 from bag_writing import BagWriter, audio_message
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from conftest import PATIENCE, poll
+from ros_rig import PATIENCE, poll
 from test_demo import nodes_of
 
+from speech_gesture_pkg.assembly import load_robot
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.commands.live_run import LiveSettings, run_live
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.evaluation.bag_content import read_content
 from speech_gesture_pkg.evaluation.promise import check_promise
+from speech_gesture_pkg.evaluation.study.agreement import agreement
+from speech_gesture_pkg.evaluation.study.from_audio import offline_material
+from speech_gesture_pkg.evaluation.study.from_bag import read_recording, recorded_material
+from speech_gesture_pkg.evaluation.study.record import arrays_of
+from speech_gesture_pkg.evaluation.study.robot_body import RobotBody
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 SECONDS = 3.0
@@ -55,7 +61,7 @@ def test_files_and_a_bag_become_bags(tmp_path, speech, config, demo_urdf):
     (tmp_path / "text.wav").write_text("no sound")
     items = [tmp_path / n for n in ("text.wav", "hello.wav", "again/hello.flac", "robot")]
     told = []
-    settings = LiveSettings(silence=1.5)
+    settings = LiveSettings()
     found = dict(run_live(items, config, tmp_path / "out", lambda done, all_: told.append((done, all_)), settings))
     assert nodes_of(str(tmp_path)) == []
     assert set(found) == set(items)
@@ -76,6 +82,18 @@ def test_files_and_a_bag_become_bags(tmp_path, speech, config, demo_urdf):
     first, second = (motions[p].motion.poses for p in items[1:3])
     same = [k for k in range(20, len(first)) if np.abs(second - first[k]).max(axis=(1, 2)).min() < 1e-4]
     assert len(same) > 0.6 * SECONDS * 30
+    for path in items[1:3]:
+        live_and_offline_agree(config, path, found[path])
+
+
+def live_and_offline_agree(config, path, bag):
+    """Within the stated tolerance, from the first sample of the speech on; a node that was late says so."""
+    robot = load_robot(config)
+    body = RobotBody(robot)
+    offline = offline_material(config, robot, body, read_audio(path))
+    live = recorded_material(bag, read_recording(bag, config), config, robot, body)
+    found = agreement(arrays_of(offline), arrays_of(live), 0.0, SECONDS)
+    assert found.agrees or live.warnings, found
 
 
 @pytest.mark.slow

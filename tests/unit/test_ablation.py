@@ -16,8 +16,11 @@ from speech_gesture_pkg.body.files import save_motion
 from speech_gesture_pkg.cli import main
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.evaluation import ablation
+from speech_gesture_pkg.evaluation.ablation_studies import SPEECHCAT
 from speech_gesture_pkg.evaluation.ablation_table import cells, markdown, orders
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
+from speech_gesture_pkg.generators.speechcat import batch
+from speech_gesture_pkg.generators.speechcat.bundle import CARD
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 
@@ -30,19 +33,19 @@ def test_means_spreads_and_orders_are_those_of_the_numbers():
         "no_cross_attention": {0: rows(0.5, 0.5), 1: rows(0.5, None)},
         "one_code": {0: rows(0.55, 0.55), 1: rows(0.35, 0.35)},
     }
-    table = cells(found)
+    table = cells(found, SPEECHCAT)
     assert table["bpss_correlation"]["full"].mean == pytest.approx(0.65)
     assert table["bpss_correlation"]["full"].spread == pytest.approx(np.sqrt(0.005))
     assert not table["vsd"]
-    pairs = {(p.above, p.below): (p.holds, p.clear) for p in orders(table)["bpss_correlation"]}
+    pairs = {(p.above, p.below): (p.holds, p.clear) for p in orders(table, SPEECHCAT)["bpss_correlation"]}
     assert pairs == {
         ("full", "no_cross_attention"): (True, True),
         ("full", "one_code"): (True, True),
         ("no_cross_attention", "one_code"): (True, False),
     }
-    assert "0.65 ± 0.071" in markdown(table, list(found))
+    assert "0.65 ± 0.071" in markdown(table, list(found), SPEECHCAT)
     worse = {**found, "full": {0: rows(0.1), 1: rows(0.1)}}
-    assert not orders(cells(worse))["bpss_correlation"][0].holds
+    assert not orders(cells(worse, SPEECHCAT), SPEECHCAT)["bpss_correlation"][0].holds
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +73,9 @@ def runs(tmp_path):
     for seed in range(2):
         folder = tmp_path / "runs" / f"full-{seed}" / "bundle"
         shutil.copytree(tiny_bundle(), folder)
-        card = json.loads((folder / ablation.CARD).read_text())
+        card = json.loads((folder / CARD).read_text())
         card["facts"]["settings"]["seed"] = seed
-        (folder / ablation.CARD).write_text(json.dumps(card))
+        (folder / CARD).write_text(json.dumps(card))
     return tmp_path / "runs"
 
 
@@ -92,16 +95,14 @@ def test_it_measures_once_and_goes_on_where_it_stopped(runs, corpus, tmp_path, m
     assert len(kept) == 2 + 2 * 2
     rows.write_text("\n".join(kept[:-1]) + "\n" + kept[-1][:30])
     made = []
-    monkeypatch.setattr(
-        ablation, "generate_batch", lambda *a, _real=ablation.generate_batch: made.append(1) or _real(*a)
-    )
+    monkeypatch.setattr(batch, "generate_batch", lambda *a, _real=batch.generate_batch: made.append(1) or _real(*a))
     assert main(line) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert len(made) == 1
 
 
 def test_what_cannot_be_compared_is_said(runs, corpus, tmp_path):
-    with pytest.raises(InputError, match="holds no exported SpeechCAT model"):
+    with pytest.raises(InputError, match="holds no exported model of SpeechCAT or DiffSHEG"):
         ablation.find_runs([corpus])
     with pytest.raises(InputError, match="are both full with seed 0"):
         ablation.find_runs([runs, tiny_bundle()])

@@ -192,6 +192,25 @@ def test_a_truncated_mcap_gives_what_is_there(tmp_path, compress):
     assert 12.0 < lengths[1] < 19.0
 
 
+def test_a_truncated_mcap_out_of_order_is_read(tmp_path):
+    """Our recorder notes when messages were sent: two topics come a little out of order, and no index is left."""
+    sound = tone(8.0)
+    events = [(r, "/audio", m) for r, m in spoken("AudioStamped", sound)]
+    events += [(r - 0.05, "/late", int16_audio(np.array([k]))) for k, (r, _, _) in enumerate(events)]
+    events = sorted(events, key=lambda e: e[0] + 0.05 * (e[1] == "/late"))
+    bag = write(tmp_path / "bag", events, compress=True)
+    file = bag / "bag.mcap"
+    file.write_bytes(file.read_bytes()[:-200])
+    with Bag(bag) as opened:
+        times = [m.time_ns for m in opened.messages()]
+        assert opened.damage.endswith("; 500 messages of 8.0 s can be read")
+    assert len(times) == len(events)
+    assert times == sorted(times)
+    content = read_content(bag, audio_topic="/audio")
+    assert "its end is missing: the recording was cut off" in content.damage
+    close_to(content.audio, sound, late=0.0)
+
+
 def test_a_bag_in_several_files(tmp_path):
     """As rosbag2 splits them: one folder, one metadata.yaml; and the same without its metadata."""
     import yaml
@@ -213,7 +232,8 @@ def test_a_bag_in_several_files(tmp_path):
     (split / "metadata.yaml").unlink()
     content = read_content(split)
     close_to(content.audio, sound, late=0.0)
-    assert content.damage == f"bag {split} is damaged (metadata.yaml is missing)"
+    told = f"{len(events)} messages of {events[-1][0] - events[0][0]:.1f} s can be read"
+    assert content.damage == f"bag {split} is damaged (metadata.yaml is missing); {told}"
     (split / "split_1.mcap").write_bytes(b"nothing of the kind")
     content = read_content(split)
     assert "split_1.mcap" in content.damage

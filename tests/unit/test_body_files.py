@@ -83,7 +83,7 @@ def test_face_names_in_other_order_are_sorted_to_ours(tmp_path):
         (lambda d: d["poses"].__setitem__((3, 5), np.nan), "NaN"),
         (lambda d: d.update(mocap_frame_rate=np.array(0)), "positive"),
         (lambda d: d.update(poses=np.zeros((0, 165)), trans=np.zeros((0, 3))), "no frames"),
-        (lambda d: d.update(gender=np.array({"a": 1}, dtype=object)), "plain arrays"),
+        (lambda d: d.update(gender=np.array({"a": 1}, dtype=object)), "key 'gender' holds Python objects"),
         (lambda d: d.update(face=np.zeros((T, 1)), face_names=np.array(["noseRing"])), "noseRing"),
     ],
 )
@@ -99,9 +99,22 @@ def test_unusable_files_are_refused_with_a_sentence(tmp_path, change, words):
 def test_missing_and_garbage_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         load_motion(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(InputError, match="cannot be read"):
-        load_motion(tmp_path / "text.npz")
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    np.savez(tmp_path / "whole.npz", **_beat2(np.random.default_rng(4)))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    middle = len(whole) // 2
+    for content, words in (
+        (b"", "is empty"),
+        (b"hello", "no npz archive"),
+        ((tmp_path / "one.npy").read_bytes(), "holds one array"),
+        (whole[:middle], "its end is missing"),
+        (whole[: middle - 40] + b"x" * 80 + whole[middle + 40 :], "damaged"),
+    ):
+        (tmp_path / "text.npz").write_bytes(content)
+        with pytest.raises(InputError, match=words) as caught:
+            load_motion(tmp_path / "text.npz")
+        assert str(caught.value).startswith(str(tmp_path / "text.npz"))
+        assert "allow_pickle" not in str(caught.value)  # numpy's advice to load it unsafely
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         save_motion(tmp_path / "file" / "m.npz", _motion(np.random.default_rng(0)))

@@ -64,7 +64,7 @@ BAD = [
     ("generate {}/s8.wav -o {}/file/x.npz", 6, "cannot write to {}/file: "),
     ("generate {}/s8.wav -o {}/x.txt", 6, "the name must end in .npz or .bvh"),
     ("retarget {}/none.npz", 3, "file {}/none.npz does not exist"),
-    ("retarget {}/text.wav", 3, "text.wav cannot be read as an npz"),
+    ("retarget {}/text.wav", 3, "text.wav is no npz archive"),
     ("retarget {}/good.npz --urdf {}/none.urdf", 5, "none.urdf does not exist"),
     ("retarget {}/good.npz --urdf {}/text.wav", 5, "is not well-formed XML"),
     ("retarget {}/good.npz --robot robby", 4, "robot 'robby' is unknown; it must be one of: demo"),

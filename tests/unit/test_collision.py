@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from robot_variants import Variant
 
-from speech_gesture_pkg.retarget.capsules import fit_capsules, mesh_path, segment_distances
+from speech_gesture_pkg.retarget.capsules import fit_capsules, segment_distances
 from speech_gesture_pkg.retarget.collision import CollisionModel
 from speech_gesture_pkg.retarget.mapping import map_robot
+from speech_gesture_pkg.retarget.mesh_files import find_mesh
 from speech_gesture_pkg.retarget.robot import RobotModel
 
 
@@ -192,7 +193,7 @@ def test_missing_meshes_are_warned_about(demo_urdf, tmp_path):
     before = [c for c in fit_capsules(RobotModel.from_file(demo_urdf))[0] if c.link == "head"]
     centres = [np.mean([(c.start + c.end) / 2 for c in cs], 0) for cs in (own, before)]
     np.testing.assert_allclose(*centres, atol=0.05)
-    assert mesh_path("package://robot/head.stl", robot) is None
+    assert find_mesh("package://robot/head.stl", robot.folder) is None
 
 
 def test_meshes_are_covered_by_their_extents(demo_urdf, tmp_path):

@@ -173,6 +173,7 @@ VARIANTS = [
     {"mel": False},
     {"mid": False},
     {"local": 5},
+    {"local": 3, "smooth": 5, "prediction": "sample"},
     {"mel": False, "mid": False, "hubert": 6},
 ]
 

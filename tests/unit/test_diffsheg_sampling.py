@@ -133,6 +133,30 @@ def test_known_frames_come_back_and_are_blended_by_their_share(sampler):
     assert np.abs(blended[:, 3] - known[:, 3]).max() > 0.1
 
 
+def test_temperature_scales_the_noise_alone():
+    plain, warm = (ClipPlan(temperature=t).noise((3, 4), 2)((2, 5, 3)) for t in (1.0, 1.5))
+    np.testing.assert_array_equal(plain, seeded_noise((3, 4), 2)((2, 5, 3)))
+    np.testing.assert_allclose(warm, 1.5 * plain, rtol=1e-6)
+
+
+def test_a_clip_that_drifts_off_is_carried_on_from_the_known_frames():
+    time = np.arange(20, dtype=np.float32)[None, :, None]
+    truth = np.sin(0.2 * time).repeat(2, 2)
+    drifted = truth + np.float32(0.5) + np.float32(0.03) * time  # pose and velocity are off
+    made = Known(truth[:, :8], np.zeros(8), carry=10).finish(drifted)
+    np.testing.assert_array_equal(made[:, :8], truth[:, :8])
+    np.testing.assert_allclose(made[:, 18:], drifted[:, 18:], atol=1e-6)
+    off = made - truth
+    # it leaves the known frames with their pose and velocity: the first step off is of second order
+    assert np.abs(off[:, 8]).max() < 0.05
+    assert np.abs(np.diff(off, n=2, axis=1)).max() < 0.05
+    jump = Known(truth[:, :8], np.zeros(8)).finish(drifted)
+    assert np.abs(np.diff(jump - truth, n=2, axis=1)).max() > 0.6
+    one = Known(truth[:, :1], np.zeros(1), carry=3).finish(drifted)  # of one frame no velocity is known
+    np.testing.assert_allclose((one - drifted)[:, 0], (truth - drifted)[:, 0])
+    assert (np.diff(np.abs((one - drifted)[0, :5, 0])) < 0).all()
+
+
 def test_last_two_steps_blend_as_lines_14_to_16_say():
     """With a denoiser that always sees zeros, Algorithm 1 can be written down."""
     steps, w = 3, np.array([0.0, 0.5, 1.0])
@@ -254,6 +278,8 @@ def test_plans_that_a_network_cannot_follow(changes, words):
         (lambda: ClipPlan(steps=0), "steps is 0; it must be at least 1"),
         (lambda: ClipPlan(hop=0), "hop is 0"),
         (lambda: ClipPlan(overlap=3, blend=4), "blend is 4 frames; it must be within the overlap"),
+        (lambda: ClipPlan(temperature=-1.0), "temperature is -1.0; it must be in"),
+        (lambda: ClipPlan(overlap=3, blend=2, carry=4), "clips are joined in one way or the other"),
         (lambda: ClipPlan(sampler="euler"), "sampler 'euler' is unknown; it must be one of: foppas, dpm"),
         (lambda: ClipPlan(rounds=0), "rounds is 0"),
         (lambda: ClipPlan.from_dict({"overlap": "4"}), "overlap is '4'; it must be a int"),

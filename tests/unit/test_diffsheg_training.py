@@ -14,12 +14,12 @@ from speech_gesture_pkg.audio.chunk import AudioChunk  # noqa: E402
 from speech_gesture_pkg.body.motion import resample  # noqa: E402
 from speech_gesture_pkg.errors import ConfigError, InputError  # noqa: E402
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR  # noqa: E402
-from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig  # noqa: E402
+from speech_gesture_pkg.generators.diffsheg.config import ABLATIONS, DiffShegConfig, ablated  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.network.checkpoint import DiffSheg, load  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.representation import to_vectors  # noqa: E402
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator  # noqa: E402
 from speech_gesture_pkg.training.corpus import Corpus  # noqa: E402
-from speech_gesture_pkg.training.diffsheg import ABLATIONS, DiffShegTraining  # noqa: E402
+from speech_gesture_pkg.training.diffsheg import DiffShegTraining  # noqa: E402
 from speech_gesture_pkg.training.diffsheg_recipe import DiffShegRecipe  # noqa: E402
 from speech_gesture_pkg.training.diffsheg_stage import (  # noqa: E402
     DiffShegStage,
@@ -126,6 +126,14 @@ def test_losses_are_those_of_equation_8(name, weights):
     assert float(found["loss"]) == pytest.approx(sum(w * p for w, p in zip(weights, parts, strict=True)), rel=1e-3)
 
 
+def test_an_ablation_that_changes_nothing_is_refused():
+    assert ablated(DiffShegConfig(), "reverse").flow == "reverse"
+    with pytest.raises(ConfigError, match="no_hubert: the recipe's network is that already"):
+        ablated(DiffShegConfig(hubert=0), "no_hubert")
+    with pytest.raises(ConfigError, match="diffsheg variant"):
+        ablated(DiffShegConfig(), "wide")
+
+
 @pytest.mark.parametrize("name", sorted(ABLATIONS))
 def test_a_step_of_every_row_of_the_papers_tables(utterances, name):
     torch.manual_seed(0)
@@ -199,7 +207,9 @@ def test_what_cannot_be_trained(utterances, tmp_path):
         DiffShegStage(DiffSheg(replace(TINY, clip=600)), utterances, utterances)
     with pytest.raises(ConfigError, match="diffsheg losses 'l1' is unknown; it must be one of: paper, code"):
         DiffShegStage(DiffSheg(TINY), utterances, utterances, "l1")
-    with pytest.raises(ConfigError, match="hubert and speech must be 0"):
+    with pytest.raises(ConfigError, match="own speech features: speech must be 0"):
+        DiffShegStage(DiffSheg(replace(TINY, speech=8)), utterances, utterances)
+    with pytest.raises(ConfigError, match="hubert is 4, but u0 holds 0 states of 0 channels for 90 frames"):
         DiffShegStage(DiffSheg(replace(TINY, hubert=4)), utterances, utterances)
     without = replace(corpus(utterances), val=[])
     with pytest.raises(InputError, match="no recording in its split 'val'"):

@@ -12,7 +12,6 @@ from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.evaluation.metrics.frechet import LatentStatistics
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.study import engine, jobs, sanity_frechet
-from speech_gesture_pkg.evaluation.study.agreement import agreement
 from speech_gesture_pkg.evaluation.study.commanded import commanded, execution
 from speech_gesture_pkg.evaluation.study.compare import RESULTS, compare, load_results
 from speech_gesture_pkg.evaluation.study.inputs import Item
@@ -64,35 +63,6 @@ class TestCommanded:
     def test_no_windows(self):
         with pytest.raises(InputError, match="no trajectory windows"):
             commanded({"a": []}, {"a": ("x",)})
-
-
-def motion(shift: float = 0.0, bump: float = 0.0) -> dict[str, np.ndarray]:
-    t = np.arange(0.0, 6.0, 1 / 30)
-    q = np.stack([np.sin(2 * (t - shift)), 0.3 * np.cos(t - shift)], axis=1)
-    q[100, 1] += bump
-    return {"joint_names": np.array(["x", "y"]), "commanded_time": t, "commanded_position": q}
-
-
-class TestAgreement:
-    def test_a_shifted_run_agrees_but_for_the_shift(self):
-        found = agreement(motion(), motion(0.02), 0.0, 5.0)
-        assert found.shift_s == pytest.approx(0.02, abs=1e-3)
-        assert found.largest < 2e-3
-        assert found.beyond_percent == 0.0
-
-    def test_a_difference_is_found_where_it_is(self):
-        found = agreement(motion(), motion(bump=0.2), 0.0, 5.0)
-        assert found.joint == "y"
-        assert found.time_s == pytest.approx(100 / 30, abs=0.011)
-        assert found.largest == pytest.approx(0.2, abs=0.06)  # sampled at 100 Hz beside the peak
-
-    def test_what_cannot_be_compared(self):
-        with pytest.raises(InputError, match="commanded no robot"):
-            agreement({}, motion(), 0.0, 5.0)
-        with pytest.raises(InputError, match="no joint in common"):
-            agreement(motion() | {"joint_names": np.array(["u", "v"])}, motion(), 0.0, 5.0)
-        with pytest.raises(InputError, match="in common"):
-            agreement(motion(), motion(), 5.0, 5.5)
 
 
 def control_record(i: int, real: float, spoiled: float, metric: str, material: str = "real") -> dict:
@@ -376,19 +346,3 @@ def test_frechet_distances_are_asked_whether_they_see_spoiled_motion():
     assert (cells["mirrored_audio"]["why"], row["verdict"]) == ("the metric does not listen", "fails")
     assert sanity_frechet.rows(records[:1], table.get, latents)[0]["verdict"] == "not judged"
     assert sanity_frechet.rows(records, table.get, None) == []
-
-
-def test_human_motion_of_two_runs_is_compared_frame_by_frame():
-    t = np.arange(0.0, 8.0, 1 / 30)
-    run = {"joint_names": np.array(["a"]), "commanded_time": t, "commanded_position": np.sin(t)[:, None]}
-    wrists = np.cumsum(np.ones((len(t), 2, 3)), axis=0) * 1e-2
-    a = run | {"human_start": np.array(0.0), "human_wrists": wrists}
-    b = run | {"human_start": np.array(2 / 30), "human_wrists": wrists[2:]}
-    found = agreement(a, b, 2.0, 6.0)
-    assert (found.human_largest, found.human_beyond_percent) == (0.0, 0.0)
-    moved = wrists.copy()
-    moved[100:110, 0, 0] += 0.05
-    found = agreement(a, run | {"human_start": np.array(0.0), "human_wrists": moved}, 2.0, 6.0)
-    assert found.human_largest == pytest.approx(0.05)
-    assert found.human_beyond_percent == pytest.approx(100 * 10 / len(t))
-    assert agreement(run, run, 2.0, 6.0).human_largest is None

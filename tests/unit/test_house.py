@@ -20,6 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
+    ("plain_yaml",),
     ("config", "resources"),
     ("audio",),
     ("features",),

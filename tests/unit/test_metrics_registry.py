@@ -128,6 +128,43 @@ def test_one_measures_what_the_families_say(full):
     )
 
 
+def test_standing_still_before_and_after_the_speech_changes_no_figure(full):
+    """Two runs of the same speech differ in how long the robot stands round it: chance levels must not."""
+    names = ("robot_strokes_on_accents", "robot_ba", "robot_speech_with_motion")
+    speech = syllables(10.0)
+    take = replace(full, speech=speech, speech_start=1.0)
+    run = take.robot
+    t = run.trajectory.time
+    held = np.clip(np.arange(-200, len(t) + 300), 0, len(t) - 1)
+    longer = np.arange(-200, len(t) + 300) / 50
+    q, v, a = (x[held] for x in (run.trajectory.position, run.trajectory.velocity, run.trajectory.acceleration))
+    padded = replace(run, trajectory=RobotTrajectory(("a", "b"), longer, q, v, a, 50.0), hands=run.hands[held])
+    short, long = (
+        {m.name: m.number for m in measure_all(x) if m.name in names} for x in (take, replace(take, robot=padded))
+    )
+    assert short == pytest.approx(long, abs=1e-6)
+    assert None not in short.values()
+
+
+def test_faces_are_compared_by_what_they_mean(full):
+    """No expression coefficients are the same as coefficients of 0; two kinds of face parameters are not compared."""
+    name = "face_l2_parameters"
+    motion, truth = full.motion, full.truth
+    count = len(motion)
+    none, zeros = np.zeros((count, 0)), np.zeros((count, 100))
+    arkit = np.zeros((count, 52))
+    arkit[:, 3] = 0.5
+    bare = [replace(m, expression=none, face=arkit) for m in (motion, truth)]
+    wide = replace(bare[1], expression=zeros)
+    assert measure(name, replace(full, motion=bare[0], truth=wide)).number == pytest.approx(
+        measure(name, replace(full, motion=bare[0], truth=bare[1])).number
+    )
+    smplx = replace(truth, expression=zeros + 0.1, face=np.zeros((count, 52)))
+    found = measure(name, replace(full, motion=bare[0], truth=smplx)).value
+    assert isinstance(found, NotComputable)
+    assert "the other by ARKit weights" in str(found.reason)
+
+
 def test_what_is_needed_is_needed(full):
     """Without a piece exactly the metrics that declare it are not computable."""
     without = {

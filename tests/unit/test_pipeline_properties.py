@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pipeline_rig import ROBOT, Stage
+from pipeline_rig import ROBOT, Stage, Understudy
 
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import InputError, ModelError
 from speech_gesture_pkg.runtime.states import State
 
 RUN = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -73,10 +73,13 @@ MODES = st.sampled_from(("live", "stamp", "delay"))
 
 
 @RUN
-@given(EVENTS, MODES, st.sampled_from((0.0, 2.0)), st.booleans())
-def test_every_window_keeps_the_promise_whatever_happens(events, mode, rest_after, far):
+@given(EVENTS, MODES, st.sampled_from((0.0, 2.0)), st.booleans(), st.sampled_from((None, "back", "gone")))
+def test_every_window_keeps_the_promise_whatever_happens(events, mode, rest_after, far, spare):
+    """And no change of state happens that is not in the table (see `Stage.step`)."""
     pose = np.array([1.9, 2.5, -0.9, 0.02, 0.8, -0.5]) if far else None
-    stage = Stage({"sync.mode": mode, "safety.rest_after": rest_after}, pose=pose).activate()
+    values = {"sync.mode": mode, "safety.rest_after": rest_after, "fallback.retry": 0.5}
+    understudy = Understudy(error=None if spare == "back" else ModelError("gone")) if spare else None
+    stage = Stage(values, pose=pose, spare=understudy).activate()
     for name, x in events:
         ACTIONS[name](stage, x)
         stage.speak(0.3)  # so that every action has its consequences

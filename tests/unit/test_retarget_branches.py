@@ -15,7 +15,7 @@ from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.retarget.branches import Branch, advance
 from speech_gesture_pkg.retarget.human import human_targets
 from speech_gesture_pkg.retarget.mapping import map_robot
-from speech_gesture_pkg.retarget.retargeter import Retargeter
+from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.solver import BodyTarget
 
@@ -185,3 +185,50 @@ def test_the_same_again(demo):
     steps = np.diff(once, axis=0, prepend=demo.rest[None])
     assert (np.abs(steps) <= demo.velocity / 30 + 1e-9).all()
     assert (np.abs(np.diff(steps, axis=0)) <= demo.acceleration / 900 + 1e-9).all()
+
+
+def test_steps_within_limits_are_those_of_the_bounded_quadratic(demo):
+    """Held against daqp on the same problems: min s' H s / 2 - g' s within the limits."""
+    import daqp
+
+    search = demo._searches[0]
+    random = np.random.default_rng(3)
+    joints, worse = len(search.lower), []
+    for _ in range(40):
+        root = random.normal(size=(9, joints))
+        hessian, slope = root.T @ root + 0.01 * np.eye(joints), root.T @ random.normal(size=9)
+        q = random.uniform(search.lower, search.upper)
+        at = random.integers(0, 3, joints)
+        q = np.where(at == 0, search.lower, np.where(at == 1, search.upper, q))
+        step = search._bounded(q[None], hessian[None], slope[None])[0]
+        low, high = search.lower - q, search.upper - q
+        assert (step >= low).all()
+        assert (step <= high).all()
+        best, _, flag, _ = daqp.solve(hessian, -slope, np.zeros((0, joints)), high, low)
+        assert flag > 0
+
+        def value(s, hessian=hessian, slope=slope):
+            return s @ hessian @ s / 2 - slope @ s
+
+        cut = value(np.clip(np.linalg.solve(hessian, slope), low, high))
+        worse.append([(value(s) - value(best)) / max(-value(best), 1e-6) for s in (step,)] + [cut - value(best)])
+    lost = np.array(worse)
+    assert np.median(lost[:, 0]) < 0.02  # of what can be gained
+    assert (lost[:, 0] < 1).all()  # never uphill
+    assert np.median(lost[:, 1]) > 0.05  # cutting off the unbounded step is far from it
+
+
+@pytest.mark.parametrize(("speed", "taken"), [(10.0, True), (0.05, False)])
+def test_no_change_over_that_takes_longer_than_it_is_worth(demo_urdf, speed, taken):
+    """A target 0.12 rad^2 away: worth ten frames on the way, not two hundred."""
+    robot = RobotModel.from_file(demo_urdf)
+    retargeter = Retargeter(robot, map_robot(robot), RetargetSettings(max_velocity=speed))
+    search = retargeter._searches[0]
+    directions, rotations = retargeter._body_targets(human_targets(both(DOWN)))
+    targets = directions[0, 0], directions[0, 2], rotations[0, 0]
+    q = np.clip(retargeter.rest[retargeter._solved][search.columns] + 0.3, search.lower, search.upper)
+    branch, goals = Branch(), []
+    for _ in range(40):
+        branch = advance(search, branch, q, 0.12, targets, lambda poses: np.ones(len(poses), bool))
+        goals.append(branch.goal)
+    assert any(g is not None for g in goals) == taken

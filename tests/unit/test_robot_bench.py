@@ -12,10 +12,12 @@ from speech_gesture_pkg.body.files import save_motion
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.cli import main
 from speech_gesture_pkg.commands import bench_pink, robot
+from speech_gesture_pkg.commands.bench_tracking import Tally, limbs_and_hands, motors_of, whole_poses
 from speech_gesture_pkg.commands.common import robot_path
 from speech_gesture_pkg.commands.robot import capsule_places, grouped, look_at
 from speech_gesture_pkg.commands.robot_poses import GESTURES, POSES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError
+from speech_gesture_pkg.evaluation.self_collision import SelfCollision
 from speech_gesture_pkg.resources import ROBOTS, resource, robot_file
 from speech_gesture_pkg.retarget.human import human_targets
 
@@ -119,6 +121,34 @@ def test_names_of_robots(monkeypatch):
         with pytest.raises(MissingDependencyError, match=f"'{name}' comes with the Python package .*pip install"):
             robot_file(name)
     assert robot_file("demo").is_file()
+
+
+def test_motors_under_a_head_are_held_against_their_positions_and_shapes(tmp_path):
+    """The table's checker poses the whole platform, and counts motors that are sent beyond their limits."""
+    from test_closed_chain import stewart
+
+    path = tmp_path / "desk.urdf"
+    path.write_text(stewart(np.random.default_rng(1)))
+    checked = look_at(str(path))
+    retargeter = checked.retargeter
+    motors = motors_of(retargeter)
+    assert len(motors) == 6
+    names, poses = whole_poses(retargeter, np.repeat(retargeter.rest[None], 2, 0))
+    passive = [n for n in checked.model.joint_names if n.startswith("passive")]
+    assert set(names) >= {*motors, *passive}
+    assert poses.shape == (2, len(names))
+    tally = Tally(retargeter, SelfCollision(path, names, *limbs_and_hands(checked.map)))
+    motion = pose_motion("list", 10)
+    q, _ = retargeter.step(motion, retargeter.start())
+    tally.spent.append(1e-3)
+    tally.add(motion, q)
+    assert tally.figures(np.zeros(0, int))["violations"] == 0
+    beyond = q.copy()
+    beyond[3, retargeter.joint_names.index(motors[2])] = 0.95  # its limit is 0.9
+    tally = Tally(retargeter, SelfCollision(path, names, *limbs_and_hands(checked.map)))
+    tally.spent.append(1e-3)
+    tally.add(motion, beyond)
+    assert tally.figures(np.zeros(0, int))["violations"] == 1
 
 
 def test_a_sheet_with_capsules_and_a_sheet_of_robots(built, tmp_path, capsys):

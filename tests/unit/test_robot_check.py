@@ -26,4 +26,4 @@ def test_hands_below_the_floor(demo_urdf, tmp_path, capsys):
     tree.write(tmp_path / "bust.urdf")
     (warning,) = warnings_of(tmp_path / "bust.urdf", capsys)
     assert "cm below everything else of the robot" in warning
-    assert "the floor is not in the collision check" in warning
+    assert "give the height of the 'floor' in the robot map" in warning

@@ -109,3 +109,16 @@ def test_a_robot_without_arms_has_no_points():
     points = LinkPoints(robot, map_robot(robot), robot.joint_names)
     assert points.names == ()
     assert points.speeds(np.zeros((2, 2)), np.ones((2, 2))).shape == (2, 0)
+
+
+def test_frames_without_shapes_count():
+    """A tip 0.2 m beyond the wrist, which is a frame and nothing else, is the farthest point of the hand."""
+    made = Builder()
+    for side in ("left", "right"):
+        hand = made.arm("base_link", side, 1.2, wrists=3)
+        made.add(f"{side}_tip", hand, (0, 0, -0.2), kind="fixed", radius=0)
+    model = RobotModel.from_string(made.text)
+    points = LinkPoints(model, map_robot(model), model.joint_names)
+    wrist = points.places[points.names.index("left_wrist")]
+    hand = points.places[[n == "left_hand" for n in points.names]]
+    assert wrist[2] - hand[:, 2].min() == pytest.approx(0.2, abs=1e-6)

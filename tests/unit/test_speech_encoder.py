@@ -29,7 +29,8 @@ def folder(tmp_path_factory):
 
 
 def test_a_live_stream_hears_what_training_heard(folder):
-    from speech_gesture_pkg.generators.speechcat.network.speech_encoder import heard, load_encoder
+    from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
+    from speech_gesture_pkg.generators.speechcat.heard import heard
 
     encoder = load_encoder(str(folder))
     samples = read_audio(resource(DEMO_AUDIO)).samples[: 16000 * 3]
@@ -61,7 +62,7 @@ def test_the_exported_encoder_equals_torch(folder, tmp_path):
     pytest.importorskip("onnxscript", reason="the extra `train` is not installed")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; the extra `onnx` brings it")
     from speech_gesture_pkg.export.speech_encoder import export_encoder
-    from speech_gesture_pkg.generators.speechcat.network.speech_encoder import load_encoder
+    from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
     from speech_gesture_pkg.inference.session import Session
 
     encoder = load_encoder(str(folder))
@@ -82,8 +83,8 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
     from speech_gesture_pkg.audio.chunk import AudioChunk
     from speech_gesture_pkg.config import GeneratorConfig
     from speech_gesture_pkg.export.speechcat import export_speechcat
+    from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
     from speech_gesture_pkg.generators.registry import create_generator
-    from speech_gesture_pkg.generators.speechcat.network.speech_encoder import load_encoder
 
     encoder = load_encoder(str(folder))
     model = made_tiny(replace(TINY, encoder="wav2vec2", encoder_path="x"), encoder.channels)
@@ -102,7 +103,7 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
 
 
 def test_what_cannot_be_loaded_is_said_in_one_sentence(folder, tmp_path, monkeypatch):
-    from speech_gesture_pkg.generators.speechcat.network.speech_encoder import load_encoder
+    from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
 
     with pytest.raises(ModelError, match=r"wav2vec 2\.0 folder /no/such/folder does not exist"):
         load_encoder("/no/such/folder")

@@ -221,7 +221,7 @@ class TestCommand:
         if tuned:
             import torch
 
-            from speech_gesture_pkg.generators.speechcat.network.speech_encoder import load_encoder
+            from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
 
             ends = (tmp_path / "ear", tmp_path / "run" / "full-0" / "encoder")
             before, after = (load_encoder(str(e)).state_dict() for e in ends)
@@ -232,7 +232,8 @@ class TestCommand:
     def test_the_tuned_ear_hears_what_a_live_stream_hears(self, tmp_path):
         import torch
 
-        from speech_gesture_pkg.generators.speechcat.network.speech_encoder import heard, load_encoder
+        from speech_gesture_pkg.generators.network.speech_encoder import load_encoder
+        from speech_gesture_pkg.generators.speechcat.heard import heard
         from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
         from speech_gesture_pkg.training.ear import BlockCutter, TunedEar
         from speech_gesture_pkg.training.utterances import speech_windows

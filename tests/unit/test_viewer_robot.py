@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("PIL")
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.viewer.meshes import find_mesh
+from speech_gesture_pkg.retarget.mesh_files import find_mesh
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.scene import Stage, View
 from speech_gesture_pkg.viewer.shapes import simplify

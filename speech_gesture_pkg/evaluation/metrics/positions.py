@@ -39,7 +39,8 @@ def face_l2_parameters(predicted: np.ndarray, truth: np.ndarray) -> float:
         1/T sum_t || e^_t - e_t ||_2
 
     TalkSHOW's face L2 needs landmarks of the mesh. On the joints alone (jaw and eyes, 22 to 24) it is 0 for every face:
-    their positions do not depend on the jaw's rotation or on expression.
+    their positions do not depend on the jaw's rotation or on expression. No expression coefficients count as
+    coefficients of 0; a face in coefficients and one in ARKit weights are not compared.
 
     Args:
         predicted: jaw axis-angle (rad), expression coefficients, ARKit weights. Shape [T, D].

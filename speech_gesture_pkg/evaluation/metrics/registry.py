@@ -38,8 +38,17 @@ def _points(take: Take) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _faces(take: Take) -> tuple[np.ndarray, np.ndarray]:
+    """Face parameters of both; an expression coefficient that one of them does not have is 0 there, as at rest."""
     a, b = take.compared
-    return expression_parameters(a), expression_parameters(b)
+    uses = [(bool(m.expression.any()), bool(m.face.any())) for m in (a, b)]
+    if {(True, False), (False, True)} == set(uses):
+        raise InputError(
+            "one face is told by SMPL-X expression coefficients, the other by ARKit weights; they cannot be compared"
+        )
+    count = max(m.expression.shape[1] for m in (a, b))
+    wide = [np.pad(m.expression, ((0, 0), (0, count - m.expression.shape[1]))) for m in (a, b)]
+    first, second = (expression_parameters(replace(m, expression=e)) for m, e in zip((a, b), wide, strict=True))
+    return first, second
 
 
 def _arkit(take: Take) -> tuple[np.ndarray, np.ndarray]:

@@ -65,16 +65,24 @@ def _real_time(take: Take) -> float:
 
 
 def _hands(take: Take) -> tuple[np.ndarray, float, float]:
-    """Hand positions on an even grid, its rate, and the start of the speech after its first frame, s."""
+    """Hand positions on an even grid, its rate, and the start of the speech after its first frame, s.
+
+    They cover the speech, from its first sample until its features end (half a second later): chance levels depend on
+    how much standing still there is round it.
+    """
     trajectory = _trajectory(take)
     hands = _have(take.need_robot().hands, "positions of the robot's hands")
     if len(hands) != len(trajectory.time):
         raise InputError(f"there are {len(hands)} hand positions for {len(trajectory.time)} trajectory samples")
     time = trajectory.time
-    grid = time[0] + np.arange(int((time[-1] - time[0]) * 30.0 + 1e-6) + 1) / 30.0
+    begin = max(float(time[0]), take.speech_start)
+    end = min(float(time[-1]), take.speech_start + float(take.heard[0].times[-1]))
+    if end - begin < 1.0 / 30.0:
+        raise InputError("the robot's motion and the speech have no time in common")
+    grid = begin + np.arange(int((end - begin) * 30.0 + 1e-6) + 1) / 30.0
     flat = np.asarray(hands, float).reshape(len(hands), -1)
     even = np.stack([np.interp(grid, time, column) for column in flat.T], axis=1)
-    return even.reshape(len(grid), -1, 3), 30.0, take.speech_start - float(time[0])
+    return even.reshape(len(grid), -1, 3), 30.0, take.speech_start - begin
 
 
 def _covered(times: np.ndarray, length: float) -> np.ndarray:

@@ -72,7 +72,7 @@ def _head(results: Mapping[str, Any], sections: list[str]) -> str:
         f"<span class={'bad' if failed else 'good'}>{failed} failed</span>",
         h(str(chosen.get("mode"))),
         h(str((chosen.get("robot") or {}).get("name") or "no robot")),
-        h(str(results.get("created"))),
+        h(_moment(str(results.get("created")))),
     ]
     if counts.get("not_run"):
         pieces.insert(3, f"<span class=bad>{counts['not_run']} not run yet</span>")
@@ -83,3 +83,8 @@ def _head(results: Mapping[str, Any], sections: list[str]) -> str:
             title = text.split("<h2>", 1)[1].split("</h2>", 1)[0]
             links.append(f'<a href="#{anchor}">{title}</a>')
     return f"<h1>Gesture evaluation</h1><p class=soft>{' · '.join(pieces)}</p><nav>{''.join(links)}</nav>"
+
+
+def _moment(created: str) -> str:
+    """`2026-01-31T12:30:59+00:00` for a person."""
+    return f"{created[:10]} {created[11:16]} UTC" if created.endswith("+00:00") else created

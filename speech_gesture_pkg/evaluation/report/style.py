@@ -89,7 +89,7 @@ svg .axis{stroke:var(--soft);stroke-width:1}
 .trunk{fill:var(--soft);stroke:var(--soft);stroke-width:9;stroke-linejoin:round}
 .head{fill:var(--ink)}
 .case{border:1px solid var(--line);border-radius:8px;padding:12px 14px;margin:14px 0;break-inside:avoid}
-.case h3{margin:0 0 4px; overflow-wrap:anywhere}
+.case h3,.case p{overflow-wrap:anywhere}.case h3{margin:0 0 4px}
 .case:target{background:var(--mark)}
 .case ul{margin:6px 0;padding-left:20px}
 pre{background:var(--panel);border-radius:6px; padding:8px 10px;margin:8px 0;overflow-x:auto;white-space:pre-wrap;

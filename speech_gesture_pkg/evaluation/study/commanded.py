@@ -13,6 +13,10 @@ from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 RATE = 60.0
 """Sampling of the commanded motion, Hz: every knot of a 30 fps generator, and once between."""
 
+SAME_TIME = 1e-6
+"""Points of two windows that are nearer than this are one: stamps are rounded to 1 ns, and between points that differ
+by rounding alone a polynomial has any acceleration, s."""
+
 _APART = 100.0
 """More than the time between two points of any window, s."""
 
@@ -29,12 +33,14 @@ def execution(windows: Sequence[SampledTrajectory]) -> SampledTrajectory:
     last = np.inf
     kept: list[SampledTrajectory] = []
     for window in reversed(windows):
-        if window.times[0] < last:
+        if window.times[0] < last - SAME_TIME:
             kept.append(window)
             last = float(window.times[0])
     kept.reverse()
     ends = np.array([*(w.times[0] for w in kept[1:]), np.inf])
-    counts = [int(np.searchsorted(w.times, end, side="left")) for w, end in zip(kept, ends, strict=True)]
+    counts = [
+        max(int(np.searchsorted(w.times, end - SAME_TIME, side="left")), 1) for w, end in zip(kept, ends, strict=True)
+    ]
     cut = [i for i, (w, n) in enumerate(zip(kept, counts, strict=True)) if n < len(w.times)]
     joints = dict(zip(cut, _between([kept[i] for i in cut], [counts[i] for i in cut], ends[cut]), strict=True))
     parts: list[tuple[np.ndarray, ...]] = []

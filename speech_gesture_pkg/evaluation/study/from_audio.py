@@ -41,11 +41,12 @@ NEEDS_ROBOT = ("robot_tracking_error", "robot_tracking_delay")
 def offline_material(config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk) -> Material:
     """The speech through the pipeline, faster than real time, heard exactly as in a run through the node.
 
-    The generator begins `SETTLE` before the speech, and the audio comes as 16 bit messages without stamps.
+    The robot comes from its rest pose, the generator begins `SETTLE` before the speech, the audio comes as 16 bit
+    messages without stamps, and the node goes on after it.
     """
     begin = START + BEFORE * CHUNK
     end = begin + audio.duration + 2 * SETTLE
-    run = run_messages(config, robot, _session(audio), START, end, begin + 0.5 * CHUNK)
+    run = run_messages(config, robot, _session(audio), START, end, begin + 0.5 * CHUNK, stop=False)
     run.seconds = audio.duration + 2 * SETTLE
     return material_of(config, robot, body, audio, run, begin + SETTLE)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,12 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 KINDS = (TRAJECTORY, DIAGNOSTICS, SMPLX)
 SOON = 0.25
 """A window so long after the last audio message is idle motion, not an answer to it, s."""
+SETTLED = 0.1
+"""So long after the first audio message the diagnostics speak of the motion that belongs to it, s."""
+UNSENT = "dropped: window too late to send"
+"""Key of the diagnostics."""
+STALL = 0.2
+"""Silence put into speech that is told, s: a node takes audio that stays away for 0.25 s for silence."""
 
 
 @dataclass
@@ -46,6 +53,8 @@ class Recording:
         epoch: s.
         diagnostics: the gesture node's last figures while it was active.
         offsets: reception (same clock), and by how much the motion followed its sound then, s.
+        silences: reception, and how much silence the node had put in where audio stayed away, s.
+        unsent: reception, and how many windows the node had not sent because it was too late for them.
         stamps: play times of the human's frames, same clock.
         warnings: sentences on what could not be read.
     """
@@ -58,6 +67,8 @@ class Recording:
     epoch: float = 0.0
     diagnostics: dict[str, str] = field(default_factory=dict)
     offsets: list[tuple[float, float]] = field(default_factory=list)
+    silences: list[tuple[float, float]] = field(default_factory=list)
+    unsent: list[tuple[float, float]] = field(default_factory=list)
     stamps: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -100,6 +111,9 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
                     found.diagnostics = values
                     if np.isfinite(offset := found.figure("motion after sound [ms]") / 1e3):
                         found.offsets.append((received - found.epoch, offset))
+                    if np.isfinite(silence := found.figure("silence put in [s]")):
+                        found.silences.append((received - found.epoch, silence))
+                    found.unsent.append((received - found.epoch, float(values.get(UNSENT, "0"))))
         elif kind == SMPLX and "pelvis" in message.data.joint_names:
             found.stamps.append(stamp_seconds(message.data.header.stamp) - found.epoch)
         elif message.topic == content.audio_topic:
@@ -133,8 +147,9 @@ def recorded_material(
         if not recording.offsets:
             warnings.append("the bag does not say how long after its sound the motion was played: judged as played")
         drawn, offset = _as_drawn(content.motion, recording, warnings)
-        drawn = replace(drawn, start=drawn.start - origin)
+        drawn = replace(drawn, start=_counted(drawn.start - origin, drawn.fps, content.about))
         motion = cut(drawn, 0.0, audio.duration) if audio is not None else drawn
+    warnings += _stalls(recording)
     take = Take(motion, speech=speech_features(audio) if audio is not None else None)
     material = Material(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
     if content.motion is None:
@@ -153,16 +168,22 @@ def _as_drawn(motion: MotionFrames, recording: Recording, warnings: list[str]) -
     A node that finds itself late puts its motion off. The diagnostics (1 Hz) say by how much, the frames say when: at
     the widest gap between two of them since the last diagnostics.
     """
-    steps = [(-np.inf, recording.offsets[0][1] if recording.offsets else 0.0)]
+    told = _offsets(recording)
+    steps = [(-np.inf, told[0][1] if told else 0.0)]
     stamps = np.array(recording.stamps)
-    for (before, old), (after, new) in pairwise(recording.offsets):
+    for (before, old), (after, new) in pairwise(told):
         near = np.flatnonzero((stamps[1:] > before) & (stamps[1:] < after + new))
         if abs(new - old) > 1e-3 and len(near):
             widest = near[int(np.argmin(np.abs(np.diff(stamps)[near] - 1.0 / motion.fps - (new - old))))]
             steps.append((float(stamps[widest + 1]), new))
     times, offsets = (np.array(x) for x in zip(*steps, strict=True))
+
+    def heard(played: np.ndarray) -> np.ndarray:
+        return played - offsets[np.searchsorted(times, played + 1e-6, side="right") - 1]
+
     played = motion.times - recording.epoch
-    sound = played - offsets[np.searchsorted(times, played + 1e-6, side="right") - 1]
+    sound = heard(played)
+    warnings += _left_out(heard(stamps), recording, motion.fps)
     if len(set(np.round(offsets, 3))) > 1:
         warnings.append(
             f"the node was late and put its motion off: it followed its sound by {1e3 * offsets[0]:.0f} ms at first, "
@@ -173,6 +194,58 @@ def _as_drawn(motion: MotionFrames, recording: Recording, warnings: list[str]) -
     keys = ("poses", "translation", "expression", "face", "phase", "valid")
     moved = replace(motion, start=float(grid[0]) + recording.epoch, **{k: getattr(motion, k)[nearest] for k in keys})
     return moved, float(np.median(played - sound))
+
+
+def _offsets(recording: Recording) -> list[tuple[float, float]]:
+    """What the diagnostics say of the motion to this sound: before it came they speak of what was before it."""
+    first = recording.heard[0] + SETTLED if recording.heard else -np.inf
+    return [told for told in recording.offsets if told[0] >= first] or recording.offsets[-1:]
+
+
+def _counted(start: float, fps: float, about: Mapping[str, Any]) -> float:
+    """Time of the first frame after the first sample of the speech, s.
+
+    Receptions tell it to a few milliseconds. In a run of `evaluate` the generator began with the first sample that was
+    recorded: its frames are counted from there.
+    """
+    if "silence_before" not in about:
+        return start
+    begin = -float(about["silence_before"])
+    return begin + round((start - begin) * fps) / fps
+
+
+def _left_out(sound: np.ndarray, recording: Recording, fps: float) -> list[str]:
+    """A sentence on frames of the speech that were not played, if any; `sound`: when each one's sound was, s."""
+    audio = recording.content.audio
+    if audio is None or len(sound) < 2:
+        return []
+    begin = audio.start - recording.epoch
+    steps = np.diff(sound)[(sound[1:] > begin) & (sound[:-1] < begin + audio.duration)]
+    missing = int(np.maximum(np.round(steps * fps) - 1.0, 0.0).sum())
+    share = 100.0 * missing / (audio.duration * fps)
+    return [f"{missing} frames of the speech ({share:.1f} %) came too late and were left out"] if missing else []
+
+
+def _stalls(recording: Recording) -> list[str]:
+    """Sentences on what a busy machine did to the motion that belongs to this sound, if anything."""
+    told = []
+    silence, unsent = _growth(recording, recording.silences), round(_growth(recording, recording.unsent))
+    if silence >= STALL:
+        told.append(f"audio stayed away from the node: it put {silence:.2f} s of silence into the speech")
+    if unsent:
+        told.append(f"{unsent} trajectory windows were too late to be sent: the robot braked for a moment")
+    return told
+
+
+def _growth(recording: Recording, counted: Sequence[tuple[float, float]]) -> float:
+    """By how much a figure of the diagnostics grew while the sound was heard."""
+    if not recording.heard:
+        return 0.0
+    first, last = recording.heard[0], recording.heard[-1] + SETTLED
+    before = [value for time, value in counted if time < first]
+    during = [value for time, value in counted if first <= time <= last]
+    known = (before[-1:] or during[:1]) + during[-1:]
+    return known[-1] - known[0] if known else 0.0
 
 
 def _trajectory(recording: Recording, origin: float) -> RobotTrajectory | None:

@@ -39,7 +39,9 @@ def rerun_material(
     if content.audio is None:
         raise InputError(f"bag {path} has no audio that can be read: there is nothing to run again")
     audio = AudioChunk(content.audio.samples, 0.0)
+    entry = ENTRY
     if content.about.get("silence_before") == SETTLE:
+        entry = 0.0 if content.about.get("from_rest") else ENTRY
         material = offline_material(config, robot, body, audio)
     else:
         heard = content.audio.start - recording.epoch
@@ -51,7 +53,7 @@ def rerun_material(
         return material, None
     live = recorded_material(path, recording, config, robot, body)
     try:
-        found = agreement(arrays_of(material), arrays_of(live), ENTRY, audio.duration).as_dict()
+        found = agreement(arrays_of(material), arrays_of(live), entry, audio.duration).as_dict()
     except InputError as e:
         found = {"why": str(e)}
     return material, found

@@ -65,6 +65,7 @@ def _together(
                 speech=listening.speech,
                 vectors=listening.vectors,
                 first=listening.first,
+                hubert=listening.hubert,
             )
             for state in states
         ]

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, ModelError
+from speech_gesture_pkg.features.encoded import samples_of
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.denoiser import Denoiser, Given
+from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows
 from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan, live_plan
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, seeded_noise
@@ -23,6 +25,7 @@ from speech_gesture_pkg.inference.session import Session
 CARD = "diffsheg.json"
 PREPARE = "prepare.onnx"
 TABLES = "tables.onnx"
+HUBERT = "hubert.onnx"
 FORMAT = "speech-gesture-diffsheg/1"
 _PROBED = 5
 """Frames of the clip that is made once to see that the networks work."""
@@ -34,7 +37,7 @@ def branch_file(name: str) -> str:
 
 
 def file_names(config: DiffShegConfig) -> tuple[str, ...]:
-    """The networks of a configuration."""
+    """The networks of a configuration; HuBERT itself, if the folder has it, is not among them."""
     return (PREPARE, TABLES, *(branch_file(name) for name in config.branches))
 
 
@@ -45,6 +48,7 @@ class DiffShegBundle:
     Attributes:
         config: shape of the networks.
         denoiser: the networks.
+        hubert: `audio [B, samples]` -> `states [B, frames, C]`, for networks that hear HuBERT; None if it is not there.
         plan: how the model is meant to run live.
         mean, deviation, calm: of each channel; calm is the pose at rest. Shape [C].
         device: where the networks run.
@@ -54,6 +58,7 @@ class DiffShegBundle:
 
     config: DiffShegConfig
     denoiser: Denoiser
+    hubert: Session | None
     plan: ClipPlan
     mean: np.ndarray
     deviation: np.ndarray
@@ -75,19 +80,18 @@ class DiffShegBundle:
         card = read_card(folder / CARD, FORMAT, "DiffSHEG")
         try:
             config = DiffShegConfig.from_dict(card["config"])
-            if set(card["files"]) != set(file_names(config)):
-                raise ValueError(
-                    f"it lists the files {sorted(card['files'])}; they must be {sorted(file_names(config))}"
-                )
+            names = [*file_names(config), *([HUBERT] if config.hubert and HUBERT in card["files"] else [])]
+            if set(card["files"]) != set(names):
+                raise ValueError(f"it lists the files {sorted(card['files'])}; they must be {sorted(names)}")
             plan = ClipPlan.from_dict(card["plan"]) if "plan" in card else live_plan(config)
             plan.check(config)
             mean, deviation, calm = (np.asarray(card[k], np.float32) for k in ("mean", "deviation", "calm"))
             facts = dict(card.get("facts", {}))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ConfigError) as e:
             raise ModelError(f"model card {folder / CARD} cannot be used: {in_words(e)}") from e
-        for name in file_names(config):
+        for name in names:
             verify(folder / name, card["files"][name])
-        made = {name: Session(folder / name, device, threads) for name in file_names(config)}
+        made = {name: Session(folder / name, device, threads) for name in names}
         branches = {name: made[branch_file(name)] for name in config.branches}
         denoiser = Denoiser(config, made[PREPARE], made[TABLES], branches)
         for name, row in (("mean", mean), ("deviation", deviation), ("calm", calm)):
@@ -99,7 +103,7 @@ class DiffShegBundle:
                 )
         used = made[PREPARE].device
         digest = sha256_of(folder / CARD)
-        bundle = DiffShegBundle(config, denoiser, plan, mean, deviation, calm, used, facts, digest)
+        bundle = DiffShegBundle(config, denoiser, made.get(HUBERT), plan, mean, deviation, calm, used, facts, digest)
         _check(folder, config, made)
         bundle._probe(folder)
         return bundle
@@ -122,8 +126,22 @@ class DiffShegBundle:
             made = self.denoiser.sample(sampler, given, None, seeded_noise((0,), 0))
         except (KeyError, ValueError) as e:
             raise ModelError(f"the networks in {folder} do not fit each other: {in_words(e)}") from e
+        if self.hubert is not None:
+            _probe_hubert(folder / HUBERT, self.hubert, c)
         if made.shape != (1, _PROBED, self.denoiser.sizes["motion"]):
             raise ModelError(f"the networks in {folder} make clips of shape {made.shape}; the card says otherwise")
+
+
+def _probe_hubert(path: Path, network: Session, config: DiffShegConfig) -> None:
+    """Raise ModelError if HuBERT does not hear and make what the configuration says."""
+    frames = HubertWindows.of(config).frames
+    asked, found = (None, samples_of(frames)), network.shapes.get("audio", ())
+    if len(found) != 2 or found[1] not in (None, asked[1]):
+        raise ModelError(f"model file {path}: input audio has shape {found}, by the configuration {asked}")
+    states = network(audio=np.zeros((1, samples_of(frames)), np.float32)).get("states")
+    if states is None or states.shape != (1, frames, config.hubert) or not np.isfinite(states).all():
+        shape = "missing" if states is None else states.shape
+        raise ModelError(f"model file {path}: states are {shape}; they must be {(1, frames, config.hubert)}, finite")
 
 
 def _check(folder: Path, config: DiffShegConfig, made: Mapping[str, Session]) -> None:

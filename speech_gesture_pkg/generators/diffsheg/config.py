@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, one_of
@@ -15,6 +15,7 @@ PREDICTIONS = ("epsilon", "velocity", "sample")
 """What the network gives: the noise (paper), v of Salimans and Ho 2022, or the clean motion."""
 LAYOUTS = ("smplx", "show", "beat")
 _FPS = (7.5, 15.0, 30.0)
+_OF_HUBERT = ("hubert_path", "hubert_past", "hubert_ahead", "hubert_block")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class DiffShegConfig:
         clip: frames of a training clip, the longest that can be made at once.
         mel, mid: hear the mel-like features; hear their mid-level encoding by a transformer.
         hubert: channels of HuBERT states; 0 = none.
+        hubert_path: local folder or hub name of the HuBERT model; for training only.
+        hubert_past, hubert_ahead: audio that HuBERT hears at least before the begin and beyond the end of a block, s.
+        hubert_block: frames whose states are made at once. Best as many as a clip's new frames, or a part of them.
         mid_time: the mid-level encoder knows the diffusion step, as in the authors' code. Costs speed.
         mid_doubled: its residual doubles the input, as in the authors' code. For their checkpoints only.
         speech: channels of a frame's speech vector when it comes ready-made (the authors' mel); 0 = own features,
@@ -40,8 +44,10 @@ class DiffShegConfig:
         audio_out: channels of both after their projection.
         hubert_width: channels of HuBERT after its convolutions.
         width, layers, heads, feed: of each branch; channels of the feed-forward layer.
-        local: frames that a depthwise convolution before each layer's attention sees; 0 = none, as in the paper. Linear
-            attention learns only slowly to smooth over neighbouring frames.
+        local: frames around each one that the embedding of the noisy motion, and a depthwise convolution before each
+            layer's attention, see; 0 = none, as in the paper. Linear attention has no notion of neighbours.
+        smooth: frames of a learned filter over time on the predicted clean motion, of each channel by itself; 0 = none,
+            as in the paper. Only with `prediction: sample`.
         time_width: channels of the embedding of step and person.
         positions: length of the table of positions.
         dropout: in training.
@@ -60,6 +66,10 @@ class DiffShegConfig:
     mel: bool = True
     mid: bool = True
     hubert: int = 0
+    hubert_path: str = ""
+    hubert_past: float = 2.0
+    hubert_ahead: float = 0.2
+    hubert_block: int = 10
     mid_time: bool = False
     mid_doubled: bool = False
     speech: int = 0
@@ -73,6 +83,7 @@ class DiffShegConfig:
     heads: int = 4
     feed: int = 256
     local: int = 0
+    smooth: int = 0
     time_width: int = 256
     positions: int = 600
     dropout: float = 0.0
@@ -102,8 +113,15 @@ class DiffShegConfig:
                 raise ConfigError(
                     f"diffsheg {name} is {getattr(self, name)}; it must be even and a multiple of heads ({self.heads})"
                 )
-        if self.local and (self.local < 0 or self.local % 2 == 0):
-            raise ConfigError(f"diffsheg local is {self.local}; it must be 0 (none) or an odd number of frames")
+        for name in ("local", "smooth"):
+            frames = getattr(self, name)
+            if frames and (frames < 0 or frames % 2 == 0):
+                raise ConfigError(f"diffsheg {name} is {frames}; it must be 0 (none) or an odd number of frames")
+        if self.smooth and self.prediction != "sample":
+            raise ConfigError(
+                f"diffsheg smooth is {self.smooth}, but the network predicts {self.prediction}; only clean motion "
+                "(prediction: sample) can be smoothed"
+            )
         if self.hubert < 0 or self.speech < 0:
             raise ConfigError(f"diffsheg hubert {self.hubert} and speech {self.speech} must be 0 (none) or more")
         if not (self.mel or self.mid or self.hubert):
@@ -116,6 +134,11 @@ class DiffShegConfig:
             raise ConfigError(
                 f"diffsheg audio_past is {self.audio_past} s, audio_ahead {self.audio_ahead} s; they must be in "
                 "[0, 2] and [0, 1]"
+            )
+        if not 0 <= self.hubert_past <= 20 or not 0 <= self.hubert_ahead <= 2 or not 1 <= self.hubert_block <= 600:
+            raise ConfigError(
+                f"diffsheg hubert_past is {self.hubert_past} s, hubert_ahead {self.hubert_ahead} s, hubert_block "
+                f"{self.hubert_block} frames; they must be in [0, 20], [0, 2] and [1, 600]"
             )
         if not 0 < self.beta_first <= self.beta_last < 1:
             raise ConfigError(f"diffsheg betas {self.beta_first} to {self.beta_last} must rise within (0, 1)")
@@ -162,8 +185,12 @@ class DiffShegConfig:
         return from_values(cls, "diffsheg", values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON and YAML."""
-        return to_values(self)
+        """Plain values for JSON and YAML, without those of a HuBERT that the network does not hear."""
+        values = to_values(self)
+        if not self.hubert:
+            for name in _OF_HUBERT:
+                del values[name]
+        return values
 
 
 _PAPER: dict[str, Any] = {
@@ -186,3 +213,37 @@ SHOW = DiffShegConfig(
     **_PAPER, layout="show", fps=30.0, clip=88, null=0.2, speakers=("oliver", "seth", "conan", "chemistry")
 )
 """The paper's network for SHOW: 4 people, 88 frames at 30 fps, guidance trained in."""
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "naive_concat": {"flow": "naive_concat"},
+    "no_detach": {"flow": "no_detach"},
+    "no_x0": {"flow": "no_x0"},
+    "reverse": {"flow": "reverse"},
+    "final_x0": {"flow": "final_x0"},
+    "no_hubert": {"hubert": 0},
+    "no_mel": {"mel": False},
+    "no_mid": {"mid": False},
+}
+"""Rows of the paper's Tables 1 and 3 as changes of the configuration."""
+
+
+def ablated(config: DiffShegConfig, name: str) -> DiffShegConfig:
+    """The configuration changed as `ABLATIONS[name]` says.
+
+    Raises:
+        ConfigError: an unknown name, or one that changes nothing (`no_hubert` of a network without).
+    """
+    if name not in ABLATIONS:
+        raise ConfigError(one_of("diffsheg variant", name, tuple(ABLATIONS)))
+    made = replace(config, **ABLATIONS[name])
+    if made == config and ABLATIONS[name]:
+        raise ConfigError(f"diffsheg variant {name}: the recipe's network is that already; compare it with another")
+    return made
+
+
+def variant_of(config: DiffShegConfig) -> str:
+    """The name in `ABLATIONS` that a configuration has; a network without HuBERT from the start is `full`."""
+    if config.flow != "full":
+        return config.flow
+    return "no_mel" if not config.mel else "no_mid" if not config.mid else "full"

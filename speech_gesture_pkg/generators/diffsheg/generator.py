@@ -15,12 +15,13 @@ from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ConfigError, ModelError, one_of
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style, usable_samples
-from speech_gesture_pkg.generators.diffsheg.bundle import DiffShegBundle
+from speech_gesture_pkg.generators.diffsheg.bundle import HUBERT, DiffShegBundle
 from speech_gesture_pkg.generators.diffsheg.denoiser import Given
+from speech_gesture_pkg.generators.diffsheg.hubert import HubertState, HubertStream
 from speech_gesture_pkg.generators.diffsheg.longform import fresh
 from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, part_channels
-from speech_gesture_pkg.generators.diffsheg.samplers import Known, seeded_noise
+from speech_gesture_pkg.generators.diffsheg.samplers import Known
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
 from speech_gesture_pkg.generators.told import part_gains, style_vector
 
@@ -40,6 +41,7 @@ class DiffShegState:
         speech: of the features.
         vectors: the newest feature vectors. Shape [F, channels].
         first: index of the first of them.
+        hubert: of HuBERT, for a model that hears it.
         overlap: frames that the next clip takes over.
         recent: the newest frames, normalised; the last `held` of them have not been given out. Shape [K, C].
         held: see there.
@@ -56,6 +58,7 @@ class DiffShegState:
     speech: VectorState
     vectors: np.ndarray
     first: int
+    hubert: HubertState | None
     overlap: int
     recent: np.ndarray
     held: int
@@ -71,7 +74,7 @@ class DiffShegGenerator:
         fps: of the network.
         hop_frames: new frames of a clip.
         lookahead_s: audio beyond the first frame that a clip gives out: the clip's new frames, those held back for
-            blending, and the speech heard after the last one.
+            blending, and the speech that they and HuBERT hear after the last one.
         sample_rate: 16000 Hz.
     """
 
@@ -82,17 +85,20 @@ class DiffShegGenerator:
         self.bundle, self.plan = bundle, plan or bundle.plan
         config = bundle.config
         self.plan.check(config)
-        if config.hubert or config.speech:
+        if config.speech:
             raise ModelError(
-                "this DiffSHEG hears HuBERT or ready-made features, which are not made live; a model with hubert 0 and "
-                "speech 0 is needed"
+                "this DiffSHEG hears ready-made features, which are not made live; a model with speech 0 is needed"
             )
         self.sampler = self.plan.make_sampler(config)
         self._windows, self._speech = frame_windows(config), SpeechVectors()
+        self._hubert = hubert_stream(bundle)
         self._longest = config.clip - self.plan.hop
         self._parts = part_channels(config)
         self.fps, self.hop_frames = config.fps, self.plan.hop
         self.lookahead_s = (self.plan.hop + self.plan.blend - 1) / self.fps + self._windows.lookahead_s
+        if self._hubert is not None:
+            later = self._hubert.lookahead_s(self.plan.hop, self.plan.blend, self.fps)
+            self.lookahead_s = max(self.lookahead_s, later)
 
     @classmethod
     def load(
@@ -136,6 +142,7 @@ class DiffShegGenerator:
             self._speech.start(),
             self._speech.quiet(-first),
             first,
+            self._hubert.start() if self._hubert is not None else None,
             self.plan.overlap,
             np.zeros((0, len(self._parts)), np.float32),
             0,
@@ -186,14 +193,18 @@ class DiffShegGenerator:
 
     def _samples(self, frames: int) -> int:
         """Samples of a stream that so many frames need."""
-        return self._windows.samples(frames - 1)
+        own = self._windows.samples(frames - 1)
+        return own if self._hubert is None else max(own, self._hubert.windows.samples_for(frames - 1))
 
     def listen(self, state: DiffShegState) -> DiffShegState:
         """The state with the speech of its next clip, made from exactly the samples that this clip needs."""
         size = self._samples(state.made + self._fresh(state)) - state.heard
         new, speech = self._speech.step(state.audio[:size], state.speech)
         vectors = np.concatenate([state.vectors, new])
-        drop = max(0, self._windows.first(max(0, state.made - self._longest)) - state.first)
+        oldest, hubert = max(0, state.made - self._longest), state.hubert
+        if self._hubert is not None and hubert is not None:
+            hubert = self._hubert.step(state.audio[:size], hubert, oldest)
+        drop = max(0, self._windows.first(oldest) - state.first)
         return replace(
             state,
             audio=state.audio[size:].copy(),
@@ -201,6 +212,7 @@ class DiffShegGenerator:
             speech=speech,
             vectors=vectors[drop:].copy(),
             first=state.first + drop,
+            hubert=hubert,
         )
 
     def clips(self, states: Sequence[DiffShegState]) -> tuple[list[np.ndarray], list[DiffShegState]]:
@@ -216,11 +228,14 @@ class DiffShegGenerator:
         places = np.array([self._windows.first(k) for k in frames])[:, None] + np.arange(self._windows.length)
         known = None
         if count:
-            known = Known(np.stack([s.recent[-count:] for s in states]), fresh(count, held))
+            known = Known(np.stack([s.recent[-count:] for s in states]), fresh(count, held), self.plan.carry)
+        hubert = [s.hubert.window(frames.start, frames.stop) for s in states if s.hubert is not None]
         given = Given(
-            np.stack([s.vectors[places - s.first] for s in states]), np.stack([self._person(s) for s in states])
+            np.stack([s.vectors[places - s.first] for s in states]),
+            np.stack([self._person(s) for s in states]),
+            np.stack(hubert) if hubert else None,
         )
-        noise = seeded_noise(tuple(s.seed for s in states), one.clips)
+        noise = self.plan.noise(tuple(s.seed for s in states), one.clips)
         made = self.bundle.denoiser.sample(self.sampler, given, known, noise, self.plan.guidance)
         out, after = [], []
         for state, clip in zip(states, made, strict=True):
@@ -250,3 +265,15 @@ class DiffShegGenerator:
         shown = np.array([part in state.style.parts for part in PARTS])
         motion = replace(motion, valid=np.tile(shown, (len(made), 1)))
         return motion, replace(state, gains=gains[-1] if len(gains) else state.gains)
+
+
+def hubert_stream(bundle: DiffShegBundle) -> HubertStream | None:
+    """HuBERT for a model that hears it. Raises ModelError if its folder does not hold it."""
+    network = bundle.hubert
+    if not bundle.config.hubert:
+        return None
+    if network is None:
+        raise ModelError(
+            f"this DiffSHEG hears HuBERT, but its folder has no {HUBERT}; export the model with its encoder"
+        )
+    return HubertStream(lambda audio: network(audio=audio)["states"], bundle.config)

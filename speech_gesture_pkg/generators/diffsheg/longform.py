@@ -56,7 +56,7 @@ def outpaint(
         known = None
         if made.shape[1] > first:
             count = made.shape[1] - first
-            known = Known(made[:, first:], fresh(count, min(plan.blend, count)))
+            known = Known(made[:, first:], fresh(count, min(plan.blend, count)), plan.carry)
         watch(first, last, known)
         hubert = None if given.hubert is None else given.hubert[:, first:last]
         piece = denoiser.sample(

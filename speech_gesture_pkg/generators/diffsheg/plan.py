@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
-from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, Sampler
+from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, Noise, Sampler, seeded_noise
 from speech_gesture_pkg.generators.diffsheg.schedule import NoiseSchedule
 
 SAMPLERS = ("foppas", "dpm")
@@ -28,6 +30,10 @@ class ClipPlan:
         top: see `samplers.Foppas`; as a share of the steps.
         jump_length, rounds: resampling of foppas; `rounds` is the paper's U and the authors' jump_n_sample.
         guidance: scale of classifier-free guidance; 1 = none.
+        carry: instead of blending: new frames over which the new clip's difference from the last known frame fades
+            out (`samplers.Known`). Nothing is held back, so the look-ahead is shorter.
+        temperature: scale of the noise that a clip is made from; 1 = as trained. A network that was trained for a short
+            time moves too little at 1.
     """
 
     hop: int = 10
@@ -39,9 +45,12 @@ class ClipPlan:
     jump_length: int = 3
     rounds: int = 2
     guidance: float = 1.0
+    carry: int = 0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, least in (("hop", 1), ("overlap", 0), ("blend", 0), ("steps", 1), ("jump_length", 1), ("rounds", 1)):
+        least_of = {"hop": 1, "overlap": 0, "blend": 0, "carry": 0, "steps": 1, "jump_length": 1, "rounds": 1}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"clip plan: {name} is {getattr(self, name)}; it must be at least {least}")
         if self.sampler not in SAMPLERS:
@@ -50,8 +59,15 @@ class ClipPlan:
             raise ConfigError(
                 f"clip plan: blend is {self.blend} frames; it must be within the overlap ({self.overlap})"
             )
+        if self.blend and self.carry:
+            raise ConfigError(
+                f"clip plan: blend is {self.blend} and carry {self.carry}; one of them must be 0, because clips are "
+                "joined in one way or the other"
+            )
         if not 0 < self.top <= 1:
             raise ConfigError(f"clip plan: top is {self.top}; it must be in (0, 1]")
+        if not 0 <= self.temperature <= 3:
+            raise ConfigError(f"clip plan: temperature is {self.temperature}; it must be in [0, 3]")
         if not 0 <= self.guidance <= 20:
             raise ConfigError(f"clip plan: guidance is {self.guidance}; it must be in [0, 20]")
 
@@ -86,6 +102,11 @@ class ClipPlan:
         top = max(1, round(self.top * self.steps))
         return Foppas(schedule, self.steps, top, self.jump_length, self.rounds)
 
+    def noise(self, seeds: tuple[int, ...], clip: int) -> Noise:
+        """All randomness of the clip of this number, for streams of these seeds."""
+        draw, scale = seeded_noise(seeds, clip), np.float32(self.temperature)
+        return draw if scale == 1 else lambda shape: scale * draw(shape)
+
     def with_overlap(self, overlap: int) -> ClipPlan:
         """The same plan with another overlap, e.g. while a stream runs."""
         return replace(self, overlap=overlap)
@@ -118,5 +139,4 @@ def paper_plan(config: DiffShegConfig, rounds: int = 2) -> ClipPlan:
 def live_plan(config: DiffShegConfig) -> ClipPlan:
     """Small hops: a third of a second of new motion, as much of the old as fits, four network calls."""
     hop = max(1, round(config.fps / 3))
-    blend = 2 if config.fps == 30 else 1
-    return ClipPlan(hop, max(blend, config.clip - hop), blend)
+    return ClipPlan(hop, max(1, config.clip - hop), 0, carry=hop)

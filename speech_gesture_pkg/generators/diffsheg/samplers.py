@@ -27,10 +27,28 @@ class Known:
         frames: normalised. Shape [B, K, C].
         fresh: share of the newly made motion that the result shows in each of them: 0 = the known frame itself. The
             paper's w; a ramp from 0 to 1 over the overlap. Shape [K].
+        carry: new frames over which the difference between the last known frame and what the clip makes of it (in
+            pose and velocity) fades out; 0 = not at all, as in the paper.
     """
 
     frames: np.ndarray
     fresh: np.ndarray
+    carry: int = 0
+
+    def finish(self, x: np.ndarray) -> np.ndarray:
+        """The clip x [B, T, C] with its known frames as they are, and the new ones going on from there.
+
+        The fading difference is a cubic Hermite curve from the last known frame to zero.
+        """
+        count = self.frames.shape[1]
+        out = self.blend(x, self.frames)
+        size = min(self.carry, x.shape[1] - count)
+        if size and count:
+            off = self.frames[:, -2:] - x[:, max(0, count - 2) : count]
+            gap, slope = off[:, -1:], np.diff(off, axis=1) if count > 1 else np.zeros_like(off)
+            s = (np.arange(1, size + 1, dtype=np.float32) / (self.carry + 1))[:, None]
+            out[:, count : count + size] += ((1 + 2 * s) * gap + s * (self.carry + 1) * slope) * (1 - s) ** 2
+        return out
 
     def blend(self, x: np.ndarray, held: np.ndarray) -> np.ndarray:
         """x [B, T, C] with its first K frames mixed with `held` [B, K, C] (Algorithm 1, lines 15 and 16)."""
@@ -125,8 +143,10 @@ class Foppas:
                 held = signal * known.frames
                 if there >= 0:
                     held = held + level * noise(known.frames.shape)
-                last_two = there <= 0
-                x = known.blend(x, held) if last_two else np.concatenate([held, x[:, held.shape[1] :]], 1)
+                if there < 0:
+                    x = known.finish(x)
+                else:
+                    x = known.blend(x, held) if there == 0 else np.concatenate([held, x[:, held.shape[1] :]], 1)
         return x
 
 
@@ -181,7 +201,7 @@ class DpmSolver:
             x = _f32(schedule.noise(there) / schedule.noise(here)) * x
             x = x - _f32(schedule.signal(there) * np.expm1(-rise)) * shown
             before = clean, rise
-        return x if known is None else known.blend(x, known.frames)
+        return x if known is None else known.finish(x)
 
 
 def _f32(value: float) -> np.float32:

@@ -18,6 +18,10 @@ FACES = ("arkit", "expression")
 ENCODERS = ("mel", "wav2vec2")
 
 
+_MOST = 1 << 16
+"""Bound of every size: a card with more is damaged."""
+
+
 @dataclass(frozen=True)
 class SpeechCatConfig:
     """Shape of the networks.
@@ -74,8 +78,8 @@ class SpeechCatConfig:
             if getattr(self, name) not in allowed:
                 raise ConfigError(one_of(f"speechcat {name}", getattr(self, name), allowed))
         for name in ("codes", "code_dim", "vq_width", "vq_depth", "audio_width", "width", "layers", "heads", "window"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"speechcat {name} is {getattr(self, name)}; it must be at least 1")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise ConfigError(f"speechcat {name} is {getattr(self, name)}; it must be in [1, {_MOST}]")
         if self.encoder_tuned and self.encoder != "wav2vec2":
             raise ConfigError("speechcat encoder_tuned is true, but the encoder is mel; only wav2vec2 can be tuned")
         if self.downsample not in (1, 2, 4, 8):

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
 from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
 from speech_gesture_pkg.audio.message_shapes import (
     NATIVE,
@@ -36,6 +37,8 @@ from speech_gesture_pkg.nodes.messages.audio_types import AUDIO_TYPES, fields_of
 
 _NAOQI_CHANNELS = (1, 2, 3, 4)
 """Channel map of written AudioBuffers; naoqi numbers microphones from 1 up (values are ignored on reading)."""
+LONGEST = 60.0
+"""Most sound that one message may hold, s."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,11 @@ class AudioAdapter:
             fallback: format used as far as the message does not tell.
 
         Raises:
-            InputError: as `audio.formats.decode`; drop the message then.
+            InputError: as `audio.formats.decode`, or more than `LONGEST`; drop the message then.
         """
         samples, rate = self._parse(msg, fallback)
+        if len(samples) > LONGEST * rate:
+            raise InputError(f"the audio message holds {len(samples) / rate:.0f} s; at most {LONGEST:g} s are taken")
         stamp = seconds(msg.header.stamp) if self.stamped else 0.0
         return ReceivedAudio(to_mono(samples), rate, stamp or None)
 
@@ -108,7 +113,7 @@ class AudioAdapter:
 
 def encode(frames: np.ndarray, encoding: str) -> bytes:
     """Float samples [N, channels] in [-1, 1] as interleaved bytes of a canonical encoding."""
-    fmt = AudioFormat(1, 1, encoding)
+    fmt = AudioFormat(SAMPLE_RATE, 1, encoding)
     flat = np.clip(frames, -1.0, 1.0).ravel()
     if fmt.encoding.startswith("F"):
         return flat.astype(fmt.dtype).tobytes()

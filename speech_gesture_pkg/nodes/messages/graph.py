@@ -20,6 +20,7 @@ AUDIO_QOS = QoSProfile(
 """Of the audio subscription: BEST_EFFORT and VOLATILE match every publisher; 100 chunks are seconds of audio."""
 
 POLL_S = 0.05
+INCOMPATIBLE = "incompatible QoS"
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,39 @@ def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0) -> AudioTo
 
 def qos_problem(publisher: Publisher, qos: QoSProfile, topic: str) -> str:
     """One sentence naming the policies if a subscription with `qos` cannot match `publisher`; '' if it can."""
+    wrong = _incompatible(publisher.reliability, publisher.durability, qos.reliability, qos.durability)
+    return f"{topic} cannot be received from {publisher.node}: {INCOMPATIBLE} {wrong}" if wrong else ""
+
+
+def unmatched(node: Node, topic: str, qos: QoSProfile) -> str:
+    """One sentence naming the policies if subscriptions with `qos` cannot match a publisher of `topic`, else ''."""
+    name = node.resolve_topic_name(topic)
+    return next((s for p in publishers_of(node, topic) if (s := qos_problem(p, qos, name))), "")
+
+
+def unheard(node: Node, topic: str, qos: QoSProfile) -> str:
+    """One sentence naming the policies if publishers with `qos` match no subscription of `topic`, else ''."""
+    problems = []
+    for info in node.get_subscriptions_info_by_topic(node.resolve_topic_name(topic)):
+        theirs = info.qos_profile
+        wrong = _incompatible(qos.reliability, qos.durability, theirs.reliability, theirs.durability)
+        if not wrong:
+            return ""
+        who = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+        problems.append(f"{who} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
+    return "; ".join(problems)
+
+
+def _incompatible(
+    offered: ReliabilityPolicy, kept: DurabilityPolicy, wanted: ReliabilityPolicy, history: DurabilityPolicy
+) -> str:
+    """Which policies of a publisher (`offered`, `kept`) are less than a subscription wants; '' if none."""
     wrong = []
-    if qos.reliability == ReliabilityPolicy.RELIABLE and publisher.reliability == ReliabilityPolicy.BEST_EFFORT:
+    if wanted == ReliabilityPolicy.RELIABLE and offered == ReliabilityPolicy.BEST_EFFORT:
         wrong.append("reliability (publisher BEST_EFFORT, subscription RELIABLE)")
-    if qos.durability == DurabilityPolicy.TRANSIENT_LOCAL and publisher.durability == DurabilityPolicy.VOLATILE:
+    if history == DurabilityPolicy.TRANSIENT_LOCAL and kept == DurabilityPolicy.VOLATILE:
         wrong.append("durability (publisher VOLATILE, subscription TRANSIENT_LOCAL)")
-    if not wrong:
-        return ""
-    return f"{topic} cannot be received from {publisher.node}: incompatible QoS {' and '.join(wrong)}"
+    return " and ".join(wrong)
 
 
 def matching_qos(publishers: tuple[Publisher, ...], depth: int = 100) -> QoSProfile:

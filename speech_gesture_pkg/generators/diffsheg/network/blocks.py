@@ -86,6 +86,41 @@ class Neighbours(nn.Module):
         return x + self.mix(self.norm(x).transpose(1, 2)).transpose(1, 2)
 
 
+class Around(nn.Module):
+    """Frames with their neighbours to one vector each: averaging over time is what tells motion from noise.
+
+    Args:
+        size, width: channels in and out.
+        frames: seen at once, odd.
+    """
+
+    def __init__(self, size: int, width: int, frames: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(size, width, frames, padding=frames // 2, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, T, size] -> [B, T, width]."""
+        return self.mix(x.transpose(1, 2)).transpose(1, 2)
+
+
+class Smooth(nn.Module):
+    """A filter over time of each channel by itself; starts as a bell. The first and last frame are continued."""
+
+    def __init__(self, size: int, frames: int) -> None:
+        super().__init__()
+        self.reach = frames // 2
+        self.mix = nn.Conv1d(size, size, frames, groups=size, bias=False)
+        place = torch.arange(frames) - self.reach
+        bell = torch.exp(-0.5 * (place / (frames / 4)).square())
+        with torch.no_grad():
+            self.mix.weight.copy_((bell / bell.sum()).expand(size, 1, -1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, T, size] -> the same."""
+        ends = [x[:, :1].expand(-1, self.reach, -1), x, x[:, -1:].expand(-1, self.reach, -1)]
+        return self.mix(torch.cat(ends, 1).transpose(1, 2)).transpose(1, 2)
+
+
 class StyledLayer(nn.Module):
     """Style-aware transformer layer: linear self-attention and feed-forward layer, an AdaIN after each.
 

@@ -137,7 +137,8 @@ class HoistedBranch(nn.Module):
 
     def __init__(self, branch: Branch) -> None:
         super().__init__()
-        self.embed, self.out = branch.embed, branch.out
+        self.embed, self.around = branch.embed, branch.around
+        self.out, self.smooth = branch.out, branch.smooth
         pairs = zip(branch.fusions, branch.layers, strict=True)
         self.layers = nn.ModuleList(_Layer(branch, f, s) for f, s in pairs)  # type: ignore[arg-type]
 
@@ -161,9 +162,12 @@ class HoistedBranch(nn.Module):
             keep: 1 for clips with conditions, 0 for those without. Shape [B, 1, 1].
         """
         h = self.embed(x) + base
+        if self.around is not None:
+            h = h + self.around(x)
         for k, layer in enumerate(self.layers):
             h = layer(h, part[:, k], stats, table[:, k], other, keep)
-        return self.out(h)
+        y = self.out(h)
+        return y if self.smooth is None else self.smooth(y)
 
 
 def _styled(y: torch.Tensor, factor: torch.Tensor, summand: torch.Tensor) -> torch.Tensor:

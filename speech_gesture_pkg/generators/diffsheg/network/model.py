@@ -9,7 +9,9 @@ from torch import nn
 
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.network.blocks import (
+    Around,
     Fusion,
+    Smooth,
     StyledLayer,
     embedder,
     positions,
@@ -91,6 +93,7 @@ class Branch(nn.Module):
         self.config, self.size, self.other = config, size, other
         width, audio = config.branch_width, config.audio_width * (config.mel + config.mid)
         self.embed = nn.Linear(size, width)
+        self.around = Around(size, width, config.local) if config.local else None
         self.told = nn.Linear(size + 1, width) if config.known else None
         self.register_buffer("table", positions(config.positions, width), persistent=False)
         self.audio = nn.Linear(audio, config.audio_out) if audio else None
@@ -112,6 +115,17 @@ class Branch(nn.Module):
             for _ in range(config.layers)
         )
         self.out = nn.Linear(width, size)
+        self.smooth = Smooth(size, config.smooth) if config.smooth else None
+
+    def embedded(self, x: torch.Tensor) -> torch.Tensor:
+        """Noisy motion [B, T, size] -> [B, T, width]."""
+        h = self.embed(x)
+        return h if self.around is None else h + self.around(x)
+
+    def made(self, h: torch.Tensor) -> torch.Tensor:
+        """The prediction [B, T, size] from the last layer's [B, T, width]."""
+        y = self.out(h)
+        return y if self.smooth is None else self.smooth(y)
 
     def start(self, known: torch.Tensor | None, frames: int) -> torch.Tensor:
         """What is added to the embedded motion: positions, and the known frames. Shape [B or 1, T, width]."""
@@ -145,13 +159,13 @@ class Branch(nn.Module):
         beside = self.hear(heard, given.hubert)
         if other is not None:
             beside = torch.cat([beside, other], -1)
-        h = self.embed(x) + self.start(known, x.shape[1])
+        h = self.embedded(x) + self.start(known, x.shape[1])
         for fusion, layer in zip(self.fusions, self.layers, strict=True):
             both = torch.cat([h, beside], -1)
             if given.null is not None and self.null is not None:
                 both = torch.where(given.null[:, None, None], self.null, both)
             h = layer(h + fusion.residual(both), embedded)  # type: ignore[operator]
-        return self.out(h)
+        return self.made(h)
 
 
 class UniEG(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from ros_rig import Pulse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Int16MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -19,7 +21,11 @@ from trajectory_msgs.msg import JointTrajectory
 from speech_gesture_pkg.assembly import layout_of, load_robot, robot_urdf
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.evaluation.bag import BagMessage
+from speech_gesture_pkg.evaluation.promise import PromiseCheck, urdf_limits
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
+from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.nodes.worker import LEAST_LEAD
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 NODE = "/speech_gesture"
@@ -139,22 +145,96 @@ class Watch:
         return float(np.ptp(np.array([m.position for m in self.states])[:, columns], axis=0).mean())
 
 
+class Promise:
+    """Checks every trajectory of the demo humanoid's controllers that comes by against the promise about motion.
+
+    The node looks at the clock at least 12 ms before a window's first point and publishes at once. A machine that does
+    not let it run for longer just then makes the window late; excused if this process was held up for as long, too.
+    """
+
+    def __init__(self, probe: Any, urdf: str, controllers: Sequence[str] = tuple(DEMO_CONTROLLERS)) -> None:
+        self._urdf, self._before, self._node = urdf, 0, probe.node
+        self._topics = [f"/{name}/joint_trajectory" for name in controllers]
+        self.check = PromiseCheck(urdf)
+        self._pulse = Pulse()
+        self._pulse.start()
+        probe.at_close.append(self._pulse.end)
+        self.listen()
+
+    def listen(self) -> None:
+        """Take trajectories from now on."""
+        self._subscriptions = [
+            self._node.create_subscription(JointTrajectory, topic, partial(self._on_window, topic), 100)
+            for topic in self._topics
+        ]
+
+    def leave(self) -> None:
+        """The node must not see a listener here for a while."""
+        for each in self._subscriptions:
+            self._node.destroy_subscription(each)
+
+    def _on_window(self, topic: str, message: JointTrajectory, info: Any) -> None:
+        sent = 1e-9 * info["source_timestamp"]  # not when it was received: the test process may be held up
+        self.check.add(BagMessage(topic, "trajectory_msgs/msg/JointTrajectory", sent, message))
+
+    def forget(self) -> None:
+        """Another robot, or one that was moved: its next windows need not continue the ones before."""
+        self._before = self.kept()
+        self.check = PromiseCheck(self._urdf)
+
+    def kept(self) -> int:
+        """How many windows came; fails the test if one broke the promise."""
+        busy = self._pulse.stall() > LEAST_LEAD
+        assert not set(self.check.report.broken) - ({"future"} if busy else set()), self.check.report.examples
+        return self._before + self.check.report.messages
+
+
 class FakeRobot:
     """A robot in the test process: listens to trajectories, stands still, publishes joint states while told to."""
 
-    def __init__(self, probe: Any, controller: str, joints: Sequence[str], namespace: str = "") -> None:
+    def __init__(self, probe: Any, controller: str, joints: Sequence[str], qos: Any = 100, state_qos: Any = 10) -> None:
         self.joints, self.publishing = list(joints), False
-        self.windows = probe.collect(JointTrajectory, f"{namespace}/{controller}/joint_trajectory")
-        self._node = probe.node
-        self._states = probe.node.create_publisher(JointState, f"{namespace}/joint_states", 10)
+        self._node, self._topic = probe.node, f"/{controller}/joint_trajectory"
+        self.listen(qos)
+        self._states = probe.node.create_publisher(JointState, "/joint_states", state_qos)
         rest = rest_pose()
         self._message = JointState(name=self.joints, position=[rest[j] for j in self.joints])
         probe.node.create_timer(0.02, self._tick)
+
+    def listen(self, qos: Any = 100) -> None:
+        """Take trajectories from now on; `windows` is empty at first."""
+        self.windows: list[JointTrajectory] = []
+        self._subscription = self._node.create_subscription(JointTrajectory, self._topic, self.windows.append, qos)
+
+    def leave(self) -> None:
+        """The controller goes; joint states go on."""
+        self._node.destroy_subscription(self._subscription)
 
     def _tick(self) -> None:
         if self.publishing:
             self._message.header.stamp = time_from_seconds(self._node.get_clock().now().nanoseconds * 1e-9)
             self._states.publish(self._message)
+
+
+def assert_inside_limits(states: Sequence[JointState], urdf: str) -> None:
+    """What the robot did was inside the position and velocity limits of its URDF."""
+    limits = urdf_limits(urdf)
+    names = list(states[0].name)
+    lower, upper, speed = (np.array([limits[j][k] for j in names]) for k in range(3))
+    q = np.array([m.position for m in states])
+    assert ((q >= lower - 1e-6) & (q <= upper + 1e-6)).all()
+    # over 30 ms: a controller bends a window that comes in the last moment (a busy machine) into the motion under way
+    time = np.array([seconds(m.header.stamp) for m in states])
+    ratio = np.abs(q[3:] - q[:-3]) / (time[3:] - time[:-3])[:, None] / speed
+    k, j = np.unravel_index(ratio.argmax(), ratio.shape)
+    assert ratio.max() <= 1.05, f"{names[j]} at {ratio.max():.3f} of its speed at {time[k]:.3f} s"
+
+
+def last_moved(states: Sequence[JointState]) -> float:
+    """When the robot last moved, node time, s; 0 if it never did."""
+    q = np.array([m.position for m in states])
+    moved = np.flatnonzero(np.abs(np.diff(q, axis=0)).max(axis=1) > 1e-6)
+    return seconds(states[moved[-1] + 1].header.stamp) if len(moved) else 0.0
 
 
 def change(probe: Any, transition: str, node: str = NODE, timeout: float = 20.0) -> bool:

@@ -1,0 +1,1 @@
+"""Networks in torch that several learned generators share."""

@@ -1,0 +1,46 @@
+"""Another trajectory publisher: refuse to activate; running: brake and ERROR."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
+from gesture_rig import Promise, Speaker, Watch, last_moved, lifecycle, told
+from trajectory_msgs.msg import JointTrajectory
+
+ROW = "another trajectory publisher"
+TOPIC = "/right_arm_controller/joint_trajectory"
+
+
+def test_only_one_may_command_the_robot(fault, probe, start, demo_urdf):
+    promise = Promise(probe, demo_urdf.read_text())
+    start("sim_robot_node")
+    other = probe.node.create_publisher(JointTrajectory, TOPIC, 10)
+    gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
+    watch = Watch(probe)
+    Speaker(probe)
+    probe.wait(lambda: told(gesture.output, "[WARN]", f"/probe publishes on {TOPIC}", "staying inactive"), 20.0)
+    assert lifecycle(probe) == "inactive"
+    assert promise.check.report.messages == 0
+    fault.note(
+        "somebody else publishes trajectories at the start", "refuses to activate, WARN, retries", "never starts"
+    )
+    probe.node.destroy_publisher(other)
+    probe.wait(watch.moving, 30.0)
+
+    began = watch.now()
+    other = probe.node.create_publisher(JointTrajectory, TOPIC, 10)
+    probe.wait(lambda: told(gesture.output, "[ERROR]", f"/probe publishes on {TOPIC}", "braking"))
+    probe.wait(lambda: watch.values["level"] == "2" and "/probe" in watch.values["message"])
+    probe.wait(lambda: watch.still(since=began))
+    safe = last_moved(watch.states) - began
+    sent, count = promise.kept(), len(watch.diagnostics)
+    probe.wait(lambda: len(watch.diagnostics) > count + 1)
+    assert promise.kept() == sent, "two must not command one controller"
+    probe.node.destroy_publisher(other)
+    probe.wait(watch.moving, 30.0)
+    windows = promise.kept()
+    assert gesture.stop() == 0
+    assert "Traceback" not in gesture.output
+    text = "told within a second; brakes, sends nothing; approaches anew when the other one is gone"
+    fault.note("somebody else begins to publish in mid-gesture", text, safe, windows)

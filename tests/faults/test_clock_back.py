@@ -1,0 +1,45 @@
+"""The clock jumps back (a bag that loops): flush, reset, approach again."""
+
+from __future__ import annotations
+
+import pytest
+from pipeline_rig import Stage, gesturing
+
+from speech_gesture_pkg.runtime.states import State
+
+ROW = "clock jumps back (bag loop)"
+
+
+@pytest.mark.parametrize("seconds", [-0.3, -5.0, -900.0])
+def test_a_clock_set_back_in_mid_gesture_is_continuous_for_the_robot(fault, seconds):
+    stage = gesturing()
+    stage.jump(seconds)
+    stage.speak(0.5)
+    assert "clock_back" in stage.codes
+    assert stage.pipeline.state is State.APPROACHING
+    safe = 0.5 + stage.until_state(State.GESTURING)
+    assert stage.pipeline.offset < 0.5
+    stage.stop()
+    fault.note(f"clock set back by {-seconds:g} s", "told; flushed, reset, approached again", safe, stage.windows)
+
+
+@pytest.mark.parametrize("what", ["deactivate", "pause", "reset"])
+def test_a_clock_jump_is_noticed_by_whatever_comes_first(what):
+    stage = gesturing()
+    stage.jump(-5.0)
+    if what == "deactivate":
+        stage.stop()
+        return
+    stage.pipeline.pause(True, stage.now) if what == "pause" else stage.pipeline.reset(stage.now)
+    stage.speak(3.0).stop()
+
+
+def test_a_bag_that_loops_five_times():
+    stage = Stage().activate()
+    for _ in range(5):
+        stage.speak(2.0)
+        stage.jump(-2.0)
+    stage.speak(2.0)
+    assert stage.pipeline.counters.resets == 5
+    assert stage.pipeline.state is State.GESTURING
+    stage.stop()

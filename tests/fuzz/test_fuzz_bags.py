@@ -1,0 +1,86 @@
+"""Bags: MCAP and sqlite3, whole folders or single files, with bytes changed anywhere."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+from bag_writing import BagWriter, audio_message, joint_state, trajectory
+from mutation import spoilt_bytes, spoilt_text
+
+from speech_gesture_pkg.evaluation.bag_content import read_content
+from speech_gesture_pkg.runtime.bags import Bag
+
+
+def whole_bag(folder: Path, **options) -> Path:
+    """A tenth of a second of everything."""
+    names = ["left_elbow", "right_elbow"]
+    with BagWriter(folder, **options) as writer:
+        for k in range(3):
+            t = 1.0 + 0.033 * k
+            writer.write("/joint_states", joint_state(names, t, [0.1 * k, 0.2]), t)
+            points = np.zeros((3, 2))
+            writer.write("/arm/joint_trajectory", trajectory(names, t + 0.04, [0, 0.1, 0.2], points, points, points), t)
+            writer.write("/audio", audio_message("Int16MultiArray", np.arange(64, dtype=np.int16), t), t)
+    return folder
+
+
+def spoil(rng: random.Random, bag: Path, to: Path, original: dict[str, bytes]) -> Path:
+    """A copy with one file changed, or with files missing."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir()
+    victim = rng.choice(list(original))
+    for name, data in original.items():
+        if name == victim:
+            if name.endswith(".yaml"):
+                tokens = (
+                    "topics_with_message_count",
+                    "relative_file_paths",
+                    "../x.mcap",
+                    "/dev/zero",
+                    "- ",
+                    "*a",
+                    "&a ",
+                    "files",
+                )
+                data = spoilt_text(rng, data.decode(), tokens).encode("utf-8", "replace")
+            else:
+                data = spoilt_bytes(rng, [data])
+            if rng.random() < 0.05:
+                continue
+        (to / name).write_bytes(data)
+    single = [n for n in original if not n.endswith(".yaml")]
+    return to / single[0] if rng.random() < 0.3 else to
+
+
+def read(bag: Path) -> None:
+    with Bag(bag) as found:
+        assert found.count >= 0
+        assert np.isfinite(found.duration_s)
+        for time_ns, topic, _ in found.decoded():
+            assert isinstance(time_ns, int)
+            assert topic
+    content = read_content(bag)
+    if content.audio is not None:
+        assert np.isfinite(content.audio.samples).all()
+
+
+def _fuzz(fuzz, kind: str, original_folder: Path) -> None:
+    original = {f.name: f.read_bytes() for f in sorted(original_folder.iterdir())}
+    target = fuzz.folder / "bag"
+
+    def use(rng: random.Random) -> None:
+        read(spoil(rng, original_folder, target, original))
+
+    fuzz.run(kind, lambda rng: rng, use)
+
+
+def test_mcap(fuzz):
+    _fuzz(fuzz, "bags_mcap", whole_bag(fuzz.folder / "whole"))
+
+
+def test_sqlite3(fuzz):
+    golden = Path(__file__).parents[1] / "golden" / "bags" / "old_sqlite3"
+    _fuzz(fuzz, "bags_db3", golden)

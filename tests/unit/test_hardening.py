@@ -1,0 +1,171 @@
+"""What fuzzing has found, one case each: bombs and oddities end in a sentence."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from bag_writing import BagWriter, joint_state
+
+from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.audio.formats import AudioFormat
+from speech_gesture_pkg.body.files import read_npz
+from speech_gesture_pkg.config import load_yaml
+from speech_gesture_pkg.datasets.textgrid import read_words
+from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
+from speech_gesture_pkg.errors import ConfigError, InputError, RobotError
+from speech_gesture_pkg.generators.models import read_manifest
+from speech_gesture_pkg.plain_yaml import MOST_CHARACTERS, read_yaml
+from speech_gesture_pkg.retarget.mapping import map_robot
+from speech_gesture_pkg.retarget.override import read_override
+from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.runtime.bags import Bag
+
+MEMO = b"\x80\x04N" + b"r" + struct.pack("<I", 680825748) + b"."
+ARRAY = b"cnumpy\nndarray\n((I1000000000\nttR."
+LENGTH = b"cbuiltins\nbytes\n(I4000000000\ntR."
+PERSISTENT = b"Px\n."
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (MEMO, "its memo claims 680825748 places"),
+        (ARRAY, "is corrupt"),
+        (LENGTH, "bytes of a int"),
+        (PERSISTENT, "refused"),
+    ],
+)
+def test_pickles_do_not_take_memory_for_what_they_only_claim(tmp_path, data, sentence):
+    (tmp_path / "show.pkl").write_bytes(data)
+    with pytest.raises(InputError, match=sentence) as told:
+        load_plain_pickle(tmp_path / "show.pkl")
+    assert "\n" not in str(told.value)
+
+
+def test_a_value_that_stands_in_many_places_is_looked_at_once(tmp_path):
+    value: list = [1.0]
+    for _ in range(14):
+        value = [value] * 50  # 50^14 places
+    (tmp_path / "show.pkl").write_bytes(pickle.dumps(value))
+    assert len(load_plain_pickle(tmp_path / "show.pkl")) == 50
+
+
+def test_plain_arrays_still_come_through(tmp_path):
+    value = {"a": np.arange(6.0).reshape(2, 3), "b": b"raw", "c": bytearray(b"more"), "n": np.float32(2)}
+    for protocol in range(6):
+        (tmp_path / "show.pkl").write_bytes(pickle.dumps(value, protocol))
+        found = load_plain_pickle(tmp_path / "show.pkl")
+        np.testing.assert_array_equal(found["a"], value["a"])
+        assert (found["b"], found["c"], found["n"]) == (b"raw", b"more", 2.0)
+
+
+ALIASES = "a: &a {x: 1}\nstyle: *a\n"
+TIME = "style: {amplitude: !!timestamp 0.5}\n"
+DEEP = "[" * 5000
+
+
+@pytest.mark.parametrize("text", [ALIASES, TIME, DEEP, "#" * (MOST_CHARACTERS + 1), "a: !!python/name:os.system x\n"])
+def test_yaml_has_one_kind_of_error(tmp_path, text):
+    with pytest.raises(yaml.YAMLError):
+        read_yaml(text)
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        load_yaml(str(tmp_path / "p.yaml"))
+    with pytest.raises(Exception, match="cannot be read"):
+        read_manifest(tmp_path / "p.yaml")
+    with pytest.raises(RobotError, match="is not valid YAML"):
+        read_override(text, "map.yaml")
+
+
+def test_yaml_of_every_day_is_read():
+    assert read_yaml("a: [1, 2.5, x]\nb: {c: null, d: true}\n") == {"a": [1, 2.5, "x"], "b": {"c": None, "d": True}}
+
+
+def npz(path, header: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("poses.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 100000), }\n", "claims shape"),
+        (b"{'descr': '<f8', 'fortran_order': False, 'shape': (3, 1\n", "damaged"),
+    ],
+)
+def test_npz_headers_are_not_believed(tmp_path, header, sentence):
+    npz(tmp_path / "motion.npz", header)
+    with pytest.raises(InputError, match=sentence):
+        read_npz(tmp_path / "motion.npz")
+
+
+def test_npz_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("speech_gesture_pkg.body.files.MOST_BYTES", 1000)
+    np.savez_compressed(tmp_path / "motion.npz", poses=np.zeros(1000))
+    with pytest.raises(InputError, match="unpacks to"):
+        read_npz(tmp_path / "motion.npz")
+
+
+def wav(path, samples: np.ndarray, rate: int = 16000) -> None:
+    soundfile.write(path, samples.astype(np.float32), rate, "FLOAT")
+
+
+def test_float_wavs_that_would_overflow_are_refused(tmp_path):
+    wav(tmp_path / "loud.wav", np.array([0.0, 1e38, -1e38, 0.5]), 8000)
+    with pytest.raises(InputError, match="reaches 1e"):
+        read_audio(tmp_path / "loud.wav")
+
+
+def test_rates_that_would_make_seconds_into_hours_are_refused(tmp_path):
+    wav(tmp_path / "slow.wav", np.zeros(100), 1)
+    with pytest.raises(InputError, match="1 samples a second"):
+        read_audio(tmp_path / "slow.wav")
+    with pytest.raises(InputError, match="sample_rate is 1; it must be in"):
+        AudioFormat(1)
+
+
+def test_files_that_claim_too_much_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("speech_gesture_pkg.audio.files.MOST_SAMPLES", 1000)
+    wav(tmp_path / "long.wav", np.zeros(2000))
+    with pytest.raises(InputError, match="says that it holds 2000 frames"):
+        read_audio(tmp_path / "long.wav")
+
+
+def test_textgrids_that_claim_more_intervals_than_they_have(tmp_path):
+    (tmp_path / "w.TextGrid").write_text(
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n"IntervalTier" "words" 0 1 99999999999 0 1 "a"\n'
+    )
+    with pytest.raises(InputError, match="99999999999 intervals"):
+        read_words(tmp_path / "w.TextGrid")
+
+
+def test_bags_whose_metadata_count_in_words(tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.write("/joint_states", joint_state(["a"], 1.0, [0.0]), 1.0)
+    meta = tmp_path / "bag" / "metadata.yaml"
+    meta.write_text(meta.read_text().replace("message_count: 1", "message_count: many"))
+    with Bag(tmp_path / "bag") as bag:
+        assert bag.damage
+        assert bag.count == 1
+
+
+def test_joint_maps_whose_names_are_lists(demo_urdf):
+    robot = RobotModel.from_file(demo_urdf)
+    with pytest.raises(RobotError, match="it must hold names of joints"):
+        map_robot(robot, read_override("head: {joints: [[neck_yaw]]}", "map.yaml"), strict=False)
+
+
+def test_wav_bytes_in_memory_are_the_same(tmp_path):
+    """What is read has not changed for usual files."""
+    tone = (0.3 * np.sin(np.arange(1600) * 0.1)).astype(np.float32)
+    file = io.BytesIO()
+    soundfile.write(file, tone, 16000, "PCM_16", format="WAV")
+    (tmp_path / "tone.wav").write_bytes(file.getvalue())
+    np.testing.assert_allclose(read_audio(tmp_path / "tone.wav").samples, tone, atol=1e-4)
