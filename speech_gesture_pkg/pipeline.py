@@ -166,7 +166,7 @@ class Pipeline:
         if not was_active:
             return {}
         self._follow_clock(now)
-        return self.mover.last_windows(now, rest=self.measured is not None)
+        return self.mover.last_windows(now, self.measured is not None, self._steady)
 
     def fail(self) -> None:
         """Nothing works any more: the robot finishes its braking tail. Only `deactivate` leads on from here."""

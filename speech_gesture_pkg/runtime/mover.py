@@ -20,6 +20,9 @@ REJOIN = 0.2
 DISPLACED = 0.1
 """A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
 
+_ATTEMPTS = 3
+"""So often the way to rest is planned before the robot is left where it stops."""
+
 
 class Mover:
     """Director and composer with what they know of one robot.
@@ -130,15 +133,22 @@ class Mover:
         """Whether a robot that stands is not where it was left."""
         return bool(np.abs(measured - self.stop_point()).max() > DISPLACED)
 
-    def last_windows(self, now: float, rest: bool) -> dict[str, Window]:
-        """Brake, and go to the rest pose if `rest`; a controller finishes it alone."""
-        if rest:
-            final = self._composer.stop(
-                self.reference, now, self._lead, self.director.rest, self.director.approach_speed
-            )
-        else:
-            _, final = self._composer.hold(self.reference, now, self._lead)
-        return self._split(final)
+    def last_windows(self, now: float, rest: bool, steady: Callable[[], float]) -> dict[str, Window]:
+        """Brake, and go to the rest pose if `rest`; a controller finishes it alone.
+
+        To plan the way to rest clear of the body takes up to a second on robots with many shapes. The window must still
+        be stamped ahead of the time at which it is sent: what is late is planned anew from further on, where the
+        braking tail that the controllers have has already stopped the robot.
+        """
+        began, lead = steady(), self._lead
+        for _ in range(_ATTEMPTS if rest else 0):
+            rest_pose, speed = self.director.rest, self.director.approach_speed
+            final = self._composer.stop(self.reference, now, lead, rest_pose, speed)
+            spent = steady() - began
+            if spent + 0.5 * self._lead < lead:
+                return self._split(final)
+            lead = self._lead + 3.0 * spent
+        return self._split(self._composer.hold(self.reference, now, lead)[1])
 
     def move(self, now: float, take: Callable[[float], np.ndarray | None]) -> dict[str, Window]:
         """Targets whose time has come to control points, and the windows from them; {} if nothing has changed.

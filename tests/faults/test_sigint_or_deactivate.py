@@ -8,6 +8,7 @@ import pytest
 from pipeline_rig import AWAY, Stage, gesturing
 
 from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.trajectory import final
 
 ROW = "SIGINT, deactivate"
 
@@ -24,6 +25,23 @@ def test_deactivate_in_mid_gesture_and_activate_again(fault):
     assert stage.pipeline.state is State.GESTURING
     stage.stop()
     fault.note("deactivate in mid-gesture", "one last window: brakes, goes to rest, ends", safe, stage.windows)
+
+
+@pytest.mark.parametrize("slow", [0.2, 0.7])
+def test_a_way_to_rest_that_is_long_to_plan_is_stamped_ahead_all_the_same(fault, monkeypatch, slow):
+    stage, plan = gesturing(), final.stop_trajectory
+    began = stage.now
+
+    def late(*given):
+        stage.steady.now += slow
+        return plan(*given)
+
+    monkeypatch.setattr(final, "stop_trajectory", late)
+    stage.stop()  # the auditors compare every stamp with the time at which the window arrives
+    assert stage.speed == 0.0
+    assert stage.rest_error() < 1e-3
+    text = "planned anew from further on, where the braking tail has stopped the robot; goes to rest, ends"
+    fault.note(f"deactivate, the way to rest takes {slow} s to plan", text, stage.now - began, stage.windows)
 
 
 def test_deactivate_before_the_first_window():
