@@ -1,10 +1,13 @@
-"""How a learned generator follows `Style`: what its network is told, and how much of each part is shown."""
+"""What a learned generator is told, style and speaker, and how much of each part it shows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from speech_gesture_pkg.body.parts import PARTS
+from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.base import Style
 
 _LEAST_STYLE = 0.25
@@ -22,3 +25,12 @@ def part_gains(style: Style) -> np.ndarray:
     small = min(1.0, style.amplitude / _LEAST_STYLE)
     scale = {"body": small, "hands": small, "face": 1.0}
     return np.array([scale[p] if p in style.parts else 0.0 for p in PARTS])
+
+
+def speaker_index(speaker: str | None, speakers: Sequence[str]) -> int:
+    """Which of the speakers of a model; the first one if none is named. Raises ConfigError for an unknown one."""
+    if not speaker:
+        return 0
+    if speaker not in speakers:
+        raise ConfigError(one_of("speaker", speaker, speakers))
+    return speakers.index(speaker)

@@ -141,9 +141,9 @@ class Mover:
         braking tail that the controllers have has already stopped the robot.
         """
         began, lead = steady(), self._lead
+        pose, speed = self.director.rest, self.director.approach_speed
         for _ in range(_ATTEMPTS if rest else 0):
-            rest_pose, speed = self.director.rest, self.director.approach_speed
-            final = self._composer.stop(self.reference, now, lead, rest_pose, speed)
+            final = self._composer.stop(self.reference, now, lead, pose, speed)
             spent = steady() - began
             if spent + 0.5 * self._lead < lead:
                 return self._split(final)

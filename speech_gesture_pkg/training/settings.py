@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.generators.settings import from_values, to_values
 
 PRECISIONS = ("no", "bf16", "fp16")
 
@@ -54,17 +55,8 @@ class TrainSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
         """From YAML. Raises ConfigError for unknown names and wrong types."""
-        known: dict[str, Any] = {f.name: f.default for f in fields(cls)}
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(one_of("training setting", name, tuple(known)))
-            kind = type(known[name])
-            if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-                raise ConfigError(f"training {name} is {value!r}; it must be a {kind.__name__}")
-            made[name] = kind(value)
-        return cls(**made)
+        return from_values(cls, "training", values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return to_values(self)

@@ -12,7 +12,7 @@ from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.errors import ConfigError, ModelError, one_of
+from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style, usable_samples
 from speech_gesture_pkg.generators.diffsheg.bundle import HUBERT, DiffShegBundle
@@ -23,7 +23,7 @@ from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, part_channels
 from speech_gesture_pkg.generators.diffsheg.samplers import Known
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
-from speech_gesture_pkg.generators.told import part_gains, style_vector
+from speech_gesture_pkg.generators.told import part_gains, speaker_index, style_vector
 
 _GAIN_S = 0.4
 """Time constant with which a part's gain follows style.parts or a small amplitude, s."""
@@ -127,15 +127,12 @@ class DiffShegGenerator:
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> DiffShegState:
         """Before the first sample. Raises ConfigError for a speaker that the model was not trained on."""
-        speakers = self.bundle.config.speakers
-        if speaker and speaker not in speakers:
-            raise ConfigError(one_of("speaker", speaker, speakers))
         style = style or Style()
         first = self._windows.first(0)
         return DiffShegState(
             int(seed),
             style,
-            speakers.index(speaker) if speaker else 0,
+            speaker_index(speaker, self.bundle.config.speakers),
             None,
             np.zeros(0, np.float32),
             0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, Noise, Sampler, seeded_noise
 from speech_gesture_pkg.generators.diffsheg.schedule import NoiseSchedule
+from speech_gesture_pkg.generators.settings import from_values, to_values
 
 SAMPLERS = ("foppas", "dpm")
 
@@ -114,20 +115,11 @@ class ClipPlan:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ClipPlan:
         """From stored or written values. Raises ConfigError for unknown names and wrong types."""
-        known: dict[str, Any] = {f.name: f.default for f in fields(cls)}
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(one_of("clip plan setting", name, tuple(known)))
-            kind = type(known[name])
-            if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-                raise ConfigError(f"clip plan: {name} is {value!r}; it must be a {kind.__name__}")
-            made[name] = kind(value)
-        return cls(**made)
+        return from_values(cls, "clip plan", values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return to_values(self)
 
 
 def paper_plan(config: DiffShegConfig, rounds: int = 2) -> ClipPlan:

@@ -11,7 +11,7 @@ from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.errors import ConfigError, ModelError, one_of
+from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.features.encoded import EncodedSpeech, EncodedState
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style, usable_samples
@@ -21,7 +21,7 @@ from speech_gesture_pkg.generators.speechcat.representation import from_vectors,
 from speech_gesture_pkg.generators.speechcat.sampling import Sampling, draw
 from speech_gesture_pkg.generators.speechcat.smoothing import WEIGHT, smoothed
 from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
-from speech_gesture_pkg.generators.told import part_gains, style_vector
+from speech_gesture_pkg.generators.told import part_gains, speaker_index, style_vector
 
 _GAIN_STEP = 0.08
 """Share of the way that a part's gain goes per frame when style.parts or a small amplitude change."""
@@ -102,15 +102,12 @@ class SpeechCatGenerator:
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> SpeechCatState:
         """Before the first sample. Raises ConfigError for a speaker that the model was not trained on."""
-        speakers = self.bundle.config.speakers
-        if speaker and speaker not in speakers:
-            raise ConfigError(one_of("speaker", speaker, speakers))
         style = style or Style()
         first = self._windows.first(0)
         return SpeechCatState(
             int(seed),
             style,
-            speakers.index(speaker) if speaker else 0,
+            speaker_index(speaker, self.bundle.config.speakers),
             None,
             np.zeros(0, np.float32),
             0,

@@ -137,8 +137,7 @@ class HoistedBranch(nn.Module):
 
     def __init__(self, branch: Branch) -> None:
         super().__init__()
-        self.embed, self.around = branch.embed, branch.around
-        self.out, self.smooth = branch.out, branch.smooth
+        self.branch = branch  # of which only the ends are used
         pairs = zip(branch.fusions, branch.layers, strict=True)
         self.layers = nn.ModuleList(_Layer(branch, f, s) for f, s in pairs)  # type: ignore[arg-type]
 
@@ -161,13 +160,10 @@ class HoistedBranch(nn.Module):
             other: what the branch is told of the other one. Shape [B, T, other].
             keep: 1 for clips with conditions, 0 for those without. Shape [B, 1, 1].
         """
-        h = self.embed(x) + base
-        if self.around is not None:
-            h = h + self.around(x)
+        h = self.branch.embedded(x) + base
         for k, layer in enumerate(self.layers):
             h = layer(h, part[:, k], stats, table[:, k], other, keep)
-        y = self.out(h)
-        return y if self.smooth is None else self.smooth(y)
+        return self.branch.made(h)
 
 
 def _styled(y: torch.Tensor, factor: torch.Tensor, summand: torch.Tensor) -> torch.Tensor:
