@@ -72,7 +72,7 @@ class Pipeline:
         self.source = MotionSource(generator, retargeter, config, self._align, steady)
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
-        self._feedback = JointFeedback(layout.joint_names, config.safety.joint_state_timeout, steady)
+        self._feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady)
         self._clock = ClockWatch(steady)
         self._paused = self._failing = False
         self._active_since = self._stepped = 0.0

@@ -28,6 +28,7 @@ from speech_gesture_pkg.nodes.controllers import (
     foreign_publishers,
     foreign_sentence,
 )
+from speech_gesture_pkg.nodes.heap import keep_little
 from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
 from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
@@ -277,6 +278,7 @@ class GestureNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; then brake, go to rest, exit 0. If autostart fails: the exit code of its error."""
     node: GestureNode | None = None
+    keep_little()
     try:
         init(args)
         with StopFlag() as stop:

@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from speech_gesture_pkg.trajectory.limits import MotionLimits
+
 STILL = 0.3
 """A robot whose joints have stayed where they are for so long stands still, s."""
 _SAME = 0.01
 """They have, if none has gone farther than this, rad or m: more than encoders tremble."""
+BEYOND = 2.0 * np.pi
+"""A joint that is farther outside its limits than this is not there, rad or m: its encoder or driver is wrong."""
 
 
 class JointFeedback:
@@ -18,30 +22,35 @@ class JointFeedback:
     pipeline that is held up must not make them look old.
 
     Args:
-        joint_names: the J joints of interest; others are ignored.
+        limits: of the J joints of interest; others are ignored.
         timeout: older positions count as lost, s.
         steady: steady clock, s.
     """
 
-    def __init__(self, joint_names: Sequence[str], timeout: float, steady: Callable[[], float]) -> None:
+    def __init__(self, limits: MotionLimits, timeout: float, steady: Callable[[], float]) -> None:
+        joint_names = limits.joint_names
         self._index = {name: i for i, name in enumerate(joint_names)}
         self._timeout, self._steady = timeout, steady
+        self._lower, self._upper = limits.lower - BEYOND, limits.upper + BEYOND
         self._position = np.full(len(joint_names), np.nan)
         self._seen = np.full(len(joint_names), -np.inf)
         self._place, self._since = self._position.copy(), np.inf
         self._lock = threading.Lock()
 
     def push(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> None:
-        """Positions of some joints, rad or m. Names without a finite position are passed over."""
+        """Positions of some joints, rad or m. Names without a finite position near their limits are passed over."""
         with self._lock:
             now = self._steady()
             for name, position in zip(names, positions, strict=False):
                 joint = self._index.get(name)
-                if joint is not None and np.isfinite(position):
+                if joint is not None and self._possible(joint, position):
                     self._position[joint] = position
                     self._seen[joint] = now
             if not (np.abs(self._position - self._place) <= _SAME).all():
                 self._place, self._since = self._position.copy(), now
+
+    def _possible(self, joint: int, position: float) -> bool:
+        return bool(self._lower[joint] <= position <= self._upper[joint])  # NaN is not
 
     @property
     def position(self) -> np.ndarray | None:

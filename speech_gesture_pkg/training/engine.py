@@ -52,11 +52,14 @@ class _Averaged:
     def update(self, network: nn.Module) -> None:
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
+        own, new = [], []
         for key, value in network.state_dict().items():
             if value.is_floating_point():
-                self.state[key].lerp_(value.detach(), 1 - decay)
+                own.append(self.state[key])
+                new.append(value.detach())
             else:
                 self.state[key].copy_(value)
+        torch._foreach_lerp_(own, new, 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
         return {"state": self.state, "steps": self.steps}
@@ -117,7 +120,7 @@ def fit(
             f"a batch of {settings.batch} on {accelerator.num_processes} processes needs {needed}"
         )
     loader = DataLoader(data, settings.batch, shuffle=True, drop_last=True)
-    optimiser = torch.optim.AdamW(stage.network.parameters(), settings.rate, weight_decay=settings.decay)
+    optimiser = torch.optim.AdamW(stage.network.parameters(), settings.rate, weight_decay=settings.decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _share_of_rate(k, settings))
     network, optimiser, loader, schedule = accelerator.prepare(stage.network, optimiser, loader, schedule)
     averaged = _Averaged(accelerator.unwrap_model(network), settings.average)

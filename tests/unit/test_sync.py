@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from speech_gesture_pkg.config import SyncConfig
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
-from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
+from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
 from speech_gesture_pkg.runtime.sync import ClockWatch, foreign, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 
 def test_latency_is_the_sum_of_what_a_frame_waits_for():
@@ -69,6 +71,9 @@ def test_foreign_stamps():
         assert not foreign(985.0, 14.0, 1000.0, mode)  # a long message, just recorded
         assert not foreign(math.nan, 0.03, 1000.0, mode)  # the stream refuses it by a sentence
     assert not foreign(0.0, 0.03, 1000.0, stamp)
+    assert not foreign(1059.0, 0.03, 1000.0, stamp)
+    with pytest.raises(InputError, match="2000 s ahead of the node's clock"):
+        foreign(3000.0, 0.03, 1000.0, stamp)
 
 
 def test_one_hiccup_is_no_reason_to_be_late_for_ever():
@@ -105,13 +110,15 @@ def test_what_is_too_late_is_skipped():
 
 def test_feedback_needs_every_joint_and_forgets():
     steady = VirtualClock(0.0)
-    feedback = JointFeedback(("a", "b"), 0.5, steady)
+    ones = np.ones(2)
+    feedback = JointFeedback(MotionLimits(("a", "b"), -ones, 2 * ones, ones, ones), 0.5, steady)
     assert feedback.position is None
     feedback.push(["a", "other"], [1.0, 9.0])
     assert feedback.position is None
     feedback.push(["b"], [2.0])
     np.testing.assert_array_equal(feedback.position, [1.0, 2.0])
-    feedback.push(["a", "b"], [math.nan])
-    np.testing.assert_array_equal(feedback.position, [1.0, 2.0])
+    for impossible in (math.nan, math.inf, 1e30, -1.0 - BEYOND - 1e-6, 2.0 + BEYOND + 1e-6):
+        feedback.push(["a", "b"], [impossible])
+        np.testing.assert_array_equal(feedback.position, [1.0, 2.0])
     steady.now = 0.6
     assert feedback.position is None

@@ -123,9 +123,10 @@ class Branch(nn.Module):
         return h if self.around is None else h + self.around(x)
 
     def made(self, h: torch.Tensor) -> torch.Tensor:
-        """The prediction [B, T, size] from the last layer's [B, T, width]."""
-        y = self.out(h)
-        return y if self.smooth is None else self.smooth(y)
+        """The prediction [B, T, size] from the last layer's [B, T, width]; in float32 also when training is not."""
+        with torch.autocast(h.device.type, enabled=False):  # bfloat16's steps are a tenth of a frame's change
+            y = self.out(h.float())
+            return y if self.smooth is None else self.smooth(y)
 
     def start(self, known: torch.Tensor | None, frames: int) -> torch.Tensor:
         """What is added to the embedded motion: positions, and the known frames. Shape [B or 1, T, width]."""

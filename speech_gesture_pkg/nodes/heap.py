@@ -1,0 +1,29 @@
+"""A node's memory stays what it needs: how glibc's allocator is told to keep less."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8
+"""Numbers of `mallopt`, from glibc's malloc.h."""
+LARGE = 256 * 1024
+"""Pieces from this size on get pages of their own, which go back to the system when they are freed, bytes."""
+ARENAS = 2
+"""Heaps that all threads share; glibc would make eight for each core, each with its own holes."""
+
+
+def keep_little() -> bool:
+    """Tell the allocator; to be called before other threads exist. Returns whether there was one to tell.
+
+    By default, glibc takes the first large piece that is freed as a sign that such pieces come often: from then on
+    they lie among the small ones, and one small piece behind a large hole keeps all of it. A node that meets half a
+    minute of audio in one message would never give that memory back.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # absent with musl
+    if mallopt is None:
+        return False
+    wanted = ((_MMAP_THRESHOLD, LARGE), (_TRIM_THRESHOLD, LARGE), (_ARENA_MAX, ARENAS))
+    return all([mallopt(name, value) == 1 for name, value in wanted])
