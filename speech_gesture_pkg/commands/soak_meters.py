@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from pathlib import Path
@@ -24,7 +25,10 @@ BEFORE, AFTER = 0.1, 0.1
 
 
 class HoldUps:
-    """For how long a process wanted to run and was not let: the kernel's count (Linux), and stops on purpose.
+    """For how long a process wanted to run and was not let: the kernel's counts (Linux), and stops on purpose.
+
+    The kernel counts how long threads waited for a processor, and how long a virtual machine's processors were taken
+    away (`steal`).
 
     Args:
         pid: of the process.
@@ -40,8 +44,8 @@ class HoldUps:
 
     def sample(self) -> None:
         """Look at the kernel's count; judge late windows."""
-        waited = 0
         try:
+            waited = _stolen()
             for task in self._tasks.iterdir():
                 waited += int((task / "schedstat").read_text(encoding="ascii").split()[1])
         except (OSError, IndexError, ValueError):  # a thread or the process has ended meanwhile, or there is no count
@@ -67,6 +71,12 @@ class HoldUps:
         stops = sum(max(min(e, end) - max(b, begin), 0.0) for b, e in self._stops)
         inside = [w for t, w in self._samples if begin <= t <= end]
         return stops + (inside[-1] - inside[0] if inside else 0.0)
+
+
+def _stolen() -> int:
+    """Time for which the host took processors away, ns."""
+    first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    return round(1e9 * int(first[8]) / os.sysconf("SC_CLK_TCK"))
 
 
 class Meters:

@@ -14,57 +14,139 @@ from speech_gesture_pkg.errors import InputError
 
 MOST_BYTES = 512 * 1024 * 1024
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _DTYPE_KINDS = "fiubUS"
+_UNDER_WAY = object()
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
-def _bytes(value: Any = b"", encoding: str = "latin1") -> bytes:
+class _Dtype:
+    """Stands for a numpy dtype while a pickle is read: numpy's own takes any state and crashes on some."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, code: Any, align: Any = False, copy: Any = True) -> None:
+        if not isinstance(code, str):
+            raise pickle.UnpicklingError(f"a numpy dtype made of a {type(code).__name__}")
+        self.value = np.dtype(code)
+        if self.value.kind not in _DTYPE_KINDS:
+            raise pickle.UnpicklingError(f"a numpy array of dtype {self.value}")
+
+    def __setstate__(self, state: Any) -> None:
+        _, order, *parts = state
+        if any(part is not None for part in parts[:3]):
+            raise pickle.UnpicklingError("a numpy dtype with fields")
+        if order not in ("<", ">", "=", "|"):
+            raise pickle.UnpicklingError(f"a numpy dtype with byte order {order!r}")
+        self.value = self.value.newbyteorder(order)
+
+
+class _Array:
+    """Stands for a numpy array or scalar while a pickle is read."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = None) -> None:
+        self.value = value
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, by_column, data = state
+        self.value = _filled(data, dtype, shape, "F" if by_column else "C")
+
+
+def _filled(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    """An array of bytes that are there. Shape as claimed, or UnpicklingError."""
+    if not isinstance(dtype, _Dtype):
+        raise pickle.UnpicklingError("a numpy array without dtype")
+    if isinstance(data, str):  # of Python 2
+        data = data.encode("latin1")
+    if not isinstance(data, (bytes, bytearray, memoryview, pickle.PickleBuffer)):
+        raise pickle.UnpicklingError(f"a numpy array of {dtype.value} made of a {type(data).__name__}")
+    raw = bytes(data)
+    flat = np.frombuffer(raw, dtype.value) if raw else np.zeros(0, dtype.value)
+    return flat.reshape(shape, order="F" if order == "F" else "C").copy()
+
+
+class _Call:
+    """What a pickle may call. Unlike a function it has no attributes that the pickle could set."""
+
+    __slots__ = ()
+
+
+class _Bytes(_Call):
     """As `bytes`, but not of a number, which would be a length."""
-    if isinstance(value, str):
-        return value.encode("latin1")
-    if not isinstance(value, (bytes, bytearray)):
-        raise pickle.UnpicklingError(f"bytes of a {type(value).__name__}")
-    return bytes(value)
+
+    __slots__ = ()
+
+    def __call__(self, value: Any = b"", encoding: str = "latin1") -> bytes:
+        if isinstance(value, str):
+            return value.encode("latin1")
+        if not isinstance(value, (bytes, bytearray)):
+            raise pickle.UnpicklingError(f"bytes of a {type(value).__name__}")
+        return bytes(value)
 
 
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): object(),  # only ever an argument of _reconstruct; called, it would make an array of any size
-    ("numpy", "dtype"): np.dtype,
-    ("collections", "OrderedDict"): dict,
-    ("_codecs", "encode"): _bytes,
-    ("builtins", "bytearray"): _bytes,
-    ("builtins", "bytes"): _bytes,
-    ("__builtin__", "bytes"): _bytes,
-    ("__builtin__", "bytearray"): _bytes,
+class _MakeDtype(_Call):
+    """As `numpy.dtype`."""
+
+    __slots__ = ()
+
+    def __call__(self, code: Any, align: Any = False, copy: Any = True) -> _Dtype:
+        return _Dtype(code)
+
+
+class _Reconstruct(_Call):
+    """As numpy's: an array that the pickle then fills."""
+
+    __slots__ = ()
+
+    def __call__(self, kind: Any, *rest: Any) -> _Array:
+        return _Array()
+
+
+class _Scalar(_Call):
+    """As numpy's: a scalar of plain bytes."""
+
+    __slots__ = ()
+
+    def __call__(self, dtype: Any, data: Any = b"") -> _Array:
+        if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, str)):
+            raise pickle.UnpicklingError("a numpy scalar of objects")
+        return _Array(_filled(data, dtype, (1,), "C")[0])
+
+
+class _FromBuffer(_Call):
+    """As numpy's: contiguous arrays (pickle protocol 5)."""
+
+    __slots__ = ()
+
+    def __call__(self, data: Any, dtype: Any, shape: Any, order: Any = "C") -> _Array:
+        return _Array(_filled(data, dtype, shape, order))
+
+
+class _OrderedDict(_Call):
+    """As `dict`."""
+
+    __slots__ = ()
+
+    def __call__(self, *items: Any) -> dict[Any, Any]:
+        return dict(*items)
+
+
+_ALLOWED: dict[tuple[str, str], _Call] = {
+    ("numpy", "ndarray"): _Call(),  # only ever an argument of _reconstruct
+    ("numpy", "dtype"): _MakeDtype(),
+    ("collections", "OrderedDict"): _OrderedDict(),
+    ("_codecs", "encode"): _Bytes(),
+    **{(module, name): _Bytes() for module in ("builtins", "__builtin__") for name in ("bytes", "bytearray")},
+    **{(module, "_reconstruct"): _Reconstruct() for module in _MULTIARRAY},
+    **{(module, "scalar"): _Scalar() for module in _MULTIARRAY},
+    **{(module, "_frombuffer"): _FromBuffer() for module in _NUMERIC},
 }
-
-
-def _array(shape_or_type: Any, *rest: Any) -> np.ndarray:
-    """What numpy's own reconstruction does: an empty array that the pickle then fills."""
-    return np.ndarray.__new__(np.ndarray, (0,), np.dtype("b"))
-
-
-def _scalar(dtype: np.dtype, data: bytes = b"") -> Any:
-    """A numpy scalar of plain bytes."""
-    if not isinstance(dtype, np.dtype) or dtype.kind not in _DTYPE_KINDS or not isinstance(data, bytes):
-        raise pickle.UnpicklingError("a numpy scalar of objects")
-    return np.frombuffer(data, dtype, 1)[0]
-
-
-def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: str = "C") -> np.ndarray:
-    """numpy's reconstruction of contiguous arrays (pickle protocol 5)."""
-    kind = np.dtype(dtype)
-    if kind.kind not in _DTYPE_KINDS:
-        raise pickle.UnpicklingError(f"a numpy array of dtype {kind}")
-    return np.frombuffer(buffer, kind).reshape(shape, order="F" if order == "F" else "C")
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module in _MULTIARRAY and name in ("_reconstruct", "scalar"):
-            return _array if name == "_reconstruct" else _scalar
-        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
-            return _from_buffer
         if (module, name) in _ALLOWED:
             return _ALLOWED[module, name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only numpy arrays and plain values are allowed")
@@ -77,32 +159,33 @@ def _scan(data: bytes) -> None:
             raise pickle.UnpicklingError(f"its memo claims {value} places after {steps} steps")
 
 
-def _check(value: Any, seen: set[int], depth: int = 0) -> None:
-    """UnpicklingError for anything but plain values and arrays of numbers or text, however nested.
+def _plain(value: Any, made: dict[int, Any], depth: int = 0) -> Any:
+    """The value with arrays for what stands for them. UnpicklingError for anything but plain values and arrays.
 
     Args:
-        value: checked.
-        seen: ids of the containers that were looked at: one that stands in many places is looked at once.
+        value: as it was read. It must live on until all is done.
+        made: containers that are done, by id: one that stands in many places is made once.
         depth: of the nesting.
     """
     if depth > 16:
         raise pickle.UnpicklingError("it is nested more than 16 deep")
-    if isinstance(value, (dict, list, tuple, set, frozenset)):
-        if id(value) in seen:
-            return
-        seen.add(id(value))
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype.kind not in _DTYPE_KINDS:
-            raise pickle.UnpicklingError(f"it holds an array of dtype {value.dtype}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check(key, seen, depth + 1)
-            _check(item, seen, depth + 1)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            _check(item, seen, depth + 1)
-    elif not isinstance(value, (str, bytes, bytearray, int, float, bool, type(None))):
-        raise pickle.UnpicklingError(f"it holds a {type(value).__name__}")
+    if isinstance(value, _Array):
+        if value.value is None:
+            raise pickle.UnpicklingError("it holds an array without content")
+        return value.value
+    if isinstance(value, (str, bytes, bytearray, int, float, bool, type(None))):
+        return value
+    if not isinstance(value, (dict, list, tuple, set, frozenset)):
+        raise pickle.UnpicklingError(f"it holds a {type(value).__name__.lstrip('_').lower()}")
+    if id(value) not in made:
+        made[id(value)] = _UNDER_WAY
+        if isinstance(value, dict):
+            made[id(value)] = {_plain(k, made, depth + 1): _plain(v, made, depth + 1) for k, v in value.items()}
+        else:
+            made[id(value)] = type(value)(_plain(item, made, depth + 1) for item in value)
+    if made[id(value)] is _UNDER_WAY:
+        raise pickle.UnpicklingError("something in it contains itself")
+    return made[id(value)]
 
 
 def load_plain_pickle(path: str | Path, most_bytes: int = MOST_BYTES) -> Any:
@@ -124,13 +207,12 @@ def load_plain_pickle(path: str | Path, most_bytes: int = MOST_BYTES) -> Any:
     try:
         data = path.read_bytes()
         _scan(data)
-        value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
-        _check(value, set())
+        value = _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load(), {})
     except pickle.UnpicklingError as error:
         raise InputError(f"pickle {path} is refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:
         raise InputError(f"pickle {path} is refused: it claims more data than memory holds") from error
-    except Exception as error:  # a hostile pickle may fail anywhere in the numpy calls it makes
+    except Exception as error:  # a hostile pickle may fail anywhere
         why = " ".join(str(error).split())
         raise InputError(f"pickle {path} is corrupt ({type(error).__name__}: {why})") from error
     return value

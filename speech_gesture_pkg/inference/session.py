@@ -13,6 +13,7 @@ from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, Model
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
+_OUTSIDE = "session.model_external_initializers_file_folder_path"
 
 
 class Session:
@@ -29,7 +30,8 @@ class Session:
         shapes: of the inputs; None for an axis of any length.
 
     Raises:
-        ModelError: the file is missing or is not an ONNX network, or cuda is asked for where there is none.
+        ModelError: the file is missing, is not an ONNX network, or keeps weights in other files; or cuda is asked for
+            where there is none.
         ConfigError: an unknown device.
         MissingDependencyError: onnxruntime is not installed.
     """
@@ -54,10 +56,14 @@ class Session:
         options.inter_op_num_threads = 1
         # Waiting threads that spin would take the cores from the node's other threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Weights in files beside the network are no part of what its card vouches for: none can lie in this folder.
+        options.add_session_config_entry(_OUTSIDE, str(Path(path).absolute() / "none"))
         options.log_severity_level = 3
         try:
             self._session = runtime.InferenceSession(str(path), options, providers=wanted)
         except Exception as e:  # onnxruntime raises several kinds of its own, all from a C extension
+            if "xternal data" in str(e):
+                raise ModelError(f"model file {path} keeps weights in other files; it must hold them itself") from e
             raise ModelError(f"model file {path} cannot be loaded: {_first_line(e)}") from e
         used = self._session.get_providers()
         if wanted[0] not in used and device == "cuda":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,7 @@ from speech_gesture_pkg.nodes.controllers import (
     foreign_publishers,
     foreign_sentence,
 )
-from speech_gesture_pkg.nodes.heap import keep_little
+from speech_gesture_pkg.nodes.heap import keep_little, release, settle
 from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
 from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
@@ -40,6 +41,8 @@ from speech_gesture_pkg.runtime.stats import RateLimiter
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 OK, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+SWITCH_S = 1e-3
+"""Longest wait of the pipeline's thread for the one that takes messages, s: Python's 5 ms come at each publication."""
 RETRY_S = 1.0
 """With autostart, time between attempts to activate."""
 WARN_S = 5.0
@@ -185,6 +188,7 @@ class GestureNode(LifecycleNode):
             f"commanding {', '.join(f'{c.name} ({len(c.joints)} joints)' for c in found)}; sync mode "
             f"{self._config.sync.mode}, motion {1e3 * pipeline.offset:.0f} ms after the stamp of its sound"
         )
+        settle()
 
     def _find_controllers(self, probe: GraphProbe, timeout: float) -> list[Controller]:
         settings = self._config.controllers
@@ -200,6 +204,7 @@ class GestureNode(LifecycleNode):
         return found
 
     def _stop(self) -> None:
+        ran = self._worker is not None
         if self._worker is not None:
             self._worker.stop()
             self._worker.destroy()
@@ -210,6 +215,8 @@ class GestureNode(LifecycleNode):
             self.destroy_subscription(self._subscription)
         self._worker = self._audio = self._outputs = self._subscription = None
         self._foreign = ""
+        if ran:
+            release()
 
     # --- services, parameters, timer ------------------------------------------------------------------------------
 
@@ -279,6 +286,7 @@ def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; then brake, go to rest, exit 0. If autostart fails: the exit code of its error."""
     node: GestureNode | None = None
     keep_little()
+    sys.setswitchinterval(SWITCH_S)
     try:
         init(args)
         with StopFlag() as stop:

@@ -19,8 +19,9 @@ from speech_gesture_pkg.body.files import read_npz
 from speech_gesture_pkg.config import load_yaml
 from speech_gesture_pkg.datasets.textgrid import read_words
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
-from speech_gesture_pkg.errors import ConfigError, InputError, RobotError
+from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, RobotError
 from speech_gesture_pkg.generators.models import read_manifest
+from speech_gesture_pkg.inference.session import Session
 from speech_gesture_pkg.plain_yaml import MOST_CHARACTERS, read_yaml
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.override import read_override
@@ -47,6 +48,40 @@ def test_pickles_do_not_take_memory_for_what_they_only_claim(tmp_path, data, sen
     with pytest.raises(InputError, match=sentence) as told:
         load_plain_pickle(tmp_path / "show.pkl")
     assert "\n" not in str(told.value)
+
+
+def test_a_value_that_contains_itself_is_refused(tmp_path):
+    value: list = []
+    value += [value] * 50
+    (tmp_path / "show.pkl").write_bytes(pickle.dumps(value))
+    with pytest.raises(InputError, match="contains itself"):
+        load_plain_pickle(tmp_path / "show.pkl")
+
+
+def with_dtype(state: tuple, path) -> None:
+    """A pickled array of four doubles, whose dtype has this state."""
+    out = io.BytesIO()
+    pickler = pickle._Pickler(out, 2)
+    pickler.dispatch_table = {type(np.dtype("f8")): lambda _: (np.dtype, ("f8", False, True), state)}
+    pickler.dump(np.zeros(4))
+    path.write_bytes(out.getvalue())
+
+
+def test_the_state_of_a_dtype_does_not_lead_outside_of_the_data(tmp_path):
+    """numpy takes such states from a pickle, and reads memory that is not its own."""
+    with_dtype((3, "|", None, None, None, 1_000_000, 8, 0), tmp_path / "elements_larger_than_all_data.pkl")
+    np.testing.assert_array_equal(load_plain_pickle(tmp_path / "elements_larger_than_all_data.pkl"), np.zeros(4))
+    with_dtype((3, "<", None, ("a",), {"a": (np.dtype("i4"), 1 << 40)}, -1, -1, 0), tmp_path / "far_field.pkl")
+    with pytest.raises(InputError, match="with fields"):
+        load_plain_pickle(tmp_path / "far_field.pkl")
+
+
+def test_a_pickle_cannot_change_what_it_calls(tmp_path):
+    """BUILD with a pair sets attributes of whatever lies on the stack."""
+    attack = b"c_codecs\nencode\n(N}X\x01\x00\x00\x00xK\x01stb."
+    (tmp_path / "show.pkl").write_bytes(attack)
+    with pytest.raises(InputError):
+        load_plain_pickle(tmp_path / "show.pkl")
 
 
 def test_a_value_that_stands_in_many_places_is_looked_at_once(tmp_path):
@@ -169,3 +204,19 @@ def test_wav_bytes_in_memory_are_the_same(tmp_path):
     soundfile.write(file, tone, 16000, "PCM_16", format="WAV")
     (tmp_path / "tone.wav").write_bytes(file.getvalue())
     np.testing.assert_allclose(read_audio(tmp_path / "tone.wav").samples, tone, atol=1e-4)
+
+
+def test_a_network_that_keeps_weights_elsewhere_is_refused(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="onnx writes the network")
+    weights = onnx.numpy_helper.from_array(np.arange(4096, dtype=np.float32), "w")
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [4096]) for n in "xy"]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]
+    )
+    network = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(network, tmp_path / "whole.onnx")
+    onnx.save(network, tmp_path / "parts.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    zeros = np.zeros(4096, np.float32)
+    np.testing.assert_array_equal(Session(tmp_path / "whole.onnx")(x=zeros)["y"], np.arange(4096))
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        Session(tmp_path / "parts.onnx")
