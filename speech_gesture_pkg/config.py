@@ -172,6 +172,15 @@ class SafetyConfig:
         0.8, "Joint speed of the slow approach at start and of going to rest.", "rad/s", 0.05, 5.0
     )
     joint_state_timeout: float = _p(0.5, "Older joint states count as lost: the robot brakes.", "s", 0.05, 10.0)
+    follow_tolerance: float = _p(
+        0.35,
+        "A joint of arms, head or torso that stays farther from its command than this (or a quarter of its range) for "
+        "half a second does not follow (emergency stop, controller switched off): the robot brakes, and is approached "
+        "anew from where it stands; 0 = not watched.",
+        "rad",
+        0.0,
+        10.0,
+    )
     watchdog: float = _p(
         0.5,
         "A pipeline that makes no step for so long while active is told as an error: the robot has braked, and is "

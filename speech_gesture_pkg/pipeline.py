@@ -16,6 +16,7 @@ import numpy as np
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.runtime.fallback import Fallback, Spare
+from speech_gesture_pkg.runtime.follow_watch import FollowWatch
 from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
 from speech_gesture_pkg.runtime.lateness import MOST_EXTRA, Lateness, Verdict
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
@@ -73,6 +74,7 @@ class Pipeline:
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
         self._feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady)
+        self._follows = FollowWatch(layout, config.safety, steady)
         self._clock = ClockWatch(steady)
         self._paused = self._failing = False
         self._active_since = self._stepped = 0.0
@@ -142,12 +144,10 @@ class Pipeline:
         """Start from the measured joint state, slowly. Doing it twice changes nothing."""
         if self.state is not State.INACTIVE:
             return
-        measured = self.measured
-        if measured is None:
+        if (measured := self.measured) is None:
             raise RuntimeError("activate needs a fresh joint state")
-        self.counters = Counters()
+        self.counters, self._lateness.extra = Counters(), 0.0
         self._paused = self._failing = False
-        self._lateness.extra = 0.0
         self._clock.start(now)
         self._stepped = self._steady()
         self.fallback.restart()
@@ -221,7 +221,7 @@ class Pipeline:
         return result
 
     def _watch(self, now: float, result: StepResult) -> None:
-        """Clock jumps, a clock that stands still, and lost joint states."""
+        """Clock jumps, a clock that stands still, lost joint states, a robot that does not follow."""
         if jump := self._follow_clock(now):
             way = "back" if jump < 0 else "forward"
             result.tell(Severity.WARN, f"clock_{way}", f"clock was set {way} by {abs(jump):.2f} s: starting anew")
@@ -230,17 +230,17 @@ class Pipeline:
             text = f"{self.problem}: nothing new is sent" if self._clock_stands else "the node's clock moves again"
             result.tell(Severity.WARN if self._clock_stands else Severity.INFO, "clock_stands", text)
         mover, measured = self.mover, self.measured
-        if measured is None and mover.goal is not Goal.BRAKE:
-            timeout = self.config.safety.joint_state_timeout
-            result.tell(Severity.ERROR, "joint_states", f"no complete joint state for {timeout} s: braking")
-            mover.brake(now)
-        elif measured is not None and mover.goal is Goal.BRAKE and mover.stands(now):
+        if mover.goal is not Goal.BRAKE:
+            if trouble := self._follows.trouble(measured, mover.commanded(now)):
+                result.tell(Severity.ERROR, *trouble)
+                mover.brake(now)
+        elif measured is not None and mover.stands(now):
             if mover.displaced(measured):
                 if not self._feedback.still:  # not there yet, or in somebody's hands
                     return
                 self._start_from(measured, now)
             mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
-            result.tell(Severity.INFO, "joint_states", "joint states are there, the robot stands: approaching again")
+            result.tell(Severity.INFO, "approach", "joint states are there, the robot stands: approaching again")
 
     def _hurry(self, held_up: float, now: float, result: StepResult) -> None:
         """After a step that was held up the controllers have finished their braking tails: approach anew."""
@@ -327,7 +327,7 @@ class Pipeline:
         following = self.mover.goal is Goal.FOLLOW
         if not following:  # they are only to be seen
             result.frames += self.source.pass_by(now + self.config.trajectory.lead)
-        result.windows = self.mover.move(now, lambda time: self._take(time, result))
+        result.windows = self.mover.move(now, lambda time: self._take(time, result), self._follows.near)
         if result.windows:
             self.counters.windows += 1
             if following:

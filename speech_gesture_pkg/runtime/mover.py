@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.runtime.follow_watch import NEAR
 from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
 from speech_gesture_pkg.trajectory.director import Director, Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
@@ -55,6 +56,7 @@ class Mover:
         )
         self._stuck = StuckWatch(layout, rest)
         self._hold = np.zeros(len(layout.joint_names))
+        self._near: np.ndarray | None = None
         self.reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
         self._sent = self.reference
         self.director = Director(layout.rest_from(self._hold), safety.approach_speed, layout.limits.links)
@@ -150,14 +152,20 @@ class Mover:
             lead = self._lead + 3.0 * spent
         return self._split(self._composer.hold(self.reference, now, lead)[1])
 
-    def move(self, now: float, take: Callable[[float], np.ndarray | None]) -> dict[str, Window]:
+    def move(
+        self, now: float, take: Callable[[float], np.ndarray | None], near: np.ndarray | None = None
+    ) -> dict[str, Window]:
         """Targets whose time has come to control points, and the windows from them; {} if nothing has changed.
 
         Args:
             now: time of sending, s.
             take: the retargeter's joints [R] for a grid time, None if there are none; asked while following only.
+            near: pose [J] that no target may be farther than `NEAR` from; None = anywhere.
         """
         lead, composer = self._lead, self._composer
+        if near is None and self._near is not None and self.goal is not Goal.BRAKE:
+            self.lead_to(self.goal, now)
+        self._near = near
         self._sent = self.reference
         self.reference = composer.commit(self.reference, now, lead)
         targets: list[np.ndarray] = []
@@ -171,7 +179,7 @@ class Mover:
                 self.lead_to(Goal.FOLLOW, now)
             live = None if q is None else self.layout.from_retargeter(q[None], self._hold)[0]
             target, self.director = self.director.target(time, live)
-            targets.append(target)
+            targets.append(target if near is None else np.clip(target, near - NEAR, near + NEAR))
             time += self.dt
         resting = not following and composer.at_rest(self.reference) and not self.director.blending(time)
         # The first window goes out at once: a robot that stands outside its limits needs the time to come inside.

@@ -18,7 +18,7 @@ class State(Enum):
     GESTURING = "gesturing with the speech"
     IDLE = "no speech: breathing and small idle motion"
     RESTING = "in the rest pose or on the way there"
-    BRAKING = "stopping: something is wrong with the input"
+    BRAKING = "stopping: something is wrong with the input or with the robot"
     PAUSED = "paused by request: stopped, then in the rest pose"
     DEGRADED = "the generator failed repeatedly: running on the fall-back"
     FAILED = "the pipeline died: the robot has finished its braking tail; deactivate and activate to start anew"
@@ -37,6 +37,7 @@ _ACTIVE = (
     *(State.RESTING, State.BRAKING, State.PAUSED),
 )
 _BLEND = "a blend into a new piece of motion, a late one, or after a reset, a clock that was set, a held-up step"
+_BRAKE = "joint states lost, the robot does not follow, no step in time, or generator or solver failed"
 _HEARD = "speech is heard"
 _BACK = "the learned generator is back"
 
@@ -54,7 +55,7 @@ def _table() -> dict[tuple[State, State], str]:
         (s.DEGRADED, s.APPROACHING): _BACK,
         (s.RESTING, s.APPROACHING): _HEARD,
         (s.RESTING, s.DEGRADED): f"{_HEARD}, on the fall-back",
-        (s.BRAKING, s.APPROACHING): "the input is back",
+        (s.BRAKING, s.APPROACHING): "the input is back, or the robot stands",
         (s.BRAKING, s.DEGRADED): "the generator failed repeatedly, or the input is back on the fall-back",
         (s.BRAKING, s.GESTURING): "the frame after a bad one is good",
         (s.BRAKING, s.IDLE): "the frame after a bad one is good, in silence",
@@ -70,7 +71,7 @@ def _table() -> dict[tuple[State, State], str]:
         table[state, s.INACTIVE] = "deactivated, SIGINT, or somebody else commands the robot"
         table[state, s.FAILED] = "the pipeline's thread died"
         if state is not s.BRAKING:
-            table[state, s.BRAKING] = "joint states lost, no step in time, or generator or solver failed"
+            table[state, s.BRAKING] = _BRAKE
         if state is not s.PAUSED:
             table[state, s.PAUSED] = "pause (barge-in)"
     return table

@@ -43,6 +43,7 @@ class JointLayout:
         rest: rest pose of the mapped joints; NaN where a joint is not ours and keeps its place. Shape [J].
         source: index into the retargeter's joints for each commanded joint, -1 where it is not mapped. Shape [J].
         robot_index: index of each commanded joint among the robot's joints. Shape [J].
+        watched: joints of arms, head and torso, whose measured position must follow. Shape [J], bool.
         dropped: sentences about mapped groups that no controller moves.
     """
 
@@ -52,6 +53,7 @@ class JointLayout:
     rest: np.ndarray
     source: np.ndarray
     robot_index: np.ndarray
+    watched: np.ndarray
     dropped: tuple[str, ...]
 
     def from_retargeter(self, q: np.ndarray, hold: np.ndarray) -> np.ndarray:
@@ -133,7 +135,7 @@ def make_layout(
     pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
     pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
     parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
-    return JointLayout(names, parts, limits, pose, source, robot_index, tuple(dropped))
+    return JointLayout(names, parts, limits, pose, source, robot_index, wide, tuple(dropped))
 
 
 def _links(

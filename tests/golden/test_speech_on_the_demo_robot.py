@@ -15,7 +15,7 @@ import coal
 import numpy as np
 import pinocchio as pin
 import pytest
-from pipeline_rig import Auditor
+from pipeline_auditor import Auditor
 
 from speech_gesture_pkg.assembly import load_robot, robot_urdf
 from speech_gesture_pkg.audio.chunk import AudioChunk
