@@ -173,9 +173,9 @@ class SafetyConfig:
     )
     joint_state_timeout: float = _p(0.5, "Older joint states count as lost: the robot brakes.", "s", 0.05, 10.0)
     follow_tolerance: float = _p(
-        0.35,
+        0.25,
         "A joint of arms, head or torso that stays farther from its command than this (or a quarter of its range) for "
-        "half a second does not follow (emergency stop, controller switched off): the robot brakes, and is approached "
+        "0.3 s does not follow (emergency stop, controller switched off): the robot brakes, and is approached "
         "anew from where it stands; 0 = not watched.",
         "rad",
         0.0,

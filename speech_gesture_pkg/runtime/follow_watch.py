@@ -14,7 +14,7 @@ SHARE = 0.25
 """A joint of a small range may be away from its command by this share of its range at most."""
 LAG = 0.3
 """A robot may be where it was sent so long ago, s."""
-PATIENCE = 0.5
+PATIENCE = 0.3
 """For so long a joint may be farther away than allowed, s."""
 NEAR = 0.1
 """A robot that did not follow is sent no farther than this from where it stands, rad or m: a controller that is
