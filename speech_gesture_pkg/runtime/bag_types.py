@@ -7,6 +7,7 @@ nor standard is known for the audio types of the field only.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from rosbags.interfaces import Connection, MessageDefinitionFormat
@@ -45,21 +46,24 @@ def definitions_for(types: Iterable[str]) -> dict[str, str]:
 
 
 def type_store(connections: Iterable[Connection]) -> Any:
-    """A rosbags type store that reads these connections as far as their types are known."""
-    connections = list(connections)
+    """A rosbags type store that reads these connections as far as their types are known. It must not be changed."""
+    return _store(tuple(sorted({(c.msgtype, c.msgdef.format.name, c.msgdef.data) for c in connections})))
+
+
+@lru_cache(maxsize=8)  # the bags of a folder have the same types, and compiling them takes longer than reading a bag
+def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
     store = get_typestore(Stores.ROS2_KILTED)
     parsers = {
-        MessageDefinitionFormat.MSG: lambda text, name: get_types_from_msg(text, name),
-        MessageDefinitionFormat.IDL: lambda text, _: get_types_from_idl(text),
+        MessageDefinitionFormat.MSG.name: lambda text, name: get_types_from_msg(text, name),
+        MessageDefinitionFormat.IDL.name: lambda text, _: get_types_from_idl(text),
     }
-    for connection in connections:
-        parse = parsers.get(connection.msgdef.format)
-        if parse is not None and connection.msgdef.data.strip():
+    for kind, form, text in definitions:
+        if form in parsers and text.strip():
             try:
-                _take(store, parse(connection.msgdef.data, connection.msgtype))
+                _take(store, parsers[form](text, kind))
             except TypesysError:  # a definition that cannot be parsed: the standard one, or none, has to do
                 continue
-    for name, text in definitions_for(c.msgtype for c in connections).items():
+    for name, text in definitions_for(kind for kind, _, _ in definitions).items():
         if name not in store.fielddefs:
             store.register(get_types_from_msg(text, name))
     return store

@@ -52,7 +52,7 @@ def spoil(rng: random.Random, bag: Path, to: Path, original: dict[str, bytes]) -
                 continue
         (to / name).write_bytes(data)
     single = [n for n in original if not n.endswith(".yaml")]
-    return to / single[0] if rng.random() < 0.3 else to
+    return to / single[0] if rng.random() < (0.8 if victim in single else 0.3) else to
 
 
 def read(bag: Path) -> None:
