@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from speech_gesture_pkg.body.clips import motions_in
+from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.commands.common import progress, report, writable_file
-from speech_gesture_pkg.errors import MissingDependencyError
+from speech_gesture_pkg.datasets.reading import LAYOUTS, read_layout
+from speech_gesture_pkg.errors import InputError, MissingDependencyError
 from speech_gesture_pkg.evaluation.latent import AutoencoderSettings
 from speech_gesture_pkg.evaluation.latent.corpus import LatentCorpus, gather
 from speech_gesture_pkg.evaluation.latent.encoder import save_latents
@@ -21,6 +24,8 @@ _DEFAULT = AutoencoderSettings()
 def add_arguments(latents: argparse.ArgumentParser) -> None:
     """Options."""
     latents.add_argument("--corpus", nargs="+", required=True, metavar="PATH", help="motion npz files, or folders")
+    latents.add_argument("--split", help="only this split (train, val, test) of corpora that have splits")
+    latents.add_argument("--layout", choices=LAYOUTS, default="own", help="of these corpora (default: %(default)s)")
     latents.add_argument("-o", "--out", required=True, help="weights to write (.safetensors)")
     latents.add_argument(
         "--distance",
@@ -56,12 +61,26 @@ def run(options: argparse.Namespace) -> int:
     given = {f.name: getattr(options, f.name) for f in fields(AutoencoderSettings) if hasattr(options, f.name)}
     settings = AutoencoderSettings(**given)
     notes: list[str] = []
-    motions = (m for _, m in progress(motions_in(options.corpus), "reading"))
+    motions = progress(_motions(options), "reading")
     corpora = gather(motions, settings, options.distance, notes.append)
     figures = _train(corpora, settings, out, notes)
     lines = [*notes, *(f"{name}: {_sentence(f)}" for name, f in figures.items()), str(out)]
     report(options, {"weights": str(out), "notes": notes, "autoencoders": figures}, "\n".join(lines))
     return 0
+
+
+def _motions(options: argparse.Namespace) -> Iterator[MotionFrames]:
+    """The corpora's motions, or those of a split."""
+    if options.split is None:
+        yield from (motion for _, motion in motions_in(options.corpus))
+        return
+    for folder in options.corpus:
+        found = 0
+        for clip in read_layout(folder, options.layout, options.split):
+            found += 1
+            yield clip.motion
+        if not found:
+            raise InputError(f"{folder} has no recordings in its split {options.split!r}")
 
 
 def _sentence(figure: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from test_latent_encoder import motion
 
 from speech_gesture_pkg.body.files import save_motion
 from speech_gesture_pkg.cli import main
+from speech_gesture_pkg.datasets.layout import FORMAT, write_json
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.latent import AutoencoderSettings, load_latents
 from speech_gesture_pkg.evaluation.latent.corpus import LatentCorpus, gather
@@ -112,6 +113,23 @@ def test_one_command(tmp_path, capsys):
     first = out.read_bytes()
     assert main(line.split()) == 0
     assert out.read_bytes() == first
+
+
+def test_one_split_of_a_corpus(tmp_path, capsys):
+    """What is judged must not be what the space was made from."""
+    clips = []
+    for seed, split in enumerate(("train", "train", "test")):
+        save_motion(tmp_path / f"{seed}.npz", motion(240, seed))
+        names = {"name": f"c{seed}", "motion": f"{seed}.npz", "split": split}
+        clips.append(names | {"speaker": "ann", "licence": "CC0", "seconds": 8.0})
+    write_json(tmp_path / "index.json", {"format": FORMAT, "name": "small", "clips": clips})
+    line = f"train latents --corpus {tmp_path} -o {tmp_path / 'a.safetensors'} --steps 2 --clip-frames 8 --latent 5"
+    for split, seconds in (("train", 16.0), ("test", 8.0)):
+        assert main([*line.split(), "--split", split, "--json"]) == 0
+        figures = json.loads(capsys.readouterr().out)["autoencoders"]["fgd"]
+        assert figures["corpus_seconds"] == pytest.approx(seconds, abs=0.1)
+    assert main([*line.split(), "--split", "val"]) == 3
+    assert "no recordings in its split 'val'" in capsys.readouterr().err
 
 
 def test_bad_corpora_and_names_are_one_sentence(tmp_path, capsys):
