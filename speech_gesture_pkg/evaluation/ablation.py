@@ -146,6 +146,12 @@ def held_out(
         yield HeldOut(clip.name, audio, replace(truth, start=0.0), clip.speaker)
 
 
+def _with_coefficients(motion: MotionFrames, count: int) -> MotionFrames:
+    """The motion with `count` expression coefficients: those that it does not have are 0, as at rest."""
+    missing = count - motion.expression.shape[1]
+    return replace(motion, expression=np.pad(motion.expression, ((0, 0), (0, missing)))) if missing else motion
+
+
 class Ablation:
     """Measures runs on recordings; what has been measured in `out` before is not measured again.
 
@@ -213,6 +219,8 @@ class Ablation:
     def _together(self, motions: Sequence[MotionFrames], truths: Sequence[MotionFrames]) -> Row:
         """Figures of all recordings together; without `truths` those that need none."""
         row: Row = {}
+        widest = max(m.expression.shape[1] for m in (*motions, *truths))
+        motions, truths = ([_with_coefficients(m, widest) for m in given] for given in (motions, truths))
         for name in self.study.figures:
             if name in corpus.FRECHET and truths and name in self._latents:
                 made = corpus.frechet_motion_distance(name, truths, motions, self._latents[name])

@@ -101,6 +101,21 @@ def test_it_measures_once_and_goes_on_where_it_stopped(runs, corpus, tmp_path, m
     assert len(made) == 1
 
 
+def test_diffsheg_has_every_figure_of_its_paper(corpus, tmp_path, capsys):
+    """Its faces have no SMPL-X expression coefficients, but files hold a hundred zeros: both must be the same face."""
+    pytest.importorskip("torch", reason="torch is not installed; the extra `train` brings it")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; the extra `onnx` brings it")
+    latents = tmp_path / "latents.safetensors"
+    train = f"train latents --corpus {corpus} --split test -o {latents} --steps 2 --clip-frames 8 --latent 3"
+    assert main(train.split()) == 0
+    capsys.readouterr()
+    line = ["ablation", str(resource("models/diffsheg_starter")), "--corpus", str(corpus), "--latents", str(latents)]
+    assert main([*line, "--no-listening", "--json", "--out", str(tmp_path / "out")]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    for name in ("fmd", "fed", "fgd", "diversity_diffsheg", "face_diversity_diffsheg", "ba_diffsheg", "pcm"):
+        assert np.isfinite(figures[name]["ours"]["full"]["mean"]), name
+
+
 def test_what_cannot_be_compared_is_said(runs, corpus, tmp_path):
     with pytest.raises(InputError, match="holds no exported model of SpeechCAT or DiffSHEG"):
         ablation.find_runs([corpus])
