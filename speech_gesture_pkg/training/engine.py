@@ -17,11 +17,12 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.training.curves import draw_curves
 from speech_gesture_pkg.training.settings import TrainSettings
 
@@ -106,8 +107,12 @@ def fit(
     Raises:
         KeyboardInterrupt: after saving the state.
         InputError: there is less training data than one batch.
+        ConfigError: fp16 without a GPU.
     """
     processes()
+    if settings.precision == "fp16" and not torch.cuda.is_available():
+        raise ConfigError("training precision fp16 needs a GPU; on this machine it must be no or bf16")
+    AcceleratorState._reset_state()  # stages of one process may have different precisions
     accelerator = Accelerator(
         mixed_precision=settings.precision, cpu=not torch.cuda.is_available(), step_scheduler_with_optimizer=False
     )

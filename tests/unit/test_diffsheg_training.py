@@ -16,6 +16,7 @@ from speech_gesture_pkg.errors import ConfigError, InputError  # noqa: E402
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.config import ABLATIONS, DiffShegConfig, ablated  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.network.checkpoint import DiffSheg, load  # noqa: E402
+from speech_gesture_pkg.generators.diffsheg.network.model import Conditions  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.representation import to_vectors  # noqa: E402
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator  # noqa: E402
 from speech_gesture_pkg.training.corpus import Corpus  # noqa: E402
@@ -214,6 +215,22 @@ def test_what_cannot_be_trained(utterances, tmp_path):
     without = replace(corpus(utterances), val=[])
     with pytest.raises(InputError, match="no recording in its split 'val'"):
         DiffShegTraining(tmp_path, without, {}, SHORT).train(TINY, 0)
+
+
+def test_bfloat16_gives_smooth_motion_and_fp16_needs_a_gpu(utterances, tmp_path):
+    """The last layers stay float32: rounded to bfloat16, motion would tremble by a tenth of its change."""
+    training = DiffShegTraining(tmp_path, corpus(utterances), {}, replace(SHORT, precision="bf16"))
+    model, facts = load(training.train(TINY, 0, "bf16"))
+    assert facts["settings"]["precision"] == "bf16"
+    stage = DiffShegStage(model, utterances, utterances)
+    batch = {k: v[None] for k, v in stage.data()[0].items()}
+    given = Conditions(batch["speech"], batch["person"], None, None)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        made = model.network(model.normalised(batch["motion"]), torch.zeros(1, dtype=torch.long), given)
+    assert made.dtype is torch.float32
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+            replace(training, settings=replace(SHORT, precision="fp16")).train(TINY, 0, "fp16")
 
 
 RECIPE = """
