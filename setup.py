@@ -39,7 +39,10 @@ TRAIN = [
     "onnxscript>=0.3",
 ]
 SSL = ["transformers>=4.40", "safetensors>=0.4"]
-TEST = ["pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "hypothesis>=6", "yourdfpy>=0.0.56"]
+TEST = [
+    *("pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
+    *("hypothesis>=6", "yourdfpy>=0.0.56"),
+]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
