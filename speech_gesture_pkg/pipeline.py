@@ -236,8 +236,8 @@ class Pipeline:
                 mover.brake(now)
         elif measured is not None and mover.stands(now):
             if mover.displaced(measured):
-                if not self._feedback.still:  # not there yet, or in somebody's hands
-                    return
+                if not self._feedback.still or not self._follows.believes(measured):
+                    return  # not there yet, in somebody's hands, or not really there
                 self._start_from(measured, now)
             mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
             result.tell(Severity.INFO, "approach", "joint states are there, the robot stands: approaching again")

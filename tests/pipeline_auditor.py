@@ -25,6 +25,7 @@ class Auditor:
         self.windows = 0
         self.bridge_speed = 0.0
         self.held: np.ndarray | None = None
+        self.tremble = 1e-4
 
     def receive(self, window, now: float, lead: float, shortest: float) -> None:
         w = window
@@ -49,7 +50,7 @@ class Auditor:
         slack = 1 + 1e-6 + (1e-3 if abs(now) > 1e6 else 0.0)
         assert (np.abs(v) <= self.velocity * slack).all(), f"{where}: {np.abs(v / self.velocity).max()}"
         assert (np.abs(a) <= self.acceleration * slack).all(), f"{where}: {np.abs(a / self.acceleration).max()}"
-        if self.held is not None and np.abs(new.position[0] - self.held).max() < 1e-6 and not new.velocity[0].any():
+        if self.held is not None and np.abs(new.position[0] - self.held).max() < 1e-3 and not new.velocity[0].any():
             self.sent, self.pose = [], self.held  # it does not follow, and is sent on from where it stands
         if not self.sent:
             self._bridge(new, now)
@@ -83,7 +84,9 @@ class Auditor:
         return p[0], (0 * v[0] if ended else v[0]), (0 * a[0] if ended else a[0])
 
     def position(self, time: float) -> np.ndarray:
-        return self.held if self.held is not None else self.sent_to(time)
+        if self.held is None:
+            return self.sent_to(time)
+        return self.held + self.tremble * np.sin(1000.0 * time)
 
     def sent_to(self, time: float) -> np.ndarray:
         return self._state(time)[0] if self.sent else self.pose

@@ -50,6 +50,7 @@ class FollowWatch:
         self._sent: deque[tuple[float, np.ndarray]] = deque()
         self._since = np.full(len(self._names), np.inf)
         self._lost = False
+        self._outside, self._last = np.zeros(len(self._names), bool), np.zeros(len(self._names))
         self._probing_since = 0.0
         self.near: np.ndarray | None = None
 
@@ -80,10 +81,19 @@ class FollowWatch:
         worst = int(self._since.argmin())
         if now - self._since[worst] < (PROBE_PATIENCE if probing else PATIENCE):
             return None
+        self._outside, self._last = self._since < np.inf, measured.copy()
         self._forget()
         self._lost = True
         where = f"{self._names[worst]} is {away[worst]:.2f} rad (or m) from where it was sent"
-        return "not_followed", f"{where}: its controller does not follow; braking"
+        return "not_followed", f"{where}: its controller does not follow, or its joint state has stopped; braking"
+
+    def believes(self, measured: np.ndarray) -> bool:
+        """Whether the robot is where it is said to be, so that it may be sent on from there.
+
+        Joints that do not follow stand somewhere else, or their joint states no longer change: to begin from those
+        would be a jump. Encoders tremble; joints that are told by the very same numbers for ever are not believed.
+        """
+        return not self._lost or bool((measured != self._last)[self._outside].any())
 
     def _forget(self) -> None:
         self._sent.clear()

@@ -47,6 +47,35 @@ def test_a_controller_that_is_switched_off_and_on_again(fault):
     fault.note("a controller is switched off in mid-gesture, and on again", text, safe, stage.windows)
 
 
+def test_joint_states_that_no_longer_change_are_not_believed():
+    """The robot follows, but its encoders are no longer read: to begin from what they say would be a jump."""
+    stage = gesturing()
+    push, names, frozen = stage.pipeline.push_joint_state, list(stage.names), stage.robot
+    stage.pipeline.push_joint_state = lambda *_: push(names, frozen)
+    stage.until(lambda: "not_followed" in stage.codes)
+    stage.speak(5.0)  # the auditors check that nothing jumps
+    assert stage.pipeline.state is State.BRAKING
+    assert stage.speed == 0.0
+    assert stage.codes.count("not_followed") == 1
+    stage.pipeline.push_joint_state = push
+    stage.until_state(State.GESTURING)
+    stage.stop()
+
+
+def test_a_robot_that_is_told_by_the_very_same_numbers_waits_for_a_person():
+    """A simulated one that is switched off, say: it goes on from there when the node is activated anew."""
+    stage = gesturing()
+    stage.auditors["arm_controller"].tremble = 0.0
+    stage.auditors["arm_controller"].switch_off(stage.now)
+    stage.until_state(State.BRAKING)
+    stage.speak(5.0)
+    assert stage.pipeline.state is State.BRAKING
+    stage.stop()
+    stage.activate()
+    stage.speak(1.0)
+    assert away(stage) < 0.2
+
+
 def test_without_tolerance_it_is_not_watched():
     stage = gesturing({"safety.follow_tolerance": 0.0})
     stage.auditors["arm_controller"].switch_off(stage.now)
