@@ -32,8 +32,16 @@ NODE = "/speech_gesture"
 # shutdown: of an active node
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 7}
 CHUNK = 0.032
+ARM = DEMO_CONTROLLERS["right_arm_controller"]
 ARMS = ("shoulder", "elbow", "wrist")
 BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def one_arm(start: Callable[..., Any], **params: Any) -> Any:
+    """The gesture node for a robot of which one controller, my_arm, moves the demo humanoid's right arm."""
+    joints = f"[{', '.join(ARM)}]"
+    mine = {"controllers__names": "[my_arm]", "controllers__my_arm__joints": joints}
+    return start("gesture_node", robot__strict=False, **mine, **params)
 
 
 def rest_pose() -> dict[str, float]:

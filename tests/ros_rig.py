@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,14 @@ def probe() -> Iterator[Probe]:
     made.close()
 
 
+def end_all(running: Sequence[Any]) -> None:
+    """Kill what still runs of things that have a `process`."""
+    for each in running:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Starts node processes and ends them after the test."""
@@ -195,7 +203,4 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         return running[-1]
 
     yield launch
-    for each in running:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
+    end_all(running)

@@ -25,7 +25,7 @@ class _Dtype:
 
     __slots__ = ("value",)
 
-    def __init__(self, code: Any, align: Any = False, copy: Any = True) -> None:
+    def __init__(self, code: Any) -> None:
         if not isinstance(code, str):
             raise pickle.UnpicklingError(f"a numpy dtype made of a {type(code).__name__}")
         self.value = np.dtype(code)

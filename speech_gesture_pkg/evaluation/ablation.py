@@ -33,6 +33,7 @@ from speech_gesture_pkg.evaluation.metrics.take import (
     Take,
     expression_parameters,
     gesture_parameters,
+    with_coefficients,
 )
 from speech_gesture_pkg.evaluation.study.material import speech_features
 from speech_gesture_pkg.inference.files import read_card, sha256_of
@@ -146,12 +147,6 @@ def held_out(
         yield HeldOut(clip.name, audio, replace(truth, start=0.0), clip.speaker)
 
 
-def _with_coefficients(motion: MotionFrames, count: int) -> MotionFrames:
-    """The motion with `count` expression coefficients: those that it does not have are 0, as at rest."""
-    missing = count - motion.expression.shape[1]
-    return replace(motion, expression=np.pad(motion.expression, ((0, 0), (0, missing)))) if missing else motion
-
-
 class Ablation:
     """Measures runs on recordings; what has been measured in `out` before is not measured again.
 
@@ -220,7 +215,7 @@ class Ablation:
         """Figures of all recordings together; without `truths` those that need none."""
         row: Row = {}
         widest = max(m.expression.shape[1] for m in (*motions, *truths))
-        motions, truths = ([_with_coefficients(m, widest) for m in given] for given in (motions, truths))
+        motions, truths = ([with_coefficients(m, widest) for m in given] for given in (motions, truths))
         for name in self.study.figures:
             if name in corpus.FRECHET and truths and name in self._latents:
                 made = corpus.frechet_motion_distance(name, truths, motions, self._latents[name])

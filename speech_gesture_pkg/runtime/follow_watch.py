@@ -73,13 +73,15 @@ class FollowWatch:
         self._sent.append((now, commanded))
         while self._sent[0][0] < now - LAG:
             self._sent.popleft()
+        allowed, patience = (self._allowed, PATIENCE) if self.near is None else (self._probe, PROBE_PATIENCE)
+        if (np.abs(measured - commanded) <= allowed).all():  # as nearly always: no need to look at what was before
+            self._since[:] = np.inf
+            return None
         recent = np.array([q for _, q in self._sent])
         away = np.maximum(recent.min(0) - measured, measured - recent.max(0))
-        probing = self.near is not None
-        outside = away > (self._probe if probing else self._allowed)
-        self._since = np.where(outside, np.minimum(self._since, now), np.inf)
+        self._since = np.where(away > allowed, np.minimum(self._since, now), np.inf)
         worst = int(self._since.argmin())
-        if now - self._since[worst] < (PROBE_PATIENCE if probing else PATIENCE):
+        if now - self._since[worst] < patience:
             return None
         self._outside, self._last = self._since < np.inf, measured.copy()
         self._forget()

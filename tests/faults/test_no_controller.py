@@ -5,26 +5,15 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from gesture_rig import NODE, FakeRobot, Promise, Watch, change, lifecycle, told
+from gesture_rig import ARM, NODE, FakeRobot, Promise, Watch, change, lifecycle, one_arm, told
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
-
 ROW = "no controller subscribed"
-ARM = DEMO_CONTROLLERS["right_arm_controller"]
 
 
 def test_waits_for_a_controller_and_stops_when_it_goes(fault, probe, start, demo_urdf):
     """Nobody there; then a controller without joint states; then all is well; then it goes, and comes back."""
-    gesture = start(
-        "gesture_node",
-        autostart=True,
-        robot__urdf=demo_urdf,
-        robot__strict=False,
-        controllers__names="[my_arm]",
-        controllers__my_arm__joints=f"[{', '.join(ARM)}]",
-        controllers__discovery_timeout=0.5,
-    )
+    gesture = one_arm(start, autostart=True, robot__urdf=demo_urdf, controllers__discovery_timeout=0.5)
     watch = Watch(probe)
     warned = lambda *parts: told(gesture.output, "[WARN]", "staying inactive", *parts)  # noqa: E731
     probe.wait(lambda: warned("no controller listens on /my_arm/joint_trajectory"))

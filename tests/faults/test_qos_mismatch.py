@@ -5,27 +5,17 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from gesture_rig import BEST_EFFORT, FakeRobot, Watch, change, told
+from gesture_rig import ARM, BEST_EFFORT, FakeRobot, Watch, change, one_arm, told
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
-
 ROW = "QoS mismatch"
-ARM = DEMO_CONTROLLERS["right_arm_controller"]
 DURABILITY = "incompatible QoS durability (publisher VOLATILE, subscription TRANSIENT_LOCAL)"
 
 
 def test_policies_that_do_not_match_are_named(fault, probe, start, demo_urdf):
     """The robot description by a publisher that is not latched; a controller that wants latched trajectories."""
-    gesture = start(
-        "gesture_node",
-        robot__strict=False,
-        robot__description_timeout=0.5,
-        controllers__names="[my_arm]",
-        controllers__my_arm__joints=f"[{', '.join(ARM)}]",
-        controllers__discovery_timeout=1.0,
-    )
+    gesture = one_arm(start, robot__description_timeout=0.5, controllers__discovery_timeout=1.0)
     watch = Watch(probe)
     volatile = probe.node.create_publisher(String, "/robot_description", 1)
     volatile.publish(String(data=demo_urdf.read_text()))
@@ -54,14 +44,7 @@ def test_policies_that_do_not_match_are_named(fault, probe, start, demo_urdf):
 
 def test_joint_states_of_any_reliability_are_heard(probe, start, demo_urdf):
     """Drivers often publish them as sensor data (BEST_EFFORT)."""
-    gesture = start(
-        "gesture_node",
-        autostart=True,
-        robot__urdf=demo_urdf,
-        robot__strict=False,
-        controllers__names="[my_arm]",
-        controllers__my_arm__joints=f"[{', '.join(ARM)}]",
-    )
+    gesture = one_arm(start, autostart=True, robot__urdf=demo_urdf)
     robot = FakeRobot(probe, "my_arm", ARM, state_qos=BEST_EFFORT)
     robot.publishing = True
     probe.wait(lambda: robot.windows, 20.0)

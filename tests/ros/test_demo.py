@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from ros_rig import PATIENCE, poll
+from ros_rig import PATIENCE, end_all, poll
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
@@ -74,10 +74,7 @@ def verb(tmp_path):
         return running[-1]
 
     yield run
-    for each in running:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
+    end_all(running)
 
 
 def nodes_of(word: str) -> list[str]:

@@ -37,6 +37,16 @@ def made_tiny(config: SpeechCatConfig = TINY, channels: int = SPEECH_VECTOR, see
     return model
 
 
+SMALL_ENCODER = {
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "conv_dim": (8,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+"""Sizes of a wav2vec 2.0 or HuBERT of some thousand weights."""
+
+
 def small_wav2vec2(folder: Path) -> None:
     """Write a wav2vec 2.0 of some thousand random weights."""
     import torch
@@ -45,12 +55,8 @@ def small_wav2vec2(folder: Path) -> None:
     torch.manual_seed(0)
     settings = Wav2Vec2Config(
         hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
         intermediate_size=16,
-        conv_dim=(8,) * 7,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=2,
+        **SMALL_ENCODER,
     )
     Wav2Vec2Model(settings).save_pretrained(folder)
 

@@ -8,18 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_corpus import small_corpus
+from speechcat_tiny import SMALL_ENCODER
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.audio.files import read_audio, write_wav
-from speech_gesture_pkg.body.files import save_motion
+from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.cli import main
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.datasets.layout import FORMAT, write_json
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, ModelError
 from speech_gesture_pkg.features.encoded import HOP, REACH
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig, ablated
 from speech_gesture_pkg.generators.diffsheg.hubert import HubertStream, HubertWindows, heard
-from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 RECIPE = """
@@ -99,12 +98,8 @@ def folder(tmp_path_factory):
     torch.manual_seed(0)
     settings = transformers.HubertConfig(
         hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
         intermediate_size=8,
-        conv_dim=(8,) * 7,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=2,
+        **SMALL_ENCODER,
     )
     path = tmp_path_factory.mktemp("hubert") / "base"
     transformers.HubertModel(settings).save_pretrained(path)
@@ -114,17 +109,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Two recordings of 3 s: one to train, one to judge."""
-    place = tmp_path_factory.mktemp("corpus")
-    audio, generator, clips = read_audio(resource(DEMO_AUDIO)).samples, ProsodyGenerator(), []
-    for k, split in enumerate(("train", "val")):
-        part = audio[k * 16000 : (k + 3) * 16000]
-        motion, _ = generator.step(AudioChunk(part, 0.0, 16000), generator.start(seed=k))
-        save_motion(place / f"{split}.npz", motion)
-        write_wav(place / f"{split}.wav", part, 16000)
-        names = {"name": split, "motion": f"{split}.npz", "audio": f"{split}.wav", "split": split}
-        clips.append(names | {"speaker": "ann", "licence": "CC0", "seconds": 3.0})
-    write_json(place / "index.json", {"format": FORMAT, "name": "tiny", "clips": clips})
-    return place
+    return small_corpus(tmp_path_factory.mktemp("corpus"), ("train", "val"), 3)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.body.files import read_npz
 from speech_gesture_pkg.config import load_yaml
+from speech_gesture_pkg.datasets import unpickle
 from speech_gesture_pkg.datasets.textgrid import read_words
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
 from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, RobotError
@@ -82,6 +83,7 @@ def test_a_pickle_cannot_change_what_it_calls(tmp_path):
     (tmp_path / "show.pkl").write_bytes(attack)
     with pytest.raises(InputError):
         load_plain_pickle(tmp_path / "show.pkl")
+    assert not any(hasattr(called, "x") for called in unpickle._ALLOWED.values())
 
 
 def test_a_value_that_stands_in_many_places_is_looked_at_once(tmp_path):

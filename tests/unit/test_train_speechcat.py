@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_corpus import small_corpus
 from speechcat_tiny import small_wav2vec2
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio, write_wav
-from speech_gesture_pkg.body.files import save_motion
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS, axis_angle_to_matrix, forward_kinematics
 from speech_gesture_pkg.cli import main
-from speech_gesture_pkg.datasets.layout import FORMAT, write_json
+from speech_gesture_pkg.datasets.layout import write_json
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.training.corpus import load_corpus
@@ -54,18 +53,7 @@ needs_training = [
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Three recordings of 8 s, one a split."""
-    folder = tmp_path_factory.mktemp("corpus")
-    audio = read_audio(resource(DEMO_AUDIO)).samples
-    generator, clips = ProsodyGenerator(), []
-    for k, split in enumerate(("train", "val", "test")):
-        part = audio[k * 16000 : (k + 8) * 16000]
-        motion, _ = generator.step(AudioChunk(part, 0.0, 16000), generator.start(seed=k))
-        save_motion(folder / f"{split}.npz", motion)
-        write_wav(folder / f"{split}.wav", part, 16000)
-        names = {"name": split, "motion": f"{split}.npz", "audio": f"{split}.wav", "split": split}
-        clips.append(names | {"speaker": "ann", "licence": "CC0", "seconds": 8.0})
-    write_json(folder / "index.json", {"format": FORMAT, "name": "small", "clips": clips})
-    return folder
+    return small_corpus(tmp_path_factory.mktemp("corpus"), ("train", "val", "test"), 8)
 
 
 def command(corpus: Path, out: Path, *more: str, **changes: object) -> list[str]:

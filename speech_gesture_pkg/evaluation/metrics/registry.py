@@ -25,6 +25,7 @@ from speech_gesture_pkg.evaluation.metrics.take import (
     expression_parameters,
     gesture_parameters,
     joint_positions,
+    with_coefficients,
 )
 
 _BODY = list(range(22))
@@ -46,8 +47,7 @@ def _faces(take: Take) -> tuple[np.ndarray, np.ndarray]:
             "one face is told by SMPL-X expression coefficients, the other by ARKit weights; they cannot be compared"
         )
     count = max(m.expression.shape[1] for m in (a, b))
-    wide = [np.pad(m.expression, ((0, 0), (0, count - m.expression.shape[1]))) for m in (a, b)]
-    first, second = (expression_parameters(replace(m, expression=e)) for m, e in zip((a, b), wide, strict=True))
+    first, second = (expression_parameters(with_coefficients(m, count)) for m in (a, b))
     return first, second
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -237,6 +237,12 @@ def gesture_parameters(motion: MotionFrames) -> np.ndarray:
     if not motion.valid[:, : PARTS.index("face")].all():
         raise InputError("the motion lacks body or hands in some frames")
     return motion.poses[:, list(GESTURE_JOINTS)].reshape(len(motion), -1)
+
+
+def with_coefficients(motion: MotionFrames, count: int) -> MotionFrames:
+    """The motion with `count` expression coefficients: those that it does not have are 0, as at rest."""
+    missing = count - motion.expression.shape[1]
+    return replace(motion, expression=np.pad(motion.expression, ((0, 0), (0, missing)))) if missing else motion
 
 
 def expression_parameters(motion: MotionFrames) -> np.ndarray:
