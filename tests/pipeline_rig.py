@@ -132,7 +132,7 @@ class Stage:
         self.states: list[State] = []
         self.joints_alive = True
         self.rng = np.random.default_rng(0)
-        self._phase = 0.0
+        self._phase = self._jumped = 0.0
 
     # --- clocks, robot, talker --------------------------------------------------------------------------------------
 
@@ -146,15 +146,22 @@ class Stage:
     def jump(self, seconds: float) -> None:
         """Set the node clock (the controllers are on the same clock)."""
         self.shift += seconds
-        if seconds < -0.05:
-            # Controllers hold or go on; the robot is where it is. After a jump forward they are where the old windows
-            # say they are by now: at the end of the tail.
+        self._jumped += seconds
+
+    def _settle(self) -> None:
+        """Controllers hold or go on when the clock is set back; the robot is where it is. After a jump forward they are
+        where the old windows say they are by now: at the end of the tail. Jumps that follow each other before anybody
+        looks at the clock are one.
+        """
+        if self._jumped < -0.05:
             for auditor in self.auditors.values():
-                auditor.rebase(seconds)
+                auditor.rebase(self._jumped)
+        self._jumped = 0.0
 
     @property
     def robot(self) -> np.ndarray:
         """Where the robot is."""
+        self._settle()
         pose = np.zeros(len(self.names))
         for name, index in self.pipeline.layout.controllers.items():
             pose[index] = self.auditors[name].position(self.now)
@@ -162,6 +169,7 @@ class Stage:
 
     @property
     def speed(self) -> float:
+        self._settle()
         return max(a.speed(self.now) for a in self.auditors.values())
 
     def move_by_hand(self, pose: np.ndarray) -> None:
@@ -186,6 +194,7 @@ class Stage:
         self.events += self.pipeline.push_audio(samples, rate, stamp, self.now)
 
     def step(self):
+        self._settle()
         if self.joints_alive:
             self.pipeline.push_joint_state(self.names, self.robot)
         result = self.pipeline.step(self.now)
@@ -253,6 +262,7 @@ class Stage:
 
     def stop(self) -> Stage:
         """Deactivate, and let the controllers finish alone."""
+        self._settle()
         self.accept(self.pipeline.deactivate(self.now))
         assert self.pipeline.state is State.INACTIVE
         self._note_states()

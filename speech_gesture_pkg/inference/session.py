@@ -58,9 +58,14 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Weights in files beside the network are no part of what its card vouches for: none can lie in this folder.
         options.add_session_config_entry(_OUTSIDE, str(Path(path).absolute() / "none"))
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors come as exceptions
         try:
             self._session = runtime.InferenceSession(str(path), options, providers=wanted)
+            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            self.inputs, self.outputs = tuple(i.name for i in inputs), tuple(o.name for o in outputs)
+            self.shapes = {i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in inputs}
+        except UnicodeDecodeError as e:
+            raise ModelError(f"model file {path} holds names that are no text (UTF-8)") from e
         except Exception as e:  # onnxruntime raises several kinds of its own, all from a C extension
             if "xternal data" in str(e):
                 raise ModelError(f"model file {path} keeps weights in other files; it must hold them itself") from e
@@ -69,11 +74,6 @@ class Session:
         if wanted[0] not in used and device == "cuda":
             raise ModelError(f"device '{device}' is asked for, but onnxruntime could not use it for {path}")
         self.device = "cuda" if _CUDA in used else "cpu"
-        self.inputs = tuple(i.name for i in self._session.get_inputs())
-        self.shapes = {
-            i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in self._session.get_inputs()
-        }
-        self.outputs = tuple(o.name for o in self._session.get_outputs())
         self._path = Path(path)
 
     def __call__(self, **arrays: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -87,11 +87,6 @@ class Session:
         except Exception as e:  # as above
             raise ModelError(f"model {self._path.name} failed: {_first_line(e)}") from e
         return dict(zip(self.outputs, made, strict=True))
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What the exporter wrote beside the network."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
 
 
 def _runtime() -> Any:

@@ -35,22 +35,29 @@ class JointFeedback:
         self._position = np.full(len(joint_names), np.nan)
         self._seen = np.full(len(joint_names), -np.inf)
         self._place, self._since = self._position.copy(), np.inf
+        self._names: list[str] = []
+        self._known, self._joints = np.zeros(0, bool), np.zeros(0, np.intp)
         self._lock = threading.Lock()
 
     def push(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> None:
         """Positions of some joints, rad or m. Names without a finite position near their limits are passed over."""
         with self._lock:
             now = self._steady()
-            for name, position in zip(names, positions, strict=False):
-                joint = self._index.get(name)
-                if joint is not None and self._possible(joint, position):
-                    self._position[joint] = position
-                    self._seen[joint] = now
+            count = min(len(names), len(positions))
+            joints, given = self._joints_of(list(names[:count])), np.asarray(positions[:count], float)[self._known]
+            possible = (self._lower[joints] <= given) & (given <= self._upper[joints])  # NaN is not
+            joints, given = joints[possible], given[possible]
+            self._position[joints] = given
+            self._seen[joints] = now
             if not (np.abs(self._position - self._place) <= _SAME).all():
                 self._place, self._since = self._position.copy(), now
 
-    def _possible(self, joint: int, position: float) -> bool:
-        return bool(self._lower[joint] <= position <= self._upper[joint])  # NaN is not
+    def _joints_of(self, names: list[str]) -> np.ndarray:
+        if names != self._names:  # a driver names the same joints every time
+            joints = np.array([self._index.get(name, -1) for name in names], np.intp)
+            self._names, self._known = names, joints >= 0
+            self._joints = joints[self._known]
+        return self._joints
 
     @property
     def position(self) -> np.ndarray | None:

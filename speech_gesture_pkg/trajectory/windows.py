@@ -183,8 +183,10 @@ def positions_at(state: ComposerState, times: np.ndarray | float) -> np.ndarray:
     Returns:
         shape [N, J], or [J] for a number.
     """
-    points = np.concatenate([state.points, tail(state)])
     since = np.asarray(times, float) - state.time_of(state.first)
+    points, last = state.points, since.max(initial=0.0) / state.dt
+    if not last < len(points) - 3:
+        points = np.concatenate([points, tail(state)])
     position, _, _ = bspline.at_times(points, state.dt, np.atleast_1d(since))
     return position if since.ndim else position[0]
 

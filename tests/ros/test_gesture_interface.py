@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -71,8 +73,11 @@ def test_interface_and_promise(probe, start, demo_urdf, tmp_path, pulse):
     assert values["level"] == "0", values
     assert float(values["real-time factor"]) > 2
     assert float(values["latency p50 [ms]"]) < 40 + 2e3 * pulse.stall()
-    times = [m.received for m in read_bag(tmp_path / "bag", topics=("/diagnostics",))]
-    assert (times[-1] - times[0]) / (len(times) - 1) == pytest.approx(1.0, abs=0.1 + pulse.stall())
+    # The first report may be overdue (configuring takes longer than a second); the next keeps to the beat all the same.
+    times = [m.received for m in read_bag(tmp_path / "bag", topics=("/diagnostics",))][1:]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert median(gaps) == pytest.approx(1.0, abs=0.1 + pulse.stall())
+    assert max(gaps) < 1.1 + pulse.stall()
 
 
 @pytest.mark.slow

@@ -222,3 +222,14 @@ def test_a_network_that_keeps_weights_elsewhere_is_refused(tmp_path):
     np.testing.assert_array_equal(Session(tmp_path / "whole.onnx")(x=zeros)["y"], np.arange(4096))
     with pytest.raises(ModelError, match="keeps weights in other files"):
         Session(tmp_path / "parts.onnx")
+
+
+def test_a_network_with_names_that_are_no_text_is_refused(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="onnx writes the network")
+    text = '<ir_version: 8, opset_import: ["": 17]> g (float[1] sound) => (float[1] motion) { motion = Tanh(sound) }'
+    network = onnx.parser.parse_model(text).SerializeToString()
+    path = tmp_path / "network.onnx"
+    for name in (b"sound", b"motion"):
+        path.write_bytes(network.replace(name, b"\xff" * len(name)))
+        with pytest.raises(ModelError, match="names that are no text"):
+            Session(path)
