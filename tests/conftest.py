@@ -30,3 +30,11 @@ def shared_data() -> Path:
 def demo_urdf() -> Path:
     """URDF of the bundled demo humanoid."""
     return ROOT / "models" / "robots" / "demo_humanoid" / "demo_humanoid.urdf"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why tests were run again, with those that were skipped or failed."""
+    for report in terminalreporter.stats.get("rerun", []):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        reason = crash.message if crash else str(report.longrepr)
+        terminalreporter.line(f"RERUN {report.nodeid} - {(reason.splitlines() or [''])[0]}")

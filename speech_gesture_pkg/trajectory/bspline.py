@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Cells = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def at_knots(points: np.ndarray, dt: float) -> Curve:
@@ -46,22 +47,36 @@ def at_times(points: np.ndarray, dt: float, times: np.ndarray) -> Curve:
         three arrays of shape [N, J].
     """
     times = np.asarray(times, float)
+    c0, c1, c2, c3, s, t = cell = _cells(points, dt, times)
+    d1, d2, d3 = c1 - c0, c2 - c1, c3 - c2
+    outside = ((times / dt < 1.0) | (times / dt > len(points) - 2))[:, None]
+    velocity = (s * s * d1 + (1 + 2 * s * t) * d2 + t * t * d3) / (2 * dt)
+    acceleration = (s * (d2 - d1) + t * (d3 - d2)) / (dt * dt)
+    return (
+        _between(cell),
+        np.where(outside, 0.0, velocity),
+        np.where(outside, 0.0, acceleration),
+    )
+
+
+def positions_at_times(points: np.ndarray, dt: float, times: np.ndarray) -> np.ndarray:
+    """The first of what `at_times` gives, alone. Shape [N, J]."""
+    return _between(_cells(points, dt, np.asarray(times, float)))
+
+
+def _cells(points: np.ndarray, dt: float, times: np.ndarray) -> _Cells:
+    """The four control points round each time, [N, J] each; the shares [N, 1] of its cell after and before it."""
     last = len(points) - 2
     x = np.clip(times / dt, 1.0, float(last))
     i = np.minimum(x.astype(np.intp), max(last - 1, 1))
     t = (x - i)[:, None]
-    c0, c1, c2 = points[i - 1], points[i], points[i + 1]
     c3 = points[np.minimum(i + 2, len(points) - 1)]
-    s = 1.0 - t
+    return points[i - 1], points[i], points[i + 1], c3, 1.0 - t, t
+
+
+def _between(cells: _Cells) -> np.ndarray:
+    c0, c1, c2, c3, s, t = cells
     w0, w3 = s**3 / 6, t**3 / 6
     w1 = (3 * t**3 - 6 * t**2 + 4) / 6
     w2 = (3 * s**3 - 6 * s**2 + 4) / 6
-    d1, d2, d3 = c1 - c0, c2 - c1, c3 - c2
-    outside = ((times / dt < 1.0) | (times / dt > last))[:, None]
-    velocity = (s * s * d1 + (1 + 2 * s * t) * d2 + t * t * d3) / (2 * dt)
-    acceleration = (s * (d2 - d1) + t * (d3 - d2)) / (dt * dt)
-    return (
-        w0 * c0 + w1 * c1 + w2 * c2 + w3 * c3,
-        np.where(outside, 0.0, velocity),
-        np.where(outside, 0.0, acceleration),
-    )
+    return w0 * c0 + w1 * c1 + w2 * c2 + w3 * c3

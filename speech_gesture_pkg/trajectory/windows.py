@@ -187,7 +187,7 @@ def positions_at(state: ComposerState, times: np.ndarray | float) -> np.ndarray:
     points, last = state.points, since.max(initial=0.0) / state.dt
     if not last < len(points) - 3:
         points = np.concatenate([points, tail(state)])
-    position, _, _ = bspline.at_times(points, state.dt, np.atleast_1d(since))
+    position = bspline.positions_at_times(points, state.dt, np.atleast_1d(since))
     return position if since.ndim else position[0]
 
 
