@@ -60,7 +60,8 @@ class Session:
         options.add_session_config_entry(_OUTSIDE, str(Path(path).absolute() / "none"))
         options.log_severity_level = 4  # its errors come as exceptions
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=wanted)
+            # Without fall-back: onnxruntime would go on with another device than was asked for, and print.
+            self._session = runtime.InferenceSession(str(path), options, providers=wanted, enable_fallback=0)
             inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
             self.inputs, self.outputs = tuple(i.name for i in inputs), tuple(o.name for o in outputs)
             self.shapes = {i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in inputs}

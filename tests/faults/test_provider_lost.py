@@ -86,7 +86,8 @@ class Runtime:
     def get_available_providers(self):
         return self.offers
 
-    def InferenceSession(self, path, options, providers):  # noqa: N802 - its name
+    def InferenceSession(self, path, options, providers, enable_fallback):  # noqa: N802 - its name
+        assert not enable_fallback, "onnxruntime itself would change the device silently"
         used = [p for p in providers if p in self.works] or [CPU]
 
         def run(names, arrays):
