@@ -212,7 +212,7 @@ def test_files_are_the_units_of_intervals():
 class Coder:
     """An autoencoder's id and rate; its latents are given."""
 
-    id, clip_frames, fps = "ae 1", 10, 30.0
+    id, clip_frames, fps, moved = "ae 1", 10, 30.0, None
 
     def encode(self, clips: np.ndarray) -> np.ndarray:
         return clips.reshape(len(clips), -1)[:, :3]

@@ -76,6 +76,14 @@ def test_normalisation_has_a_floor():
     np.testing.assert_allclose(deviation, [1.0, 0.05, 2.0, 0.01], rtol=1e-6)
 
 
+def test_what_moved_in_the_corpus():
+    least = SMALL.least_deviation
+    made = encoder(size=3)
+    mean = np.array([0.0, 0.0, 9 * least, *made.mean[3:]], "<f4")
+    deviation = np.array([least, 2 * least, least, *made.deviation[3:]], "<f4")
+    assert replace(made, mean=mean, deviation=deviation).moved.tolist() == [False, True, True]
+
+
 def test_file_round_trip_and_damage(tmp_path):
     made = with_reference(encoder(), np.random.default_rng(2).standard_normal((9, 8, 6)))
     path = tmp_path / "a.safetensors"

@@ -25,8 +25,8 @@ class MeanPose:
     clip_frames = 10
     fps = 30.0
 
-    def __init__(self, name: str = "hand-made 1") -> None:
-        self.id = name
+    def __init__(self, name: str = "hand-made 1", moved: np.ndarray | None = None) -> None:
+        self.id, self.moved = name, moved
 
     def encode(self, clips: np.ndarray) -> np.ndarray:
         return np.concatenate([clips[..., :2].mean(axis=1), clips[..., :2].std(axis=1)], axis=1)
@@ -116,6 +116,19 @@ def test_fgd_sees_a_wrong_distribution_and_not_the_order():
     near = corpus.frechet_motion_distance("fgd", real, [motion(i) for i in range(10, 14)], MeanPose()).number
     far = corpus.frechet_motion_distance("fgd", real, [motion(i, spread=0.4) for i in range(10, 14)], MeanPose()).number
     assert 0.0 < near < far
+
+
+@pytest.mark.parametrize(("name", "gestures"), [("fed", 0), ("fmd", 129)])
+def test_coefficients_that_never_moved_in_the_corpus_may_be_absent(name, gestures):
+    """Faces told by ARKit weights, an autoencoder whose corpus had four coefficients, too, always 0."""
+    moved = np.ones(gestures + 3 + 4 + 52, bool)
+    without = motion(0)
+    assert corpus.latent_parameters(name, without, MeanPose(moved=moved)).shape[1] == len(moved) - 4
+    moved[gestures + 3 : gestures + 7] = False
+    seen = corpus.latent_parameters(name, without, MeanPose(moved=moved))
+    whole = replace(without, expression=np.zeros((len(without), 4)))
+    np.testing.assert_array_equal(seen, corpus.FRECHET[name](whole))
+    np.testing.assert_array_equal(corpus.latent_parameters(name, whole, MeanPose(moved=moved)), seen)
 
 
 def test_a_corpus_too_short_says_so():

@@ -18,6 +18,7 @@ from speech_gesture_pkg.evaluation.metrics.take import (
     gesture_parameters,
     motion_parameters,
     standard,
+    with_coefficients,
 )
 
 FRECHET: dict[str, Callable[[MotionFrames], np.ndarray]] = {
@@ -34,12 +35,25 @@ DIVERSITY: dict[str, Callable[[MotionFrames], np.ndarray]] = {
 """Variant of Div -> the parameters [T, D] that are compared."""
 
 
+def latent_parameters(name: str, motion: MotionFrames, provider: LatentProvider) -> np.ndarray:
+    """What the autoencoder of the distance `name` sees of a motion. Shape [T, D].
+
+    Expression coefficients that the motion does not have and that never moved in the autoencoder's corpus (whose faces
+    are told by ARKit weights) are 0, as they were there.
+    """
+    parameters = FRECHET[name](motion)
+    if name == "fgd" or provider.moved is None:
+        return parameters
+    missing, after = len(provider.moved) - parameters.shape[1], parameters.shape[1] - motion.face.shape[1]
+    if missing <= 0 or provider.moved[after : after + missing].any():
+        return parameters  # as many as there should be, or the autoencoder says what it wants
+    return FRECHET[name](with_coefficients(motion, motion.expression.shape[1] + missing))
+
+
 def latents(name: str, motions: Sequence[MotionFrames], provider: LatentProvider) -> LatentStatistics:
     """Gaussian fit of the latents of `motions` for the distance `name` (fmd, fed or fgd)."""
-    parameters = FRECHET[name]
-    return frechet.latent_statistics(
-        (parameters(resample(standard(m, "a motion"), provider.fps)) for m in motions), provider
-    )
+    evenly = (resample(standard(m, "a motion"), provider.fps) for m in motions)
+    return frechet.latent_statistics((latent_parameters(name, m, provider) for m in evenly), provider)
 
 
 def frechet_motion_distance(

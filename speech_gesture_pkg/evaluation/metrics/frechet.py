@@ -23,6 +23,7 @@ class LatentProvider(Protocol):
         id: names weights and training corpus, e.g. "fgd-ae sha256:... corpus:..."; part of every figure.
         clip_frames: frames of a clip.
         fps: rate that the clips must have.
+        moved: which of the D parameters ever were away from 0 in the training corpus; None = not known.
     """
 
     @property
@@ -31,6 +32,8 @@ class LatentProvider(Protocol):
     def clip_frames(self) -> int: ...
     @property
     def fps(self) -> float: ...
+    @property
+    def moved(self) -> np.ndarray | None: ...
 
     def encode(self, clips: np.ndarray) -> np.ndarray:
         """Latent vectors [N, L] of N clips of raw parameters [N, F, D] (the provider normalises them itself)."""

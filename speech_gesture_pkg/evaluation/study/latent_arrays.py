@@ -9,7 +9,7 @@ import numpy as np
 
 from speech_gesture_pkg.body.motion import resample
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.metrics.corpus import FRECHET
+from speech_gesture_pkg.evaluation.metrics.corpus import FRECHET, latent_parameters
 from speech_gesture_pkg.evaluation.metrics.diversity import DIFFSHEG_CLIP
 from speech_gesture_pkg.evaluation.metrics.frechet import LatentProvider, clips
 from speech_gesture_pkg.evaluation.metrics.result import finite
@@ -52,7 +52,7 @@ def corpus_arrays(take: Take, latents: LatentFile | None) -> tuple[dict[str, np.
         if name not in FRECHET:
             continue
         try:
-            parameters = FRECHET[name](resample(take.played, provider.fps))
+            parameters = latent_parameters(name, resample(take.played, provider.fps), provider)
             pieces = list(clips(parameters, provider.clip_frames))
             if pieces:
                 found = finite("latents", provider.encode(np.stack(pieces)), 2)
