@@ -19,6 +19,10 @@ OWN_OUTPUT = "/audio_out"
 """The node's delayed copy of the audio it hears; never taken for the speech."""
 MOST_TRANSPORT = 0.1
 """An unstamped message may be so much earlier than its place by the first one; more is audio sent ahead of time, s."""
+MOST_LEAP = 60.0
+"""A stamp may leap so much farther ahead than the recording did, s: speech that is sent ahead of its time, no more."""
+MOST_HOURS = 4.0
+"""What is put together to one sound, silence included: 0.9 GB."""
 PLAIN = AUDIO_TYPES[:3]
 """Types that hold numbers of any kind; audio messages proper go before them."""
 
@@ -70,6 +74,7 @@ class BagAudio:
         self._stream: AudioStream | None = None
         self._parts: list[tuple[int, float, list[np.ndarray]]] = []
         self._early: dict[int, float] = {}
+        self._ahead = float("inf")
 
     def add(self, message: Any, received: float) -> None:
         """The next message, received at `received` s."""
@@ -79,7 +84,7 @@ class BagAudio:
         try:
             samples, rate = read_samples(message, self.declared)
             mono = to_mono(samples)
-            stamp = _stamp(message)
+            stamp = self._stamp(message, received)
             stream = self._stream_of(rate)
             events = stream.push(mono, stamp, received)
         except InputError as e:
@@ -107,18 +112,22 @@ class BagAudio:
             self._finish(self._stream)
         if not self._parts:
             return None
-        begin = self._begin(0)
-        pieces, count = [], 0
+        begin, count = self._begin(0), 0
+        places: list[tuple[int, np.ndarray]] = []
         for i, (_, _, parts) in enumerate(self._parts):
             missing = round((self._begin(i) - begin) * SAMPLE_RATE) - count
-            samples = np.concatenate(parts)
-            if missing > 0:
-                pieces.append(np.zeros(missing, np.float32))
-            else:
-                samples = samples[-missing:]
-            pieces.append(samples)
-            count += max(missing, 0) + len(samples)
-        return AudioChunk(np.concatenate(pieces), begin)
+            samples = np.concatenate(parts)[max(-missing, 0) :]
+            places.append((count + max(missing, 0), samples))
+            count = places[-1][0] + len(samples)
+        if count > MOST_HOURS * 3600.0 * SAMPLE_RATE:
+            raise InputError(
+                f"the speech spans {count / SAMPLE_RATE / 3600.0:.1f} h by its times, more than {MOST_HOURS:g} h: "
+                "they are wrong, or the bag must be cut"
+            )
+        whole = np.zeros(count, np.float32)
+        for at, samples in places:
+            whole[at : at + len(samples)] = samples
+        return AudioChunk(whole, begin)
 
     def warnings(self, topic: str) -> list[str]:
         """Sentences on what could not be read as it should."""
@@ -130,6 +139,20 @@ class BagAudio:
         if self.cut:
             told.append(f"the clock of {topic} was set back: its last {self.cut} messages are left out")
         return told
+
+    def _stamp(self, message: Any, received: float) -> float | None:
+        """When the sound of a message begins, s; None if it does not say."""
+        header = getattr(message, "header", None)
+        stamp = header.stamp.sec + header.stamp.nanosec * 1e-9 if header is not None else 0.0
+        if not stamp:
+            return None
+        ahead = stamp - received
+        if ahead > self._ahead + MOST_LEAP:
+            raise InputError(
+                f"a stamp is {ahead - self._ahead:.0f} s farther ahead of its recording than the one before it"
+            )
+        self._ahead = ahead
+        return float(stamp)
 
     def _begin(self, index: int) -> float:
         number, start, _ = self._parts[index]
@@ -161,10 +184,3 @@ class BagAudio:
                 self._parts[-1][2].append(chunk.samples)
             else:
                 self._parts.append((number, chunk.start, [chunk.samples]))
-
-
-def _stamp(message: Any) -> float | None:
-    header = getattr(message, "header", None)
-    if header is None:
-        return None
-    return (header.stamp.sec + header.stamp.nanosec * 1e-9) or None

@@ -104,6 +104,24 @@ def test_a_lost_message_is_silence_where_stamps_tell(tmp_path):
     assert content.warnings == ["/audio has 1 gaps, 0.10 s together, taken as silence"]
 
 
+def test_a_stamp_that_cannot_be_is_left_out(tmp_path):
+    sound = tone(0.7)
+    events = [(received, "/audio", message) for received, message in spoken("AudioStamped", sound)]
+    for event in events[5:12]:
+        event[2].header.stamp.sec += 100_000
+    content = read_content(write(tmp_path / "bag", events))
+    assert len(content.audio.samples) == pytest.approx(len(sound), abs=1)
+    assert not content.audio.samples[5 * 512 + 32 : 12 * 512 - 32].any()
+    assert "a stamp is 100000 s farther ahead of its recording" in " ".join(content.warnings)
+
+
+def test_speech_of_more_hours_than_can_be_held_is_refused(tmp_path):
+    events = [(received, "/audio", message) for received, message in spoken("Int16MultiArray", tone(0.2))]
+    events += [(received + 5 * 3600, topic, message) for received, topic, message in events]
+    with pytest.raises(InputError, match=r"the speech spans 5\.0 h by its times, more than 4 h"):
+        read_content(write(tmp_path / "bag", events))
+
+
 def test_a_clock_that_was_set_back_leaves_the_longest_piece(tmp_path):
     """A loop: stamps go back though reception goes on."""
     long, short = tone(1.0), tone(0.4)

@@ -39,6 +39,19 @@ class LatentFile:
         return LatentFile(path, providers)
 
 
+def latent_vectors(name: str, take: Take, provider: LatentProvider) -> np.ndarray:
+    """Latents of the motion's clips for the distance `name`, float32. Shape [N, L].
+
+    Raises:
+        InputError: the motion lacks what the autoencoder wants, or is shorter than one clip.
+    """
+    parameters = latent_parameters(name, resample(take.played, provider.fps), provider)
+    pieces = list(clips(parameters, provider.clip_frames))
+    if not pieces:
+        raise InputError(f"the motion is shorter than one clip of {provider.clip_frames} frames")
+    return finite("latents", provider.encode(np.stack(pieces)), 2).astype(np.float32)
+
+
 def corpus_arrays(take: Take, latents: LatentFile | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays by name, and why some are missing.
 
@@ -52,13 +65,7 @@ def corpus_arrays(take: Take, latents: LatentFile | None) -> tuple[dict[str, np.
         if name not in FRECHET:
             continue
         try:
-            parameters = latent_parameters(name, resample(take.played, provider.fps), provider)
-            pieces = list(clips(parameters, provider.clip_frames))
-            if pieces:
-                found = finite("latents", provider.encode(np.stack(pieces)), 2)
-                arrays[f"latents_{name}"] = found.astype(np.float32)
-            else:
-                missing[name] = f"the motion is shorter than one clip of {provider.clip_frames} frames"
+            arrays[f"latents_{name}"] = latent_vectors(name, take, provider)
         except InputError as e:
             missing[name] = str(e)
     if take.normaliser is not None:

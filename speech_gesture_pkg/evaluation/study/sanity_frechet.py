@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import resample
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.metrics.corpus import FRECHET
-from speech_gesture_pkg.evaluation.metrics.frechet import LatentStatistics, clips, frechet_between, statistics_of
+from speech_gesture_pkg.evaluation.metrics.frechet import LatentStatistics, frechet_between, statistics_of
 from speech_gesture_pkg.evaluation.metrics.take import Take
-from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile
+from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile, latent_vectors
 from speech_gesture_pkg.evaluation.study.sanity import BLIND, CONTROLS, FOOLED, LEAST, PASSES, SEES_AUDIO
 
 DRAWS = 24
@@ -32,11 +31,9 @@ def control_latents(takes: Mapping[str, Take], latents: LatentFile | None) -> di
             if name not in FRECHET or control in SEES_AUDIO:
                 continue
             try:
-                pieces = list(clips(FRECHET[name](resample(take.played, provider.fps)), provider.clip_frames))
+                found[f"control_{name}_{control}"] = latent_vectors(name, take, provider)
             except InputError:
                 continue  # no such parts, or no frames: the record's own figure says so
-            if pieces:
-                found[f"control_{name}_{control}"] = provider.encode(np.stack(pieces)).astype(np.float32)
     return found
 
 
