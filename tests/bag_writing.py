@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from scipy.spatial.transform import Rotation
 
+from speech_gesture_pkg.body.skeleton import JOINT_NAMES
 from speech_gesture_pkg.runtime.bag_types import MGONZS13, NAOQI, ROS_DRIVERS
 
 STORE = get_typestore(Stores.ROS2_KILTED)
@@ -54,6 +56,36 @@ def trajectory(names, stamp: float, times, position, velocity, acceleration) -> 
 def joint_state(names, stamp: float, position) -> Any:
     none = np.zeros(0)
     return T["sensor_msgs/msg/JointState"](header(stamp), list(names), np.array(position, float), none, none)
+
+
+def smplx(poses: np.ndarray, root: np.ndarray, stamp: float, order: list[str]) -> Any:
+    """MultiDOFJointState of one frame, joints in `order`."""
+    transforms = []
+    for name in order:
+        x, y, z, w = Rotation.from_rotvec(poses[JOINT_NAMES.index(name)]).as_quat()
+        place = root if name == "pelvis" else np.zeros(3)
+        transforms.append(
+            T["geometry_msgs/msg/Transform"](
+                T["geometry_msgs/msg/Vector3"](*map(float, place)), T["geometry_msgs/msg/Quaternion"](x, y, z, w)
+            )
+        )
+    return T["sensor_msgs/msg/MultiDOFJointState"](header(stamp), order, transforms, [], [])
+
+
+def marker(text: str, stamp: float) -> Any:
+    """The MarkerArray that tells a gesture phase."""
+    names = ("Point", "Quaternion", "Vector3")
+    point, turn, vector = (T[f"geometry_msgs/msg/{n}"] for n in names)
+    pose = T["geometry_msgs/msg/Pose"](point(0.0, 0.0, 0.0), turn(0.0, 0.0, 0.0, 1.0))
+    color = T["std_msgs/msg/ColorRGBA"](1.0, 1.0, 1.0, 1.0)
+    never = T["builtin_interfaces/msg/Duration"](0, 0)
+    uv = T["sensor_msgs/msg/CompressedImage"](header(0.0), "", np.zeros(0, np.uint8))
+    mesh = T["visualization_msgs/msg/MeshFile"]("", np.zeros(0, np.uint8))
+    single = T["visualization_msgs/msg/Marker"](
+        header(stamp), "gesture_phase", 0, 9, 0, pose, vector(1.0, 1.0, 1.0), color, never, False,
+        [], [], "", uv, [], text, "", mesh, False,
+    )  # fmt: skip
+    return T["visualization_msgs/msg/MarkerArray"]([single])
 
 
 def int16_audio(samples: np.ndarray) -> Any:

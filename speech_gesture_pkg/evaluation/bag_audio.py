@@ -87,7 +87,7 @@ class BagAudio:
             stamp = self._stamp(message, received)
             stream = self._stream_of(rate)
             events = stream.push(mono, stamp, received)
-        except InputError as e:
+        except (InputError, AttributeError, TypeError) as e:  # the bag may define its types as it likes
             self.dropped += 1
             self.reason = self.reason or str(e)
             return

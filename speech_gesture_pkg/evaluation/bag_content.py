@@ -18,8 +18,9 @@ from speech_gesture_pkg.audio.message_shapes import AUDIO_INFO
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag import stamp_seconds
-from speech_gesture_pkg.evaluation.bag_audio import BagAudio, find_audio_topic
+from speech_gesture_pkg.evaluation.bag_audio import MOST_HOURS, BagAudio, find_audio_topic
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
 from speech_gesture_pkg.runtime.bags import Bag, BagTopic
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
@@ -33,6 +34,9 @@ ABOUT_TOPIC = "/live_run"
 FPS = 30.0
 BACK = 0.05
 """Stamps that go back by more than this are a clock that was set, s."""
+_SHORTEST = 1e-3
+"""Length of a quaternion that is one."""
+_LARGEST = 1e6
 AHEAD = 5.0
 """Stamps that run ahead of reception by more than this from one message to the next are one, too, s."""
 
@@ -61,7 +65,7 @@ class BagContent:
     counts: dict[str, int] = field(default_factory=dict)
     damage: str = ""
     warnings: list[str] = field(default_factory=list)
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -123,6 +127,8 @@ def read_content(
         )
     smplx, faces, phases = (s.between(begin, end) for s in (reading.smplx, reading.faces, reading.phases))
     content.motion = _motion(smplx, faces, phases)
+    if reading.left_out:
+        content.warnings.append(f"{reading.left_out} messages of human motion or face are not whole and finite")
     content.joints = _joints(reading.states, begin, end, content.warnings)
     content.urdf, content.about = reading.urdf, reading.about
     if content.audio_topic:
@@ -139,7 +145,8 @@ class _Reading:
         self.smplx, self.faces, self.phases = _Series(), _Series(), _Series()
         self.states: dict[str, _Series] = {}
         self.urdf = ""
-        self.about: dict[str, Any] = {}
+        self.about: dict[str, float] = {}
+        self.left_out = 0
         self._bag, self._audio_topic, self._declared = bag, audio_topic, declared
         self._sounds: list[tuple[float, Any]] = []
         self._infos: dict[str, Any] = {}
@@ -195,11 +202,19 @@ class _Reading:
         names = list(message.joint_names)
         if "pelvis" not in names:
             return
+        if not set(JOINT_NAMES) <= set(names) or len(message.transforms) != len(names):
+            self.left_out += 1
+            return
         order = [names.index(n) for n in JOINT_NAMES]
         turns = [message.transforms[j].rotation for j in order]
         root = message.transforms[order[0]].translation
         quaternions = np.array([[r.x, r.y, r.z, r.w] for r in turns])
-        self.smplx.add(received, message.header.stamp, (quaternions, (root.x, root.y, root.z)))
+        place = (root.x, root.y, root.z)
+        lengths = np.linalg.norm(quaternions, axis=1)
+        if not (np.isfinite([*lengths, *place]).all() and lengths.min() > _SHORTEST):
+            self.left_out += 1
+            return
+        self.smplx.add(received, message.header.stamp, (quaternions, place))
 
     def _take_joint_state(self, topic: BagTopic, received: float, message: Any) -> None:
         names = tuple(message.name)
@@ -208,7 +223,10 @@ class _Reading:
             for name, value in zip(names, message.position, strict=False):
                 if name in ARKIT_INDEX:
                     weights[ARKIT_INDEX[name]] = value
-            self.faces.add(received, message.header.stamp, weights)
+            if np.isfinite(weights).all():
+                self.faces.add(received, message.header.stamp, weights)
+            else:
+                self.left_out += 1
         elif names:
             series = self.states.setdefault(topic.name, _Series())
             series.add(received, message.header.stamp, (names, message.position))
@@ -222,20 +240,30 @@ class _Reading:
 
     def _take_description(self, topic: BagTopic, received: float, message: Any) -> None:
         if topic.name == ABOUT_TOPIC:
-            self.about = json.loads(message.data)
+            self.about = _numbers(message.data)
         elif "<robot" in message.data and not self.urdf:
             self.urdf = message.data
 
     def _take_info(self, topic: BagTopic, received: float, message: Any) -> None:
-        if hasattr(message, "coding_format"):
+        if all(hasattr(message, f) for f in ("sample_rate", "channels", "sample_format", "coding_format")):
             self._infos[topic.name] = message
 
 
-def _without_silence(audio: AudioChunk | None, about: dict[str, Any]) -> AudioChunk | None:
+def _numbers(text: str) -> dict[str, float]:
+    """The finite numbers of a JSON object; none of anything else."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    items = told.items() if isinstance(told, dict) else ()
+    return {name: value for name, value in items if isinstance(value, (int, float)) and abs(value) < _LARGEST}
+
+
+def _without_silence(audio: AudioChunk | None, about: dict[str, float]) -> AudioChunk | None:
     """The speech alone, where a run put silence before and after it."""
     if audio is None or not about:
         return audio
-    before, after = (round(float(about.get(f"silence_{end}", 0.0)) * SAMPLE_RATE) for end in ("before", "after"))
+    before, after = (round(max(about.get(f"silence_{end}", 0.0), 0.0) * SAMPLE_RATE) for end in ("before", "after"))
     samples = audio.samples[before : max(len(audio.samples) - after, before)]
     return AudioChunk(samples, audio.start + before / SAMPLE_RATE)
 
@@ -259,6 +287,9 @@ def _motion(smplx: _Series, faces: _Series, phases: _Series) -> MotionFrames | N
     stamps = np.array(smplx.stamps)
     index = np.round((stamps - stamps[0]) * FPS).astype(int)
     count = int(index.max()) + 1
+    if count > MOST_HOURS * 3600.0 * FPS:
+        hours = count / FPS / 3600.0
+        raise InputError(f"the motion spans {hours:.1f} h by its stamps, more than {MOST_HOURS:g} h; they are wrong")
     poses = np.zeros((count, len(JOINT_NAMES), 3))
     roots = np.zeros((count, 3))
     known = np.zeros(count, bool)

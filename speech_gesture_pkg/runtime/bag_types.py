@@ -57,10 +57,11 @@ def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
         MessageDefinitionFormat.MSG.name: lambda text, name: get_types_from_msg(text, name),
         MessageDefinitionFormat.IDL.name: lambda text, _: get_types_from_idl(text),
     }
+    standard = dict(store.fielddefs)
     for kind, form, text in definitions:
         if form in parsers and text.strip():
             try:
-                _take(store, parsers[form](text, kind))
+                _take(store, parsers[form](text, kind), standard)
             except TypesysError:  # a definition that cannot be parsed: the standard one, or none, has to do
                 continue
     for name, text in definitions_for(kind for kind, _, _ in definitions).items():
@@ -69,12 +70,19 @@ def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
     return store
 
 
-def _take(store: Any, found: dict[str, Any]) -> None:
-    """Register definitions; a bag's own replaces one of another release of ROS."""
+def _take(store: Any, found: dict[str, Any], standard: dict[str, Any]) -> None:
+    """Register definitions; a bag's own replaces one of another release of ROS, unless it lacks fields (damage)."""
     for name, definition in found.items():
+        if not _fields(standard.get(name, definition)) <= _fields(definition):
+            continue
         try:
             store.register({name: definition})
         except TypesysError:
             del store.fielddefs[name], store.types[name]
             store.cache.pop(name, None)
             store.register({name: definition})
+
+
+def _fields(definition: Any) -> set[str]:
+    _, fields = definition
+    return {name for name, _ in fields}

@@ -167,6 +167,9 @@ class Bag:
         numbers = [reader.message_count, reader.start_time, reader.end_time, *(c.msgcount for c in reader.connections)]
         if not all(isinstance(n, int) for n in numbers):  # rosbags takes what metadata.yaml says as it is
             raise ValueError(f"its numbers of messages and times are {numbers[:4]}")
+        texts = [t for c in reader.connections for t in (c.topic, c.msgtype, c.msgdef.data)]
+        if not all(isinstance(t, str) for t in texts):
+            raise ValueError("a topic has no name, no type or no definition")
         return reader
 
     def _enter_damaged(self, file: Path) -> Reader:

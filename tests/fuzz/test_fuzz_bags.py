@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from bag_writing import BagWriter, audio_message, joint_state, trajectory
+from bag_writing import BagWriter, T, audio_info, audio_message, joint_state, marker, smplx, trajectory
 from mutation import spoilt_bytes, spoilt_text
 
+from speech_gesture_pkg.body.parts import ARKIT_NAMES
+from speech_gesture_pkg.body.skeleton import JOINT_NAMES
 from speech_gesture_pkg.evaluation.bag_content import read_content
 from speech_gesture_pkg.runtime.bags import Bag
 
@@ -24,6 +26,12 @@ def whole_bag(folder: Path, **options) -> Path:
             points = np.zeros((3, 2))
             writer.write("/arm/joint_trajectory", trajectory(names, t + 0.04, [0, 0.1, 0.2], points, points, points), t)
             writer.write("/audio", audio_message("Int16MultiArray", np.arange(64, dtype=np.int16), t), t)
+            writer.write("/speech_gesture/smplx", smplx(np.zeros((55, 3)), np.zeros(3), t, list(JOINT_NAMES)), t)
+            writer.write("/speech_gesture/face", joint_state(ARKIT_NAMES, t, np.zeros(52)), t)
+            writer.write("/speech_gesture/markers", marker("stroke", t), t)
+        writer.write("/audio_info", audio_info(), 1.0)
+        writer.write("/robot_description", T["std_msgs/msg/String"]("<robot/>"), 1.0)
+        writer.write("/live_run", T["std_msgs/msg/String"]('{"silence_before": 0.01, "silence_after": 0}'), 1.0)
     return folder
 
 
@@ -63,6 +71,9 @@ def read(bag: Path) -> None:
             assert isinstance(time_ns, int)
             assert topic
     content = read_content(bag)
+    if content.motion is not None:
+        assert np.isfinite(content.motion.poses).all()
+        assert np.isfinite(content.motion.face).all()
     if content.audio is not None:
         assert np.isfinite(content.audio.samples).all()
 

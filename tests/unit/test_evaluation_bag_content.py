@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
-from bag_writing import EPOCH, BagWriter, T, header, int16_audio, joint_state
-from scipy.spatial.transform import Rotation
+from bag_writing import EPOCH, STORE, BagWriter, T, int16_audio, joint_state, marker, smplx
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from speech_gesture_pkg.body.parts import ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag_content import read_content
+from speech_gesture_pkg.runtime.bags import Bag
 
 FPS = 30.0
-
-
-def smplx(poses: np.ndarray, root: np.ndarray, stamp: float, order: list[str]):
-    """MultiDOFJointState of one frame, joints in `order`."""
-    transforms = []
-    for name in order:
-        x, y, z, w = Rotation.from_rotvec(poses[JOINT_NAMES.index(name)]).as_quat()
-        place = root if name == "pelvis" else np.zeros(3)
-        transforms.append(
-            T["geometry_msgs/msg/Transform"](
-                T["geometry_msgs/msg/Vector3"](*map(float, place)), T["geometry_msgs/msg/Quaternion"](x, y, z, w)
-            )
-        )
-    return T["sensor_msgs/msg/MultiDOFJointState"](header(stamp), order, transforms, [], [])
-
-
-def marker(text: str, stamp: float):
-    names = ("Point", "Quaternion", "Vector3")
-    point, turn, vector = (T[f"geometry_msgs/msg/{n}"] for n in names)
-    pose = T["geometry_msgs/msg/Pose"](point(0.0, 0.0, 0.0), turn(0.0, 0.0, 0.0, 1.0))
-    color = T["std_msgs/msg/ColorRGBA"](1.0, 1.0, 1.0, 1.0)
-    never = T["builtin_interfaces/msg/Duration"](0, 0)
-    uv = T["sensor_msgs/msg/CompressedImage"](header(0.0), "", np.zeros(0, np.uint8))
-    mesh = T["visualization_msgs/msg/MeshFile"]("", np.zeros(0, np.uint8))
-    single = T["visualization_msgs/msg/Marker"](
-        header(stamp), "gesture_phase", 0, 9, 0, pose, vector(1.0, 1.0, 1.0), color, never, False,
-        [], [], "", uv, [], text, "", mesh, False,
-    )  # fmt: skip
-    return T["visualization_msgs/msg/MarkerArray"]([single])
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +105,59 @@ def test_a_bag_with_nothing_of_it(tmp_path):
 def test_no_bag_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         read_content(tmp_path / "nowhere")
+
+
+def test_a_definition_that_lacks_fields_is_not_believed(tmp_path):
+    """The bytes are as the standard says; the definition in the bag was damaged."""
+    kind = "sensor_msgs/msg/JointState"
+    text, _ = STORE.generate_msgdef(kind, ros_version=2)
+    message = joint_state(["elbow"], 1.0, [0.25])
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        spoilt = {"msgdef": text.replace("[] position", "[] positiom"), "rihs01": STORE.hash_rihs01(kind)}
+        topic = writer.add_connection("/joint_states", kind, **spoilt)
+        for i in range(3):
+            writer.write(topic, int((EPOCH + 1 + i) * 1e9), STORE.serialize_cdr(message, kind))
+    with Bag(tmp_path / "bag") as bag:
+        assert [m.position.tolist() for _, _, m in bag.decoded()] == [[0.25]] * 3
+
+
+def test_human_motion_that_is_not_whole_is_left_out(tmp_path):
+    def frame(i: int):
+        return smplx(np.zeros((55, 3)), np.zeros(3), 1.0 + i / FPS, list(JOINT_NAMES))
+
+    frames = [frame(i) for i in range(6)]
+    frames[1].joint_names[7] = "tail"
+    frames[2].transforms.pop()
+    frames[3].transforms[4].rotation.x = np.nan
+    frames[4].transforms[4].rotation.w = 0.0
+    with BagWriter(tmp_path / "bag") as writer:
+        for i, message in enumerate(frames):
+            writer.write("/speech_gesture/smplx", message, 1.0 + i / FPS)
+        for text in ("{", "[1]", '{"silence_before": "x", "silence_after": NaN}'):
+            writer.write("/live_run", T["std_msgs/msg/String"](text), 1.3)
+    content = read_content(tmp_path / "bag")
+    assert len(content.motion) == 6
+    assert not content.motion.poses.any()
+    assert content.warnings == ["4 messages of human motion or face are not whole and finite"]
+    assert content.about == {}
+
+
+def test_motion_of_days_is_refused(tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        for at in (1.0, 2e5):
+            writer.write("/speech_gesture/smplx", smplx(np.zeros((55, 3)), np.zeros(3), at, list(JOINT_NAMES)), at)
+    with pytest.raises(InputError, match=r"the motion spans 55\.6 h by its stamps, more than 4 h"):
+        read_content(tmp_path / "bag")
+
+
+def test_a_topic_without_a_name_is_no_topic(tmp_path):
+    with BagWriter(tmp_path / "bag", plugin=StoragePlugin.SQLITE3) as writer:
+        writer.write("/words", T["std_msgs/msg/String"]("hello"), 1.0)
+    file = next((tmp_path / "bag").glob("*.db3"))
+    with closing(sqlite3.connect(file)) as data, data:
+        data.execute("CREATE TABLE t AS SELECT * FROM topics")
+        data.execute("DROP TABLE topics")
+        data.execute("ALTER TABLE t RENAME TO topics")
+        data.execute("UPDATE topics SET name = NULL")
+    with pytest.raises(InputError, match="is not a readable bag"):
+        Bag(file)
