@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pinocchio as pin
 
+from speech_gesture_pkg.evaluation.bag import check_span
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
 RATE = 200.0
@@ -24,9 +25,13 @@ def commanded(
 
     Returns:
         times [T], and position and velocity [T] by joint. Before its first window a joint stands still.
+
+    Raises:
+        InputError: it spans too many hours.
     """
     begin = min(w[0].times[0] for w in windows.values())
     end = max(w[-1].times[-1] for w in windows.values())
+    check_span("the commanded motion", end - begin)
     times = np.arange(begin, end, 1.0 / RATE)
     position: dict[str, np.ndarray] = {}
     velocity: dict[str, np.ndarray] = {}

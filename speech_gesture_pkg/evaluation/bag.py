@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.runtime.bags import Bag
+
+MOST_HOURS = 4.0
+"""What is put together to one sound or motion, pauses included: 0.9 GB of sound. Longer ones come from wrong times."""
+
+
+FAR = 60.0
+"""A stamp that is so much farther from its reception than others is wrong, s."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,21 @@ def read_bag(path: str | Path, types: tuple[str, ...] = (), topics: tuple[str, .
             return
         for time_ns, topic, data in bag.decoded(wanted):
             yield BagMessage(topic, kinds[topic], time_ns * 1e-9, data)
+
+
+def on_one_clock(stamps: Sequence[float], received: Sequence[float]) -> np.ndarray:
+    """Which of some messages were stamped on the clock of most of them, whatever that clock shows. Shape [N], bool."""
+    ahead = np.asarray(stamps, float) - np.asarray(received, float)
+    return np.abs(ahead - np.median(ahead)) <= FAR if len(ahead) else np.zeros(0, bool)
+
+
+def check_span(what: str, seconds: float) -> None:
+    """Raise InputError if something spans more than `MOST_HOURS`."""
+    if not seconds <= 3600.0 * MOST_HOURS:
+        raise InputError(
+            f"{what} spans {seconds / 3600.0:.1f} h by its times, more than {MOST_HOURS:g} h: they are wrong, or the "
+            "bag must be cut"
+        )
 
 
 def stamp_seconds(stamp: Any) -> float:

@@ -13,6 +13,7 @@ from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
 from speech_gesture_pkg.audio.message_shapes import AUDIO_TYPES, read_samples
 from speech_gesture_pkg.audio.stream import AudioStream
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.bag import check_span
 from speech_gesture_pkg.runtime.bags import BagTopic
 
 OWN_OUTPUT = "/audio_out"
@@ -21,8 +22,6 @@ MOST_TRANSPORT = 0.1
 """An unstamped message may be so much earlier than its place by the first one; more is audio sent ahead of time, s."""
 MOST_LEAP = 60.0
 """A stamp may leap so much farther ahead than the recording did, s: speech that is sent ahead of its time, no more."""
-MOST_HOURS = 4.0
-"""What is put together to one sound, silence included: 0.9 GB."""
 PLAIN = AUDIO_TYPES[:3]
 """Types that hold numbers of any kind; audio messages proper go before them."""
 
@@ -119,11 +118,7 @@ class BagAudio:
             samples = np.concatenate(parts)[max(-missing, 0) :]
             places.append((count + max(missing, 0), samples))
             count = places[-1][0] + len(samples)
-        if count > MOST_HOURS * 3600.0 * SAMPLE_RATE:
-            raise InputError(
-                f"the speech spans {count / SAMPLE_RATE / 3600.0:.1f} h by its times, more than {MOST_HOURS:g} h: "
-                "they are wrong, or the bag must be cut"
-            )
+        check_span("the speech", count / SAMPLE_RATE)
         whole = np.zeros(count, np.float32)
         for at, samples in places:
             whole[at : at + len(samples)] = samples

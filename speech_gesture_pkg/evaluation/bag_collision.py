@@ -13,9 +13,9 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError, RobotError
 from speech_gesture_pkg.evaluation.arm_speed import RATE, commanded
-from speech_gesture_pkg.evaluation.bag import read_bag
+from speech_gesture_pkg.evaluation.bag import on_one_clock, read_bag
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, sampled
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, usable
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.self_collision import Contact, SelfCollision
 
@@ -110,15 +110,21 @@ def _commanded(bag: str | Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray
     """Names, times and positions that all windows together command; None without any."""
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
     names: dict[str, list[str]] = {}
+    received: dict[str, list[float]] = defaultdict(list)
     epoch = 0
     for message in read_bag(bag, types=(TRAJECTORY,)):
         joints = list(message.data.joint_names)
         if not message.data.points or names.setdefault(message.topic, joints) != joints:
             continue  # the promise about motion tells of these
-        epoch = epoch or nanoseconds(message.data.header.stamp) or round(message.received * 1e9)
-        window = sampled(message, epoch)
-        if np.isfinite(window.position).all():
-            sent[message.topic].append(window)
+        epoch = epoch or round(message.received) * 10**9
+        try:
+            sent[message.topic].append(usable(message, epoch))
+            received[message.topic].append(message.received)
+        except InputError:
+            continue  # as above
+    for topic, windows in sent.items():
+        kept = on_one_clock([w.times[0] for w in windows], received[topic])
+        sent[topic] = [w for w, keep in zip(windows, kept, strict=True) if keep]
     if not sent:
         return None
     times, position, _ = commanded(sent, names)

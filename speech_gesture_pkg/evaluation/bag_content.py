@@ -18,9 +18,8 @@ from speech_gesture_pkg.audio.message_shapes import AUDIO_INFO
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES
-from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import stamp_seconds
-from speech_gesture_pkg.evaluation.bag_audio import MOST_HOURS, BagAudio, find_audio_topic
+from speech_gesture_pkg.evaluation.bag import check_span, stamp_seconds
+from speech_gesture_pkg.evaluation.bag_audio import BagAudio, find_audio_topic
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
 from speech_gesture_pkg.runtime.bags import Bag, BagTopic
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
@@ -287,9 +286,7 @@ def _motion(smplx: _Series, faces: _Series, phases: _Series) -> MotionFrames | N
     stamps = np.array(smplx.stamps)
     index = np.round((stamps - stamps[0]) * FPS).astype(int)
     count = int(index.max()) + 1
-    if count > MOST_HOURS * 3600.0 * FPS:
-        hours = count / FPS / 3600.0
-        raise InputError(f"the motion spans {hours:.1f} h by its stamps, more than {MOST_HOURS:g} h; they are wrong")
+    check_span("the motion", count / FPS)
     poses = np.zeros((count, len(JOINT_NAMES), 3))
     roots = np.zeros((count, 3))
     known = np.zeros(count, bool)

@@ -17,7 +17,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
-from speech_gesture_pkg.evaluation.bag import BagMessage, read_bag
+from speech_gesture_pkg.evaluation.bag import FAR, BagMessage, read_bag
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
@@ -140,6 +140,7 @@ class PromiseCheck:
         self._last: dict[str, SampledTrajectory] = {}
         self._spans: dict[str, list[float]] = {}
         self._epoch = 0
+        self._ahead: float | None = None
 
     def add(self, message: BagMessage) -> SampledTrajectory | None:
         """Check the next message. Returns it on the clock of this check, None if it cannot be interpolated."""
@@ -154,11 +155,19 @@ class PromiseCheck:
             report.note("joints", f"{message.topic}: no points, or joints without limits: {unknown}")
             return None
         self._epoch = self._epoch or round(message.received) * 10**9
-        window = sampled(message, self._epoch)
+        try:
+            window = sampled(message, self._epoch)
+        except InputError as e:
+            report.note("points", str(e))
+            return None
         if not _well_formed(message, window, report):
             return None
         _inside(message, joints, window, self._limits, self._acceleration, report)
         _timely(message, message.received - self._epoch * 1e-9, window, report)
+        ahead = float(window.times[0] - (message.received - self._epoch * 1e-9))
+        self._ahead = self._ahead if self._ahead is not None else ahead
+        if abs(ahead - self._ahead) > FAR:
+            return None
         if message.topic in self._last:
             _continuous(message, self._last[message.topic], window, report)
         self._last[message.topic] = window
@@ -193,7 +202,10 @@ def nanoseconds(stamp: Any) -> int:
 
 
 def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
-    """The message on a clock that starts at `epoch` ns."""
+    """The message on a clock that starts at `epoch` ns.
+
+    Raises InputError if there are not two points with position, velocity and acceleration.
+    """
     data = message.data
     # Integer nanoseconds from the epoch: a float of Unix seconds resolves a quarter of a microsecond only.
     start = nanoseconds(data.header.stamp) or round(message.received * 1e9)
@@ -201,12 +213,24 @@ def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
     arrays = [np.array([getattr(p, key) for p in data.points]) for key in ("positions", "velocities", "accelerations")]
     if len({a.shape for a in arrays}) != 1 or arrays[0].shape != (len(times), len(data.joint_names)):
         raise InputError(f"{message.topic} holds a trajectory whose points lack positions, velocities or accelerations")
+    if len(times) < 2:
+        raise InputError(f"{message.topic} holds a trajectory of one point: there is nothing between points")
     return SampledTrajectory(times, *arrays)
 
 
+def usable(message: BagMessage, epoch: int) -> SampledTrajectory:
+    """As `sampled`, for those who only want to know what was commanded.
+
+    Raises InputError also for numbers that are not finite and times that do not increase.
+    """
+    window = sampled(message, epoch)
+    if not window.finite or np.any(np.diff(window.times) <= 0):
+        raise InputError(f"{message.topic} holds a trajectory that is not finite, or whose times do not increase")
+    return window
+
+
 def _well_formed(message: BagMessage, window: SampledTrajectory, report: PromiseReport) -> bool:
-    arrays = (window.times, window.position, window.velocity, window.acceleration)
-    if not all(np.isfinite(a).all() for a in arrays):
+    if not window.finite:
         report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite")
         return False
     from_start = [nanoseconds(p.time_from_start) for p in message.data.points]
@@ -244,7 +268,8 @@ def _inside(
             j = int(np.unravel_index(excess.argmax(), excess.shape)[1])
             report.note(kind, f"{where}: {kind} of {joints[j]} is {excess.max():.4g} beyond its limit")
     worst = report.worst
-    worst["velocity_share"] = max(worst["velocity_share"], float((np.abs(v) / speed).max()))
+    shares = np.abs(v)[:, speed > 0] / speed[speed > 0]
+    worst["velocity_share"] = max(worst["velocity_share"], float(shares.max(initial=0.0)))
     worst["acceleration"] = max(worst["acceleration"], float(np.abs(a).max()))
 
 
@@ -274,6 +299,8 @@ def _timely(message: BagMessage, received: float, window: SampledTrajectory, rep
     report.least_lead = min(report.least_lead, lead)
     if lead <= 0:
         report.note("future", f"{message.topic}: received {-1e3 * lead:.1f} ms after its stamp")
+    elif lead > FAR:
+        report.note("future", f"{message.topic}: stamped {lead:.0f} s ahead")
 
 
 def _continuous(message: BagMessage, old: SampledTrajectory, new: SampledTrajectory, report: PromiseReport) -> None:

@@ -28,6 +28,11 @@ class SampledTrajectory:
     velocity: np.ndarray
     acceleration: np.ndarray
 
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are."""
+        return all(np.isfinite(a).all() for a in (self.times, self.position, self.velocity, self.acceleration))
+
     def at(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position, velocity and acceleration at times [N], each [N, J]; the ends are held."""
         t = np.clip(np.asarray(t, float), self.times[0], self.times[-1])

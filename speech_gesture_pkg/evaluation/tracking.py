@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import BagMessage, read_bag
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, sampled
+from speech_gesture_pkg.evaluation.bag import BagMessage, on_one_clock, read_bag, stamp_seconds
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, usable
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
 TIME_TOLERANCE = 0.002
@@ -45,26 +47,32 @@ def check_tracking(bag: str | Path, state_topic: str = "/joint_states") -> Track
     """
     windows: dict[str, list[SampledTrajectory]] = defaultdict(list)
     joints: dict[str, list[str]] = {}
+    sent: dict[str, list[float]] = defaultdict(list)
     states: list[BagMessage] = []
     epoch = 0
     for message in read_bag(bag, types=(TRAJECTORY, JOINT_STATE)):
         epoch = epoch or round(message.received) * 10**9
-        if message.type_name == TRAJECTORY and message.data.points:
-            windows[message.topic].append(sampled(message, epoch))
-            joints[message.topic] = list(message.data.joint_names)
+        if message.type_name == TRAJECTORY:
+            names = list(message.data.joint_names)
+            if joints.setdefault(message.topic, names) == names:
+                with suppress(InputError):  # the promise about motion tells of those that are not whole
+                    windows[message.topic].append(usable(message, epoch))
+                    sent[message.topic].append(message.received)
         elif message.topic == state_topic:
             states.append(message)
+    for topic, pieces in windows.items():
+        kept = on_one_clock([w.times[0] for w in pieces], sent[topic])
+        windows[topic] = [w for w, keep in zip(pieces, kept, strict=True) if keep]
+    kept = on_one_clock([stamp_seconds(m.data.header.stamp) for m in states], [m.received for m in states])
+    states = [m for m, keep in zip(states, kept, strict=True) if keep]
     if not windows or len(states) < 10:
         raise InputError(f"{bag} lacks trajectories or joint states on {state_topic}: tracking cannot be judged")
-    times = np.array([(nanoseconds(m.data.header.stamp) - epoch) * 1e-9 for m in states])
-    positions = np.array([m.data.position for m in states])
-    names = list(states[0].data.name)
     found = []
     for topic, pieces in windows.items():
+        times, positions = _measured(states, joints[topic], epoch)
         inside = (times > pieces[0].times[0] + 0.1) & (times < pieces[-1].times[0])
         if inside.sum() >= 10:
-            columns = [names.index(j) for j in joints[topic]]
-            found.append(_compare(pieces, times[inside], positions[inside][:, columns]))
+            found.append(_compare(pieces, times[inside], positions[inside]))
     if not found:
         raise InputError(f"{bag}: joint states and trajectories hardly overlap in time: tracking cannot be judged")
     return Tracking(
@@ -73,6 +81,24 @@ def check_tracking(bag: str | Path, state_topic: str = "/joint_states") -> Track
         max((f.delay for f in found), key=abs),
         max(f.jerk_ratio for f in found),
     )
+
+
+def _measured(states: Sequence[BagMessage], joints: list[str], epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times [T] and positions [T, J] of the messages that hold all of these joints, in order of time."""
+    columns: dict[tuple[str, ...], list[int] | None] = {}
+    rows: dict[float, np.ndarray] = {}
+    for message in states:
+        names = tuple(message.data.name)
+        if names not in columns:
+            columns[names] = [names.index(j) for j in joints] if set(joints) <= set(names) else None
+        chosen = columns[names]
+        if chosen is None or len(message.data.position) != len(names):
+            continue
+        row = np.asarray(message.data.position, float)[chosen]
+        if np.isfinite(row).all():
+            rows[(nanoseconds(message.data.header.stamp) - epoch) * 1e-9] = row
+    times = sorted(rows)
+    return np.array(times), np.array([rows[t] for t in times]).reshape(len(times), len(joints))
 
 
 def _compare(pieces: list[SampledTrajectory], t: np.ndarray, q: np.ndarray) -> Tracking:

@@ -198,7 +198,11 @@ class Bag:
             return
         try:
             for connection, time_ns, data in reader.messages(wanted, start=start):
-                yield BagMessage(time_ns, connection.topic, connection.msgtype, data)
+                if isinstance(time_ns, int) and isinstance(data, bytes | memoryview):  # sqlite3 columns hold anything
+                    yield BagMessage(time_ns, connection.topic, connection.msgtype, data)
+                elif not self.damage:
+                    what = f"a message of {connection.topic} has no time or no bytes"
+                    self.damage = f"bag {self.path} is damaged ({what})"
         except Exception as e:  # what could be read before the damage has been handed on
             self.damage = self.damage or f"bag {self.path} is damaged ({_line(e)})"
             if _line(e) not in self.damage:

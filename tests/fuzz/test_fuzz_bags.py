@@ -9,23 +9,36 @@ from pathlib import Path
 import numpy as np
 from bag_writing import BagWriter, T, audio_info, audio_message, joint_state, marker, smplx, trajectory
 from mutation import spoilt_bytes, spoilt_text
+from rosbags.rosbag2 import StoragePlugin
 
 from speech_gesture_pkg.body.parts import ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES
-from speech_gesture_pkg.evaluation.bag_content import read_content
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.evaluation.promise import check_promise
+from speech_gesture_pkg.evaluation.study.commanded import commanded
+from speech_gesture_pkg.evaluation.study.from_bag import read_recording
+from speech_gesture_pkg.evaluation.tracking import check_tracking
 from speech_gesture_pkg.runtime.bags import Bag
+
+LIMITS = '<parent link="base"/><child link="{0}"/><limit lower="-2" upper="2" velocity="3" effort="1"/>'
+JOINTS = "".join(
+    f'<link name="{n}"/><joint name="{n}_elbow" type="revolute">{LIMITS.format(n)}</joint>' for n in ("left", "right")
+)
+URDF = f'<robot name="r"><link name="base"/>{JOINTS}</robot>'
 
 
 def whole_bag(folder: Path, **options) -> Path:
-    """A tenth of a second of everything."""
+    """Two thirds of a second of everything."""
     names = ["left_elbow", "right_elbow"]
     with BagWriter(folder, **options) as writer:
-        for k in range(3):
+        for k in range(20):
             t = 1.0 + 0.033 * k
             writer.write("/joint_states", joint_state(names, t, [0.1 * k, 0.2]), t)
             points = np.zeros((3, 2))
             writer.write("/arm/joint_trajectory", trajectory(names, t + 0.04, [0, 0.1, 0.2], points, points, points), t)
             writer.write("/audio", audio_message("Int16MultiArray", np.arange(64, dtype=np.int16), t), t)
+            if k > 2:
+                continue
             writer.write("/speech_gesture/smplx", smplx(np.zeros((55, 3)), np.zeros(3), t, list(JOINT_NAMES)), t)
             writer.write("/speech_gesture/face", joint_state(ARKIT_NAMES, t, np.zeros(52)), t)
             writer.write("/speech_gesture/markers", marker("stroke", t), t)
@@ -35,7 +48,7 @@ def whole_bag(folder: Path, **options) -> Path:
     return folder
 
 
-def spoil(rng: random.Random, bag: Path, to: Path, original: dict[str, bytes]) -> Path:
+def spoil(rng: random.Random, to: Path, original: dict[str, bytes]) -> Path:
     """A copy with one file changed, or with files missing."""
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir()
@@ -63,27 +76,45 @@ def spoil(rng: random.Random, bag: Path, to: Path, original: dict[str, bytes]) -
     return to / single[0] if rng.random() < (0.8 if victim in single else 0.3) else to
 
 
-def read(bag: Path) -> None:
+def read_messages(bag: Path) -> None:
     with Bag(bag) as found:
         assert found.count >= 0
         assert np.isfinite(found.duration_s)
         for time_ns, topic, _ in found.decoded():
             assert isinstance(time_ns, int)
             assert topic
-    content = read_content(bag)
+
+
+def evaluate(bag: Path) -> None:
+    recording = read_recording(bag, GestureConfig())
+    content = recording.content
     if content.motion is not None:
         assert np.isfinite(content.motion.poses).all()
         assert np.isfinite(content.motion.face).all()
     if content.audio is not None:
         assert np.isfinite(content.audio.samples).all()
+    if recording.windows:
+        assert np.isfinite(commanded(recording.windows, recording.joints).position).all()
 
 
-def _fuzz(fuzz, kind: str, original_folder: Path) -> None:
-    original = {f.name: f.read_bytes() for f in sorted(original_folder.iterdir())}
-    target = fuzz.folder / "bag"
+def check(bag: Path) -> None:
+    report = check_promise(bag, URDF)
+    assert np.isfinite([*report.worst.values()]).all()
+
+
+def track(bag: Path) -> None:
+    assert np.isfinite(check_tracking(bag).error)
+
+
+READERS = (read_messages, evaluate, evaluate, check, track)
+
+
+def _fuzz(fuzz, kind: str, *bags: Path) -> None:
+    originals = [{f.name: f.read_bytes() for f in sorted(bag.iterdir())} for bag in bags]
 
     def use(rng: random.Random) -> None:
-        read(spoil(rng, original_folder, target, original))
+        found = spoil(rng, fuzz.folder / "bag", rng.choice(originals))
+        rng.choice(READERS)(found)
 
     fuzz.run(kind, lambda rng: rng, use)
 
@@ -94,4 +125,4 @@ def test_mcap(fuzz):
 
 def test_sqlite3(fuzz):
     golden = Path(__file__).parents[1] / "golden" / "bags" / "old_sqlite3"
-    _fuzz(fuzz, "bags_db3", golden)
+    _fuzz(fuzz, "bags_db3", golden, whole_bag(fuzz.folder / "whole", plugin=StoragePlugin.SQLITE3))

@@ -146,7 +146,7 @@ def test_motion_of_days_is_refused(tmp_path):
     with BagWriter(tmp_path / "bag") as writer:
         for at in (1.0, 2e5):
             writer.write("/speech_gesture/smplx", smplx(np.zeros((55, 3)), np.zeros(3), at, list(JOINT_NAMES)), at)
-    with pytest.raises(InputError, match=r"the motion spans 55\.6 h by its stamps, more than 4 h"):
+    with pytest.raises(InputError, match=r"the motion spans 55\.6 h by its times, more than 4 h"):
         read_content(tmp_path / "bag")
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from bag_writing import BagWriter, joint_state, trajectory
 
-from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
 from speech_gesture_pkg.evaluation.promise import check_promise, urdf_limits
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
@@ -146,12 +145,28 @@ def test_no_points_are_found(tmp_path):
     assert check_promise(write(tmp_path / "bag", empty), URDF).broken["joints"] == 1
 
 
-def test_points_without_accelerations_are_refused_by_name(tmp_path):
+def test_what_is_no_curve_is_named_and_the_rest_is_checked(tmp_path):
     def bare(i, parts):
-        return (*parts[:5], np.zeros((len(parts[2]), 0)))
+        return (*parts[:5], np.zeros((len(parts[2]), 0))) if i == 2 else parts
 
-    with pytest.raises(InputError, match="arm_controller"):
-        check_promise(write(tmp_path / "bag", bare), URDF)
+    def lonely(i, parts):
+        return (parts[0], parts[1], *(p[-1:] for p in parts[2:])) if i == 2 else parts
+
+    for k, (change, what) in enumerate(((bare, "lack positions, velocities or acc"), (lonely, "of one point"))):
+        report = check_promise(write(tmp_path / f"bag{k}", change), URDF)
+        assert report.broken["points"] == 1
+        assert what in report.examples["points"]
+        assert "arm_controller" in report.examples["points"]
+        assert report.moving
+
+
+def test_a_stamp_far_ahead_is_told_and_does_not_count(tmp_path):
+    def ahead(i, parts):
+        return (parts[0], parts[1] + 1e5, *parts[2:]) if i == 2 else parts
+
+    report = check_promise(write(tmp_path / "bag", ahead), URDF)
+    assert report.broken == {"future": 1}
+    assert "stamped 100000 s ahead" in report.examples["future"]
 
 
 def test_a_bag_without_trajectories_keeps_no_promise(tmp_path):

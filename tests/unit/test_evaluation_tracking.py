@@ -19,9 +19,9 @@ def pose(t):
     return 0.5 * np.sin(x), 0.5 * WAVES * np.cos(x), -0.5 * WAVES**2 * np.sin(x)
 
 
-def write(path, follow, seconds=4.0, rate=250.0):
-    """Windows of 0.5 s every 0.1 s on the wave, and joint states `follow(t) -> [N, 2]`."""
-    events = []
+def write(path, follow, seconds=4.0, rate=250.0, more=()):
+    """Windows of 0.5 s every 0.1 s on the wave, joint states `follow(t) -> [N, 2]`, and `more` (time, topic, message)."""
+    events = list(more)
     for begin in np.arange(1.0, 1.0 + seconds, 0.1):
         times = np.arange(0, 0.5 + 1e-9, 1 / 30)
         events.append((begin - 0.03, "/arm/joint_trajectory", trajectory(NAMES, begin, times, *pose(begin + times))))
@@ -69,6 +69,20 @@ def test_a_late_robot_of_ten_milliseconds_is_an_error(tmp_path):
     found = check_tracking(write(tmp_path / "bag", lambda t: pose(t - 0.01)[0]))
     assert found.error == pytest.approx(1.5 * 0.008, rel=0.05)  # 2 of the 10 ms are forgiven
     assert found.delay == pytest.approx(0.01, abs=5e-4)
+
+
+def test_messages_of_others_and_broken_ones_do_not_count(tmp_path):
+    """A gripper's driver on the same topic, NaN, a stamp of another day; a goal of one point, windows out of time."""
+    times = np.array([0.0, 0.1])
+    flat = np.zeros((2, 2))
+    more = [(t, "/joint_states", joint_state(["gripper"], t, [0.5])) for t in (0.5, 2.0, 2.1)]
+    more += [(2.2, "/joint_states", joint_state(NAMES, 2.2, [np.nan, 0.0]))]
+    more += [(2.3, "/joint_states", joint_state(NAMES, 1e5, [9.0, 9.0]))]
+    more += [(2.4, "/arm/joint_trajectory", trajectory(NAMES, 2.4, times[:1], flat[:1], flat[:1], flat[:1]))]
+    more += [(2.5, "/arm/joint_trajectory", trajectory(NAMES, 1e5, times, flat, flat, flat))]
+    found = check_tracking(write(tmp_path / "bag", lambda t: pose(t)[0], more=more))
+    assert found.error < 1e-6
+    assert found.error_now < 1e-5
 
 
 def test_what_is_missing_is_named(tmp_path):

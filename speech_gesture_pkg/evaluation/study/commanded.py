@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.evaluation.bag import check_span
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
@@ -84,13 +85,14 @@ def commanded(
         rate: samples per second.
 
     Raises:
-        InputError: no windows.
+        InputError: no windows, or they span too many hours.
     """
     runs = {name: execution(pieces) for name, pieces in windows.items() if pieces}
     if not runs:
         raise InputError("there are no trajectory windows")
     begin = min(float(r.times[0]) for r in runs.values())
     end = max(float(r.times[-1]) for r in runs.values())
+    check_span("the commanded motion", end - begin)
     grid = begin + np.arange(int((end - begin) * rate + 1e-6) + 1) / rate
     sampled = [_at(run, grid) for run in runs.values()]
     position, velocity, acceleration = (np.concatenate(a, axis=1) for a in zip(*sampled, strict=True))

@@ -16,10 +16,10 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import read_bag, stamp_seconds
+from speech_gesture_pkg.evaluation.bag import on_one_clock, read_bag, stamp_seconds
 from speech_gesture_pkg.evaluation.bag_content import SMPLX, BagContent, read_content
 from speech_gesture_pkg.evaluation.metrics.take import Take
-from speech_gesture_pkg.evaluation.promise import TRAJECTORY, sampled
+from speech_gesture_pkg.evaluation.promise import TRAJECTORY, usable
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.study.commanded import commanded
 from speech_gesture_pkg.evaluation.study.material import EMPTY, Material, cut, speech_features, with_robot
@@ -72,12 +72,12 @@ class Recording:
     stamps: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def figure(self, name: str) -> float:
-        """A number of the diagnostics; NaN if it is not there."""
+    def figure(self, name: str, absent: float = float("nan")) -> float:
+        """A number of the diagnostics; `absent` if it is not there."""
         try:
-            return float(self.diagnostics.get(name, "nan"))
+            return float(self.diagnostics.get(name, absent))
         except ValueError:
-            return float("nan")
+            return absent
 
 
 def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> Recording:
@@ -96,12 +96,12 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
             found.epoch = float(round(received))
         if kind == TRAJECTORY and message.data.points:
             try:
-                window = sampled(message, int(found.epoch) * 10**9)
+                window = usable(message, int(found.epoch) * 10**9)
             except InputError:
                 bad += 1
                 continue
             joints = found.joints.setdefault(message.topic, list(message.data.joint_names))
-            if joints == list(message.data.joint_names) and np.isfinite(window.position).all():
+            if joints == list(message.data.joint_names):
                 found.windows[message.topic].append(window)
                 found.sent[message.topic].append(received - found.epoch)
         elif kind == DIAGNOSTICS:
@@ -113,13 +113,21 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
                         found.offsets.append((received - found.epoch, offset))
                     if np.isfinite(silence := found.figure("silence put in [s]")):
                         found.silences.append((received - found.epoch, silence))
-                    found.unsent.append((received - found.epoch, float(values.get(UNSENT, "0"))))
+                    found.unsent.append((received - found.epoch, found.figure(UNSENT, 0.0)))
         elif kind == SMPLX and "pelvis" in message.data.joint_names:
             found.stamps.append(stamp_seconds(message.data.header.stamp) - found.epoch)
         elif message.topic == content.audio_topic:
             found.heard.append(received - found.epoch)
+    for topic, windows in found.windows.items():
+        kept = on_one_clock([w.times[0] for w in windows], found.sent[topic])
+        bad += int((~kept).sum())
+        found.windows[topic] = [w for w, keep in zip(windows, kept, strict=True) if keep]
+        found.sent[topic] = [t for t, keep in zip(found.sent[topic], kept, strict=True) if keep]
     if bad:
-        found.warnings.append(f"{bad} trajectory messages lack positions, velocities or accelerations")
+        found.warnings.append(
+            f"{bad} trajectory messages are left out: fewer than two points with finite position, velocity and "
+            "acceleration, or a stamp of another clock"
+        )
     if content.motion is None and not found.windows and content.joints is None:
         raise InputError(
             f"bag {path} holds neither SMPL-X motion nor joint trajectories nor joint states: nothing to evaluate"
