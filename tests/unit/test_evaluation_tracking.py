@@ -20,7 +20,7 @@ def pose(t):
 
 
 def write(path, follow, seconds=4.0, rate=250.0, more=()):
-    """Windows of 0.5 s every 0.1 s on the wave, joint states `follow(t) -> [N, 2]`, and `more` (time, topic, message)."""
+    """Windows of 0.5 s every 0.1 s on the wave, joint states `follow(t)` [N, 2]; `more`: (time, topic, message)."""
     events = list(more)
     for begin in np.arange(1.0, 1.0 + seconds, 0.1):
         times = np.arange(0, 0.5 + 1e-9, 1 / 30)
