@@ -6,6 +6,7 @@ nor standard is known for the audio types of the field only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -38,6 +39,9 @@ NAOQI = {
     )
 }
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_TYPE = re.compile(rf"{_NAME.pattern}(/{_NAME.pattern})+", re.ASCII)
+
 
 def definitions_for(types: Iterable[str]) -> dict[str, str]:
     """Definitions of audio packages for a bag with these types, which tell whose `audio_common_msgs` it is."""
@@ -62,7 +66,10 @@ def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
         if form in parsers and text.strip():
             try:
                 _take(store, parsers[form](text, kind), standard)
-            except TypesysError:  # a definition that cannot be parsed: the standard one, or none, has to do
+            except (
+                TypesysError,
+                SyntaxError,
+            ):  # a definition that cannot be parsed: the standard one, or none, has to do
                 continue
     for name, text in definitions_for(kind for kind, _, _ in definitions).items():
         if name not in store.fielddefs:
@@ -71,9 +78,14 @@ def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
 
 
 def _take(store: Any, found: dict[str, Any], standard: dict[str, Any]) -> None:
-    """Register definitions; a bag's own replaces one of another release of ROS, unless it lacks fields (damage)."""
+    """Register definitions; a bag's own replaces one of another release of ROS, unless it is damaged: lacks fields that
+    the standard one has, or holds names that are none (rosbags makes program code of names).
+    """
     for name, definition in found.items():
-        if not _fields(standard.get(name, definition)) <= _fields(definition):
+        own = _fields(definition)
+        if not _fields(standard.get(name, definition)) <= own or not _TYPE.fullmatch(name):
+            continue
+        if not all(_NAME.fullmatch(n) for n in own):
             continue
         try:
             store.register({name: definition})

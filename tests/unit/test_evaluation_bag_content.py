@@ -107,13 +107,18 @@ def test_no_bag_is_an_input_error(tmp_path):
         read_content(tmp_path / "nowhere")
 
 
-def test_a_definition_that_lacks_fields_is_not_believed(tmp_path):
+@pytest.mark.parametrize(
+    ("position", "header"),
+    [("positiom", "std_msgs/Header"), ("position", "3td_msgs/Header"), ("class", "std_msgs/Header")],
+)
+def test_a_definition_that_lacks_fields_is_not_believed(tmp_path, position, header):
     """The bytes are as the standard says; the definition in the bag was damaged."""
     kind = "sensor_msgs/msg/JointState"
     text, _ = STORE.generate_msgdef(kind, ros_version=2)
     message = joint_state(["elbow"], 1.0, [0.25])
+    text = text.replace("[] position", f"[] {position}").replace("std_msgs/Header\n", f"{header}\n")
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        spoilt = {"msgdef": text.replace("[] position", "[] positiom"), "rihs01": STORE.hash_rihs01(kind)}
+        spoilt = {"msgdef": text, "rihs01": STORE.hash_rihs01(kind)}
         topic = writer.add_connection("/joint_states", kind, **spoilt)
         for i in range(3):
             writer.write(topic, int((EPOCH + 1 + i) * 1e9), STORE.serialize_cdr(message, kind))
