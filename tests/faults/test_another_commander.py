@@ -14,9 +14,10 @@ TOPIC = "/right_arm_controller/joint_trajectory"
 
 def test_only_one_may_command_the_robot(fault, probe, start, demo_urdf):
     promise = Promise(probe, demo_urdf.read_text())
-    start("sim_robot_node")
     other = probe.node.create_publisher(JointTrajectory, TOPIC, 10)
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
+    assert lifecycle(probe) in ("unconfigured", "inactive")  # it answers: it has discovered us and our publisher
+    start("sim_robot_node")
     watch = Watch(probe)
     Speaker(probe)
     probe.wait(lambda: told(gesture.output, "[WARN]", f"/probe publishes on {TOPIC}", "staying inactive"), 20.0)
