@@ -210,12 +210,12 @@ def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
     # Integer nanoseconds from the epoch: a float of Unix seconds resolves a quarter of a microsecond only.
     start = nanoseconds(data.header.stamp) or round(message.received * 1e9)
     times = np.array([nanoseconds(p.time_from_start) + start - epoch for p in data.points]) * 1e-9
-    arrays = [np.array([getattr(p, key) for p in data.points]) for key in ("positions", "velocities", "accelerations")]
-    if len({a.shape for a in arrays}) != 1 or arrays[0].shape != (len(times), len(data.joint_names)):
+    columns = [[getattr(p, key) for p in data.points] for key in ("positions", "velocities", "accelerations")]
+    if any(len(values) != len(data.joint_names) for column in columns for values in column):
         raise InputError(f"{message.topic} holds a trajectory whose points lack positions, velocities or accelerations")
     if len(times) < 2:
-        raise InputError(f"{message.topic} holds a trajectory of one point: there is nothing between points")
-    return SampledTrajectory(times, *arrays)
+        raise InputError(f"{message.topic} holds a trajectory of {len(times)} points: there is nothing between points")
+    return SampledTrajectory(times, *(np.array(column, float) for column in columns))
 
 
 def usable(message: BagMessage, epoch: int) -> SampledTrajectory:
@@ -231,7 +231,7 @@ def usable(message: BagMessage, epoch: int) -> SampledTrajectory:
 
 def _well_formed(message: BagMessage, window: SampledTrajectory, report: PromiseReport) -> bool:
     if not window.finite:
-        report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite")
+        report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite, or no robot's")
         return False
     from_start = [nanoseconds(p.time_from_start) for p in message.data.points]
     if np.any(np.diff(from_start) <= 0) or from_start[0] < 0:

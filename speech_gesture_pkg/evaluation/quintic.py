@@ -18,6 +18,9 @@ _QUINTIC = np.array(
     ]
 )
 
+_LARGEST = 1e12
+"""No robot's position, velocity, acceleration (rad, s) or time (s)."""
+
 
 @dataclass(frozen=True)
 class SampledTrajectory:
@@ -30,8 +33,9 @@ class SampledTrajectory:
 
     @property
     def finite(self) -> bool:
-        """Whether all numbers are."""
-        return all(np.isfinite(a).all() for a in (self.times, self.position, self.velocity, self.acceleration))
+        """Whether all numbers are, and small enough for what is between them to be finite, too."""
+        arrays = (self.times, self.position, self.velocity, self.acceleration)
+        return all((np.abs(a) < _LARGEST).all() for a in arrays)  # NaN is not
 
     def at(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position, velocity and acceleration at times [N], each [N, J]; the ends are held."""

@@ -152,12 +152,22 @@ def test_what_is_no_curve_is_named_and_the_rest_is_checked(tmp_path):
     def lonely(i, parts):
         return (parts[0], parts[1], *(p[-1:] for p in parts[2:])) if i == 2 else parts
 
-    for k, (change, what) in enumerate(((bare, "lack positions, velocities or acc"), (lonely, "of one point"))):
+    def ragged(i, parts):
+        return (*parts[:5], [*parts[5][:-1], parts[5][-1][:1]]) if i == 2 else parts
+
+    lacks = "lack positions, velocities or acc"
+    for k, (change, what) in enumerate(((bare, lacks), (ragged, lacks), (lonely, "of 1 points"))):
         report = check_promise(write(tmp_path / f"bag{k}", change), URDF)
         assert report.broken["points"] == 1
         assert what in report.examples["points"]
         assert "arm_controller" in report.examples["points"]
         assert report.moving
+
+
+def test_numbers_that_are_no_robot_s_are_as_good_as_infinite(tmp_path):
+    report = check_promise(write(tmp_path / "bag", spoil("acceleration", 2, 1e300)), URDF)
+    assert report.broken["finite"] == 1
+    assert np.isfinite([*report.worst.values()]).all()
 
 
 def test_a_stamp_far_ahead_is_told_and_does_not_count(tmp_path):
