@@ -126,13 +126,20 @@ class Probe:
         self.node.create_subscription(kind, topic, got.append, qos, raw=raw)
         return got
 
-    def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0) -> Any:
-        """The response of a service."""
+    def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0, again: float = float("inf")) -> Any:
+        """The response of a service, asked again after so many seconds: a server that does not know its client yet
+        answers to nobody.
+        """
         client = self.node.create_client(kind, name)
         self.wait(client.service_is_ready, timeout)
-        future = client.call_async(request)
-        self.wait(future.done, timeout)
-        return future.result()
+        asked: list[tuple[float, Any]] = []
+
+        def answered() -> Any:
+            if not asked or time.monotonic() - asked[-1][0] > again:
+                asked.append((time.monotonic(), client.call_async(request)))
+            return next((future for _, future in asked if future.done()), None)
+
+        return self.wait(answered, timeout).result()
 
     def close(self) -> None:
         for job in self.at_close:

@@ -31,6 +31,8 @@ JTC_PARAMETERS = (
 
 ANSWER_S = 3.0
 """How long a controller may take to answer about its parameters, s."""
+AGAIN_S = 1.0
+"""It is asked again after so long, s: a server that has not discovered its client yet answers to nobody."""
 
 
 @dataclass(frozen=True)
@@ -139,19 +141,27 @@ class GraphProbe:
             n: self.node.create_client(GetParameters, self.topic_of(n).removesuffix(SUFFIX) + "/get_parameters")
             for n in names
         }
-        futures: dict[tuple[str, str], Any] = {}
+        asked: dict[tuple[str, str], list[Any]] = {}
+        due = dict.fromkeys(names, -float("inf"))
+
+        def first(futures: list[Any]) -> Any:
+            return next((f for f in futures if f.done()), None)
 
         def answered() -> bool:
             for name, client in clients.items():
-                if (name, JTC_PARAMETERS[0]) not in futures and client.service_is_ready():
+                if time.monotonic() >= due[name] and client.service_is_ready():
+                    due[name] = time.monotonic() + AGAIN_S
                     for key in JTC_PARAMETERS:
-                        futures[name, key] = client.call_async(GetParameters.Request(names=[key]))
-            return len(futures) == len(names) * len(JTC_PARAMETERS) and all(f.done() for f in futures.values())
+                        futures = asked.setdefault((name, key), [])
+                        if first(futures) is None:
+                            futures.append(client.call_async(GetParameters.Request(names=[key])))
+            return len(asked) == len(names) * len(JTC_PARAMETERS) and all(map(first, asked.values()))
 
         self.until(answered, timeout)
         found: dict[str, dict[str, Any]] = {n: {} for n in names}
-        for (name, key), future in futures.items():
-            values = future.result().values if future.done() and future.result() else []
+        for (name, key), futures in asked.items():
+            future = first(futures)
+            values = future.result().values if future is not None and future.result() else []
             if values and values[0].type == ParameterType.PARAMETER_STRING_ARRAY:
                 found[name][key] = list(values[0].string_array_value)
             elif values and values[0].type == ParameterType.PARAMETER_BOOL:

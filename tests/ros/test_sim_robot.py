@@ -104,7 +104,8 @@ def test_controllers_answer_for_their_parameters(probe, start, demo_urdf):
     description = probe.collect(String, "/r1/robot_description", latched)
     states = probe.collect(JointState, "/r1/joint_states")
     names = ["joints", "open_loop_control", "allow_nonzero_velocity_at_trajectory_end"]
-    answer = probe.call(GetParameters, "/r1/head_controller/get_parameters", GetParameters.Request(names=names))
+    request = GetParameters.Request(names=names)
+    answer = probe.call(GetParameters, "/r1/head_controller/get_parameters", request, again=3.0)
     assert tuple(answer.values[0].string_array_value) == DEMO_CONTROLLERS["head_controller"]
     assert [v.bool_value for v in answer.values[1:]] == [True, True]
     probe.wait(lambda: states and description)
