@@ -80,11 +80,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         sim = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
         start("sim_robot_node", sim | {f"{name}.joints": joints for name, joints in controllers.items()})
-        start("recorder", {"out": str(bag)})
+        recorder = start("recorder", {"out": str(bag)})
         viewer = None if headless else start("viewer_node", {"urdf": str(urdf), "port": options.port})
         names = {"controllers.names": list(controllers)} | {f"controllers.{n}.joints": j for n, j in given.items()}
         gesture = start("gesture_node", {**changed_values(config), **names, "autostart": True})
         gesture.wait_for("commanding", 120.0, processes)
+        if config.output.smplx:
+            recorder.wait_for("recording /speech_gesture/smplx", 120.0, processes)
         if viewer is not None:
             viewer.wait_for("http://", 120.0, processes)
             url = viewer.output().partition("http://")[2].split()[0]  # another port than asked for if that was taken

@@ -143,6 +143,8 @@ class BagRecorder(Node):
     def _on_message(self, topic: str, data: bytes, info: Any) -> None:
         """Write a message at the time at which it was sent (so that a busy recorder does not make it look late)."""
         self.received[topic] += 1
+        if self.received[topic] == 1:
+            self.get_logger().info(f"recording {topic}")
         if topic in self.muted:
             return
         now = self.get_clock().now().nanoseconds
