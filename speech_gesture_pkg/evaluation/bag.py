@@ -14,8 +14,6 @@ from speech_gesture_pkg.runtime.bags import Bag
 
 MOST_HOURS = 4.0
 """What is put together to one sound or motion, pauses included: 0.9 GB of sound. Longer ones come from wrong times."""
-
-
 FAR = 60.0
 """A stamp that is so much farther from its reception than others is wrong, s."""
 

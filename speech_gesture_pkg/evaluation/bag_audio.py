@@ -13,15 +13,13 @@ from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
 from speech_gesture_pkg.audio.message_shapes import AUDIO_TYPES, read_samples
 from speech_gesture_pkg.audio.stream import AudioStream
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import check_span
+from speech_gesture_pkg.evaluation.bag import FAR, check_span, stamp_seconds
 from speech_gesture_pkg.runtime.bags import BagTopic
 
 OWN_OUTPUT = "/audio_out"
 """The node's delayed copy of the audio it hears; never taken for the speech."""
 MOST_TRANSPORT = 0.1
 """An unstamped message may be so much earlier than its place by the first one; more is audio sent ahead of time, s."""
-MOST_LEAP = 60.0
-"""A stamp may leap so much farther ahead than the recording did, s: speech that is sent ahead of its time, no more."""
 PLAIN = AUDIO_TYPES[:3]
 """Types that hold numbers of any kind; audio messages proper go before them."""
 
@@ -138,11 +136,11 @@ class BagAudio:
     def _stamp(self, message: Any, received: float) -> float | None:
         """When the sound of a message begins, s; None if it does not say."""
         header = getattr(message, "header", None)
-        stamp = header.stamp.sec + header.stamp.nanosec * 1e-9 if header is not None else 0.0
+        stamp = stamp_seconds(header.stamp) if header is not None else 0.0
         if not stamp:
             return None
         ahead = stamp - received
-        if ahead > self._ahead + MOST_LEAP:
+        if ahead > self._ahead + FAR:  # less is speech that is sent ahead of its time
             raise InputError(
                 f"a stamp is {ahead - self._ahead:.0f} s farther ahead of its recording than the one before it"
             )

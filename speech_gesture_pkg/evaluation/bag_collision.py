@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError, RobotError
 from speech_gesture_pkg.evaluation.arm_speed import RATE, commanded
-from speech_gesture_pkg.evaluation.bag import on_one_clock, read_bag
+from speech_gesture_pkg.evaluation.bag import read_bag
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, usable
-from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+from speech_gesture_pkg.evaluation.bag_windows import Windows
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds
 from speech_gesture_pkg.evaluation.self_collision import Contact, SelfCollision
 
 Completed = Callable[[Mapping[str, float]], Mapping[str, float]]
@@ -108,26 +107,14 @@ def bag_contacts(
 
 def _commanded(bag: str | Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray] | None:
     """Names, times and positions that all windows together command; None without any."""
-    sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
-    names: dict[str, list[str]] = {}
-    received: dict[str, list[float]] = defaultdict(list)
-    epoch = 0
+    found, epoch = Windows(), 0
     for message in read_bag(bag, types=(TRAJECTORY,)):
-        joints = list(message.data.joint_names)
-        if not message.data.points or names.setdefault(message.topic, joints) != joints:
-            continue  # the promise about motion tells of these
         epoch = epoch or round(message.received) * 10**9
-        try:
-            sent[message.topic].append(usable(message, epoch))
-            received[message.topic].append(message.received)
-        except InputError:
-            continue  # as above
-    for topic, windows in sent.items():
-        kept = on_one_clock([w.times[0] for w in windows], received[topic])
-        sent[topic] = [w for w, keep in zip(windows, kept, strict=True) if keep]
-    if not sent:
+        found.add(message, epoch)
+    found.settle()
+    if not found.sent:
         return None
-    times, position, _ = commanded(sent, names)
+    times, position, _ = commanded(found.sent, found.joints)
     return tuple(position), times, np.stack(list(position.values()), 1)
 
 

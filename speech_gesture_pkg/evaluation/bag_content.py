@@ -33,11 +33,12 @@ ABOUT_TOPIC = "/live_run"
 FPS = 30.0
 BACK = 0.05
 """Stamps that go back by more than this are a clock that was set, s."""
+AHEAD = 5.0
+"""Stamps that run ahead of reception by more than this from one message to the next are one, too, s."""
 _SHORTEST = 1e-3
 """Length of a quaternion that is one."""
 _LARGEST = 1e6
-AHEAD = 5.0
-"""Stamps that run ahead of reception by more than this from one message to the next are one, too, s."""
+"""Nothing that a run tells about itself is more."""
 
 
 @dataclass
@@ -201,19 +202,11 @@ class _Reading:
         names = list(message.joint_names)
         if "pelvis" not in names:
             return
-        if not set(JOINT_NAMES) <= set(names) or len(message.transforms) != len(names):
+        frame = _frame(names, message.transforms)
+        if frame is None:
             self.left_out += 1
-            return
-        order = [names.index(n) for n in JOINT_NAMES]
-        turns = [message.transforms[j].rotation for j in order]
-        root = message.transforms[order[0]].translation
-        quaternions = np.array([[r.x, r.y, r.z, r.w] for r in turns])
-        place = (root.x, root.y, root.z)
-        lengths = np.linalg.norm(quaternions, axis=1)
-        if not (np.isfinite([*lengths, *place]).all() and lengths.min() > _SHORTEST):
-            self.left_out += 1
-            return
-        self.smplx.add(received, message.header.stamp, (quaternions, place))
+        else:
+            self.smplx.add(received, message.header.stamp, frame)
 
     def _take_joint_state(self, topic: BagTopic, received: float, message: Any) -> None:
         names = tuple(message.name)
@@ -246,6 +239,18 @@ class _Reading:
     def _take_info(self, topic: BagTopic, received: float, message: Any) -> None:
         if all(hasattr(message, f) for f in ("sample_rate", "channels", "sample_format", "coding_format")):
             self._infos[topic.name] = message
+
+
+def _frame(names: list[str], transforms: list[Any]) -> tuple[np.ndarray, tuple[float, float, float]] | None:
+    """Quaternions [55, 4] (x, y, z, w) and the root's place, m; None if it is not whole and finite."""
+    if not set(JOINT_NAMES) <= set(names) or len(transforms) != len(names):
+        return None
+    order = [names.index(n) for n in JOINT_NAMES]
+    turns = [transforms[j].rotation for j in order]
+    root = transforms[order[0]].translation
+    quaternions, place = np.array([[r.x, r.y, r.z, r.w] for r in turns]), (root.x, root.y, root.z)
+    lengths = np.linalg.norm(quaternions, axis=1)
+    return (quaternions, place) if np.isfinite([*lengths, *place]).all() and lengths.min() > _SHORTEST else None
 
 
 def _numbers(text: str) -> dict[str, float]:

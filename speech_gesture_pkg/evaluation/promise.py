@@ -140,7 +140,7 @@ class PromiseCheck:
         self._last: dict[str, SampledTrajectory] = {}
         self._spans: dict[str, list[float]] = {}
         self._epoch = 0
-        self._ahead: float | None = None
+        self._first_lead: float | None = None
 
     def add(self, message: BagMessage) -> SampledTrajectory | None:
         """Check the next message. Returns it on the clock of this check, None if it cannot be interpolated."""
@@ -163,10 +163,9 @@ class PromiseCheck:
         if not _well_formed(message, window, report):
             return None
         _inside(message, joints, window, self._limits, self._acceleration, report)
-        _timely(message, message.received - self._epoch * 1e-9, window, report)
-        ahead = float(window.times[0] - (message.received - self._epoch * 1e-9))
-        self._ahead = self._ahead if self._ahead is not None else ahead
-        if abs(ahead - self._ahead) > FAR:
+        lead = _lead(message, message.received - self._epoch * 1e-9, window, report)
+        self._first_lead = lead if self._first_lead is None else self._first_lead
+        if abs(lead - self._first_lead) > FAR:
             return None
         if message.topic in self._last:
             _continuous(message, self._last[message.topic], window, report)
@@ -216,17 +215,6 @@ def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
     if len(times) < 2:
         raise InputError(f"{message.topic} holds a trajectory of {len(times)} points: there is nothing between points")
     return SampledTrajectory(times, *(np.array(column, float) for column in columns))
-
-
-def usable(message: BagMessage, epoch: int) -> SampledTrajectory:
-    """As `sampled`, for those who only want to know what was commanded.
-
-    Raises InputError also for numbers that are not finite and times that do not increase.
-    """
-    window = sampled(message, epoch)
-    if not window.finite or np.any(np.diff(window.times) <= 0):
-        raise InputError(f"{message.topic} holds a trajectory that is not finite, or whose times do not increase")
-    return window
 
 
 def _well_formed(message: BagMessage, window: SampledTrajectory, report: PromiseReport) -> bool:
@@ -294,13 +282,15 @@ def _slow(
             report.note("link_speed", f"{link} moves with {speed[at]:.3f} m/s at {times[at]:.3f} s; {limit:g} allowed")
 
 
-def _timely(message: BagMessage, received: float, window: SampledTrajectory, report: PromiseReport) -> None:
-    lead = window.times[0] - received
+def _lead(message: BagMessage, received: float, window: SampledTrajectory, report: PromiseReport) -> float:
+    """How long before its stamp the message was received, s."""
+    lead = float(window.times[0] - received)
     report.least_lead = min(report.least_lead, lead)
     if lead <= 0:
         report.note("future", f"{message.topic}: received {-1e3 * lead:.1f} ms after its stamp")
     elif lead > FAR:
         report.note("future", f"{message.topic}: stamped {lead:.0f} s ahead")
+    return lead
 
 
 def _continuous(message: BagMessage, old: SampledTrajectory, new: SampledTrajectory, report: PromiseReport) -> None:

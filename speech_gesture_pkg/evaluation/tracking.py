@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,8 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag import BagMessage, on_one_clock, read_bag, stamp_seconds
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds, usable
+from speech_gesture_pkg.evaluation.bag_windows import Windows
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
 TIME_TOLERANCE = 0.002
@@ -45,31 +44,21 @@ def check_tracking(bag: str | Path, state_topic: str = "/joint_states") -> Track
 
     Raises InputError if either is missing.
     """
-    windows: dict[str, list[SampledTrajectory]] = defaultdict(list)
-    joints: dict[str, list[str]] = {}
-    sent: dict[str, list[float]] = defaultdict(list)
-    states: list[BagMessage] = []
-    epoch = 0
+    windows, states, epoch = Windows(), list[BagMessage](), 0
     for message in read_bag(bag, types=(TRAJECTORY, JOINT_STATE)):
         epoch = epoch or round(message.received) * 10**9
         if message.type_name == TRAJECTORY:
-            names = list(message.data.joint_names)
-            if joints.setdefault(message.topic, names) == names:
-                with suppress(InputError):  # the promise about motion tells of those that are not whole
-                    windows[message.topic].append(usable(message, epoch))
-                    sent[message.topic].append(message.received)
+            windows.add(message, epoch)
         elif message.topic == state_topic:
             states.append(message)
-    for topic, pieces in windows.items():
-        kept = on_one_clock([w.times[0] for w in pieces], sent[topic])
-        windows[topic] = [w for w, keep in zip(pieces, kept, strict=True) if keep]
+    windows.settle()
     kept = on_one_clock([stamp_seconds(m.data.header.stamp) for m in states], [m.received for m in states])
     states = [m for m, keep in zip(states, kept, strict=True) if keep]
-    if not windows or len(states) < 10:
+    if not windows.sent or len(states) < 10:
         raise InputError(f"{bag} lacks trajectories or joint states on {state_topic}: tracking cannot be judged")
     found = []
-    for topic, pieces in windows.items():
-        times, positions = _measured(states, joints[topic], epoch)
+    for topic, pieces in windows.sent.items():
+        times, positions = _measured(states, windows.joints[topic], epoch)
         inside = (times > pieces[0].times[0] + 0.1) & (times < pieces[-1].times[0])
         if inside.sum() >= 10:
             found.append(_compare(pieces, times[inside], positions[inside]))

@@ -66,10 +66,7 @@ def _store(definitions: tuple[tuple[str, str, str], ...]) -> Any:
         if form in parsers and text.strip():
             try:
                 _take(store, parsers[form](text, kind), standard)
-            except (
-                TypesysError,
-                SyntaxError,
-            ):  # a definition that cannot be parsed: the standard one, or none, has to do
+            except (TypesysError, SyntaxError):  # cannot be parsed: the standard one, or none, has to do
                 continue
     for name, text in definitions_for(kind for kind, _, _ in definitions).items():
         if name not in store.fielddefs:
@@ -82,10 +79,7 @@ def _take(store: Any, found: dict[str, Any], standard: dict[str, Any]) -> None:
     the standard one has, or holds names that are none (rosbags makes program code of names).
     """
     for name, definition in found.items():
-        own = _fields(definition)
-        if not _fields(standard.get(name, definition)) <= own or not _TYPE.fullmatch(name):
-            continue
-        if not all(_NAME.fullmatch(n) for n in own):
+        if not (_named(name, definition) and _fields(standard.get(name, definition)) <= _fields(definition)):
             continue
         try:
             store.register({name: definition})
@@ -93,6 +87,11 @@ def _take(store: Any, found: dict[str, Any], standard: dict[str, Any]) -> None:
             del store.fielddefs[name], store.types[name]
             store.cache.pop(name, None)
             store.register({name: definition})
+
+
+def _named(name: str, definition: Any) -> bool:
+    constants, fields = definition
+    return bool(_TYPE.fullmatch(name)) and all(_NAME.fullmatch(n) for n, *_ in (*constants, *fields))
 
 
 def _fields(definition: Any) -> set[str]:

@@ -75,10 +75,14 @@ class LatentEncoder:
         return self.settings.fps
 
     @property
+    def size(self) -> int:
+        """Parameters of a frame, D."""
+        return len(self.mean) // (2 if self.settings.velocities else 1)
+
+    @property
     def moved(self) -> np.ndarray:
         """Which of the parameters were more than the least deviation away from 0 in the corpus. Shape [D]."""
-        count = len(self.mean) // (2 if self.settings.velocities else 1)
-        return np.maximum(np.abs(self.mean), self.deviation)[:count] > 1.001 * self.settings.least_deviation
+        return np.maximum(np.abs(self.mean), self.deviation)[: self.size] > 1.001 * self.settings.least_deviation
 
     def encode(self, clips: np.ndarray) -> np.ndarray:
         """Latent vectors [N, L] (float64) of clips of raw parameters [N, F, D].
@@ -87,7 +91,7 @@ class LatentEncoder:
             InputError: another clip length or number of parameters than the autoencoder was trained on, or NaN.
         """
         x = finite("clips", clips, 3)
-        wanted = (self.clip_frames, len(self.moved))
+        wanted = (self.clip_frames, self.size)
         if x.shape[1:] != wanted:
             raise InputError(
                 f"clips have {x.shape[1]} frames of {x.shape[2]} parameters; this autoencoder ({self.name}) was "

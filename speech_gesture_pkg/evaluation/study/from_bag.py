@@ -16,10 +16,11 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import on_one_clock, read_bag, stamp_seconds
+from speech_gesture_pkg.evaluation.bag import read_bag, stamp_seconds
 from speech_gesture_pkg.evaluation.bag_content import SMPLX, BagContent, read_content
+from speech_gesture_pkg.evaluation.bag_windows import Windows
 from speech_gesture_pkg.evaluation.metrics.take import Take
-from speech_gesture_pkg.evaluation.promise import TRAJECTORY, usable
+from speech_gesture_pkg.evaluation.promise import TRAJECTORY
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.study.commanded import commanded
 from speech_gesture_pkg.evaluation.study.material import EMPTY, Material, cut, speech_features, with_robot
@@ -87,23 +88,15 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
     found = Recording(content, warnings=list(content.warnings))
     if content.damage:
         found.warnings.append(content.damage)
-    bad = 0
+    windows = Windows()
     with Bag(path) as bag:
         wanted = tuple(t.name for t in bag.topics if t.type_name in KINDS or t.name == content.audio_topic)
     for message in read_bag(path, topics=wanted) if wanted else ():
         kind, received = message.type_name, message.received
         if not found.epoch:
             found.epoch = float(round(received))
-        if kind == TRAJECTORY and message.data.points:
-            try:
-                window = usable(message, int(found.epoch) * 10**9)
-            except InputError:
-                bad += 1
-                continue
-            joints = found.joints.setdefault(message.topic, list(message.data.joint_names))
-            if joints == list(message.data.joint_names):
-                found.windows[message.topic].append(window)
-                found.sent[message.topic].append(received - found.epoch)
+        if kind == TRAJECTORY:
+            windows.add(message, int(found.epoch) * 10**9)
         elif kind == DIAGNOSTICS:
             for status in message.data.status:
                 values = {v.key: v.value for v in status.values}
@@ -118,15 +111,12 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
             found.stamps.append(stamp_seconds(message.data.header.stamp) - found.epoch)
         elif message.topic == content.audio_topic:
             found.heard.append(received - found.epoch)
-    for topic, windows in found.windows.items():
-        kept = on_one_clock([w.times[0] for w in windows], found.sent[topic])
-        bad += int((~kept).sum())
-        found.windows[topic] = [w for w, keep in zip(windows, kept, strict=True) if keep]
-        found.sent[topic] = [t for t, keep in zip(found.sent[topic], kept, strict=True) if keep]
-    if bad:
+    windows.settle()
+    found.windows, found.joints, found.sent = windows.sent, windows.joints, windows.received
+    if windows.left_out:
         found.warnings.append(
-            f"{bad} trajectory messages are left out: fewer than two points with finite position, velocity and "
-            "acceleration, or a stamp of another clock"
+            f"{windows.left_out} trajectory messages are left out: fewer than two points with finite position, "
+            "velocity and acceleration, or a stamp of another clock"
         )
     if content.motion is None and not found.windows and content.joints is None:
         raise InputError(
