@@ -23,6 +23,7 @@ from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.runtime.fallback import Spare
 from speech_gesture_pkg.trajectory.layout import JointLayout, default_controllers, make_layout
+from speech_gesture_pkg.trajectory.window_begin import Timing
 
 SPARE = "prosody"
 """The generator that takes over from a learned one: it needs no model and little time."""
@@ -140,8 +141,9 @@ def make_pipeline(
     robot: Robot,
     controllers: Mapping[str, tuple[str, ...]],
     steady: Callable[[], float] = time.perf_counter,
+    timing: Mapping[str, Timing] | None = None,
 ) -> Pipeline:
-    """A pipeline for these controllers (empty: one per group).
+    """A pipeline for these controllers (empty: one per group); `timing` says how they take up windows.
 
     Raises:
         RobotError: joints do not fit.
@@ -156,7 +158,7 @@ def make_pipeline(
 
     distance = clearance_of(robot, layout)
     spare = spare_of(config, robot)
-    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare)
+    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare, timing)
 
 
 def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:

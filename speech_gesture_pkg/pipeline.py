@@ -8,7 +8,7 @@ node clock (the one stamps are on); ages and latencies are measured on the stead
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,20 @@ from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.runtime.fallback import Fallback, Spare
 from speech_gesture_pkg.runtime.follow_watch import FollowWatch
 from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
-from speech_gesture_pkg.runtime.lateness import MOST_EXTRA, Lateness, Verdict
+from speech_gesture_pkg.runtime.lateness import Verdict
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, style_of
+from speech_gesture_pkg.runtime.motion_timing import MotionTiming
 from speech_gesture_pkg.runtime.mover import AHEAD, Mover
 from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
+from speech_gesture_pkg.runtime.start import Start
 from speech_gesture_pkg.runtime.states import Severity, State, StateLog
 from speech_gesture_pkg.runtime.stats import RollingStats, WorkPerFrame
-from speech_gesture_pkg.runtime.sync import ClockWatch, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import ClockWatch
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.director import Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
+from speech_gesture_pkg.trajectory.window_begin import Timing
 
-CHUNK = 0.032
-"""Length of an audio message that the live latency allows for, s."""
 BACKLOG = 0.3
 """A generator that takes over does not work off more audio than this: it begins with the newest, s."""
 
@@ -47,6 +48,7 @@ class Pipeline:
         steady: steady clock, s.
         adapt: what the robot's own profile makes of parameters that change while running.
         spare: what takes over if the generator fails repeatedly; None = nothing.
+        timing: by controller, how it takes up windows; those that are not named are joined in the past.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Pipeline:
         steady: Callable[[], float],
         adapt: Callable[[GestureConfig], GestureConfig] = lambda config: config,
         spare: Spare | None = None,
+        timing: Mapping[str, Timing] | None = None,
     ) -> None:
         self._adapt = adapt
         self.config, self.layout = config, layout
@@ -71,18 +74,18 @@ class Pipeline:
         self.compute = WorkPerFrame(2000)
         self._steady = steady
         self.source = MotionSource(generator, retargeter, config, self._align, steady)
-        self.mover = Mover(layout, config, retargeter.rest, distance, self.dt)
+        self.mover = Mover(layout, config, retargeter.rest, distance, self.dt, timing)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
-        self._feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady)
+        self.feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady)
         self._follows = FollowWatch(layout, config.safety, steady)
+        self.start = Start(self.feedback, self._follows, self.mover, steady)
         self._clock = ClockWatch(steady)
         self._paused = self._failing = False
         self._active_since = self._stepped = 0.0
         self._clock_stands = False
-        # The longest look-ahead counts: sound and motion stay together when another generator takes over.
         lookahead = max(g.lookahead_s for g in ([generator, spare.generator] if spare else [generator]))
-        self._needed = pipeline_latency(lookahead, CHUNK, config.trajectory.lead, self.dt, config.sync.jitter)
-        self._lateness = Lateness(self.dt)
+        self._timing = MotionTiming(config.sync, lookahead, config.trajectory.lead, self.dt)
+        self._lateness = self._timing.lateness
 
     def push_audio(self, samples: np.ndarray, rate: int, stamp: float | None, now: float) -> list[Event]:
         """Mono audio `[N]` at `rate` Hz whose first sample is at `stamp` (None: unstamped). Raises InputError."""
@@ -90,14 +93,17 @@ class Pipeline:
             return []
         return self.source.push(samples, rate, stamp, now, self._steady())
 
-    def push_joint_state(self, names: list[str], positions: np.ndarray) -> None:
-        """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread."""
-        self._feedback.push(names, positions)
+    def push_joint_state(self, names: list[str], positions: np.ndarray, source: Hashable | None = None) -> None:
+        """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread.
+
+        `source` tells the publishers apart; None = not known.
+        """
+        self.feedback.push(names, positions, source)
 
     @property
     def measured(self) -> np.ndarray | None:
         """Where the robot is; None if a joint was never seen or not for too long. Shape [J]."""
-        return self._feedback.position
+        return self.feedback.position
 
     @property
     def state(self) -> State:
@@ -114,7 +120,7 @@ class Pipeline:
         """What a person should look at although it runs on, '' if nothing."""
         if self.active and (stood := self._clock.stood):
             return f"the node's clock has not moved for {stood:.0f} s (is /clock paused?)"
-        return self.fallback.problem
+        return (self.start.waits_for if self.state is State.BRAKING else "") or self.fallback.problem
 
     @property
     def generator(self) -> Generator:
@@ -122,36 +128,29 @@ class Pipeline:
         return self.source.generator
 
     @property
-    def wanted_offset(self) -> float:
-        """How much later than the stamp of its sound a gesture should happen, s, before rounding to the grid."""
-        return play_time(0.0, self.config.sync, self._needed) + self._lateness.extra
-
-    @property
     def offset(self) -> float:
         """How much later than the stamp of its sound a gesture happens, s (delay mode delays the audio by this)."""
-        return self.source.offset if self.source.begun else self.wanted_offset
-
-    def commanded(self, now: float) -> np.ndarray:
-        """Where the controllers should be at node time `now`, rad or m. Shape [J]."""
-        return self.mover.commanded(now)
-
-    @property
-    def limited_share(self) -> float:
-        """Share of trajectory points that a limit held back, in [0, 1]."""
-        return self.mover.limited_share
+        return self.source.offset if self.source.begun else self._timing.wanted_offset
 
     def activate(self, now: float) -> None:
-        """Start from the measured joint state, slowly. Doing it twice changes nothing."""
+        """Begin slowly where the robot stands, or go on with own motion that still runs. Twice changes nothing.
+
+        Raises RuntimeError if it may not (see `runtime.start`).
+        """
         if self.state is not State.INACTIVE:
             return
-        if (measured := self.measured) is None:
-            raise RuntimeError("activate needs a fresh joint state")
+        if self._clock.jump(now):
+            self.start.anew = True
+        if problem := self.start.problem(now):
+            raise RuntimeError(problem)
         self.counters, self._lateness.extra = Counters(), 0.0
         self._paused = self._failing = False
         self._clock.start(now)
         self._stepped = self._steady()
         self.fallback.restart()
-        self._start_from(measured, now)
+        self._flush()
+        self.start.begin(now)
+        self._lead_on(now)
         self.states.enter(State.APPROACHING)
 
     def deactivate(self, now: float) -> dict[str, Window]:
@@ -168,6 +167,12 @@ class Pipeline:
         self._follow_clock(now)
         return self.mover.last_windows(now, self.measured is not None, self._steady)
 
+    def yield_robot(self) -> None:
+        """Somebody else commands the robot: send nothing more, and begin anew from where it stands then."""
+        self.states.enter(State.INACTIVE)
+        self.fallback.cancel()
+        self.start.anew = True
+
     def fail(self) -> None:
         """Nothing works any more: the robot finishes its braking tail. Only `deactivate` leads on from here."""
         if self.active:
@@ -180,7 +185,8 @@ class Pipeline:
         self._follow_clock(now)
         self._paused, self._active_since = on, now
         self._flush()
-        self.mover.stop_then(Goal.REST if on else Goal.FOLLOW, now)
+        if self.mover.goal is not Goal.BRAKE:
+            self.mover.stop_then(Goal.REST if on else Goal.FOLLOW, now)
         self._judge(now)
 
     def reset(self, now: float) -> None:
@@ -191,7 +197,7 @@ class Pipeline:
         self.counters.resets += 1
         self._lateness.extra, self._active_since = 0.0, now
         self._flush()
-        if not self._paused:
+        if not self._paused and self.mover.goal is not Goal.BRAKE:
             self.mover.discard(now)
             self.mover.lead_to(Goal.FOLLOW, now)
 
@@ -231,16 +237,15 @@ class Pipeline:
             result.tell(Severity.WARN if self._clock_stands else Severity.INFO, "clock_stands", text)
         mover, measured = self.mover, self.measured
         if mover.goal is not Goal.BRAKE:
-            if trouble := self._follows.trouble(measured, mover.commanded(now)):
+            if trouble := self._follows.trouble(measured, mover.commanded(now), now < mover.joined):
                 result.tell(Severity.ERROR, *trouble)
-                mover.brake(now)
-        elif measured is not None and mover.stands(now):
-            if mover.displaced(measured):
-                if not self._feedback.still or not self._follows.believes(measured):
-                    return  # not there yet, in somebody's hands, or not really there
-                self._start_from(measured, now)
-            mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
-            result.tell(Severity.INFO, "approach", "joint states are there, the robot stands: approaching again")
+                mover.brake(now, silent=self._follows.lost)
+        elif mover.stands(now):
+            ready, events = self.start.recover(now)
+            result.events += events
+            if ready:
+                self._flush()
+                self._lead_on(now)
 
     def _hurry(self, held_up: float, now: float, result: StepResult) -> None:
         """After a step that was held up the controllers have finished their braking tails: approach anew."""
@@ -254,16 +259,15 @@ class Pipeline:
         measured, mover = self.measured, self.mover
         mover.discard(now)
         if measured is not None and mover.stands(now) and mover.displaced(measured):
-            mover.brake(now)  # and on from where it stands, once it does (see `_watch`)
+            mover.brake(now)  # and on from where it stands, once it does (see `Start.recover`)
         elif mover.goal is not Goal.BRAKE:
             mover.lead_to(mover.goal, now)
 
     def _follow_clock(self, now: float) -> float:
-        """Notice a node clock that was set: forget the audio, brake, approach again. Returns the jump, s.
+        """Notice a node clock that was set: forget the audio, send nothing, begin anew. Returns the jump, s.
 
-        Set back: the robot has gone on moving meanwhile, so its reference moves along to the new time. Set forward:
-        nothing is moved. Controllers on the same clock are at the end of their braking tails in that moment, others
-        finish them before the new stamps come; in both cases the motion goes on from there, as after any gap.
+        Where controllers on the same clock are then is not known: they hold, go back, or end their tails. Set back, the
+        reference moves along to the new time, so that it ends as the robot does if they go on.
         """
         jump = self._clock.jump(now)
         if not jump:
@@ -273,9 +277,8 @@ class Pipeline:
         self._active_since = now
         if jump < 0:
             self.mover.shift(jump)
-        self.mover.discard(now)
-        if self.mover.goal is not Goal.BRAKE:
-            self.mover.lead_to(self.mover.goal, now)
+        self.start.anew = True
+        self.mover.brake(now, silent=True)
         return jump
 
     def _listen(self, now: float, result: StepResult) -> None:
@@ -287,8 +290,7 @@ class Pipeline:
             if self.source.falls_silent:
                 self._lateness.excuse(now + self.config.trajectory.lead)
             # As far as real audio would have come by now, so that idle motion is never late.
-            sync = self.config.sync
-            result.events += self.source.fill(now + self._needed + sync.offset - self.wanted_offset - sync.jitter)
+            result.events += self.source.fill(now + self._timing.heard_by_now)
         try:
             begun = self.source.advance(now + self.config.trajectory.lead + AHEAD)
         except MotionFault as e:
@@ -327,7 +329,9 @@ class Pipeline:
         following = self.mover.goal is Goal.FOLLOW
         if not following:  # they are only to be seen
             result.frames += self.source.pass_by(now + self.config.trajectory.lead)
-        result.windows = self.mover.move(now, lambda time: self._take(time, result), self._follows.near)
+        in_time = now + self.config.trajectory.lead + 2.0 * self.dt
+        ready = bool(self.source.ready) and self.source.ready[-1].play > in_time
+        result.windows = self.mover.move(now, lambda time: self._take(time, result), ready, self.measured)
         if result.windows:
             self.counters.windows += 1
             if following:
@@ -335,12 +339,9 @@ class Pipeline:
 
     def _take(self, time: float, result: StepResult) -> np.ndarray | None:
         """The retargeter's joints for grid time `time`; frames whose time has passed are counted and dropped."""
-        for play, _ in self.source.pass_by(time - 0.5 * self.dt):
-            self.counters.late_frames += self._lateness.add(time - play, time)
-        frame = self.source.next_frame(time + 0.5 * self.dt)
+        frame = self._timing.take(self.source, time, self.counters)
         if frame is None:
             return None
-        self.counters.frames += 1
         self._failing = False
         result.frames.append((frame.play, frame.motion))
         if self._steady() - frame.arrival < self.config.audio.idle_timeout:
@@ -349,28 +350,20 @@ class Pipeline:
 
     def _align(self, stream_time: float) -> float:
         """Play time of a new segment's first frame, on the grid of the reference."""
-        return on_grid(stream_time + self.wanted_offset, self.mover.reference.grid, self.dt)
+        return self._timing.play(stream_time, self.mover.reference.grid)
 
     def _realign(self, now: float, result: StepResult) -> None:
-        """Frames that keep coming too late for their time: from now on motion happens that much later."""
-        verdict, more = self._lateness.judge(now)
+        verdict, event = self._timing.realign(self.source, self.counters, now)
+        result.events += [event] if event else []
         if verdict is Verdict.SKIP:
             self._flush()
-            text = f"audio or motion comes more than {MOST_EXTRA} s too late: skipped to the newest"
-            result.tell(Severity.ERROR, "too_slow", text)
-        elif verdict is Verdict.DELAY:
-            self.counters.realigned += 1
-            self.source.postpone(more)
-            text = f"audio or motion comes too late for {self.config.sync.mode} mode: {more:.2f} s later from now on"
-            result.tell(Severity.WARN, "late", text)
-            if self.mover.goal is Goal.FOLLOW:
-                self.mover.lead_to(Goal.FOLLOW, now)
+        elif verdict is Verdict.DELAY and self.mover.goal is Goal.FOLLOW:
+            self.mover.lead_to(Goal.FOLLOW, now)
 
-    def _start_from(self, q: np.ndarray, now: float) -> None:
-        """Everything anew from the measured joints `q` [J]."""
-        self._flush()
-        self.mover.start_from(q, now)
+    def _lead_on(self, now: float) -> None:
+        """From where the motion begins to where it belongs."""
         self._active_since = now
+        self._lateness.excuse(self.mover.reference.grid)
         self.mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
 
     def _flush(self) -> None:

@@ -185,8 +185,21 @@ class Stage:
 
     # --- running ----------------------------------------------------------------------------------------------------
 
+    def watch(self, seconds: float) -> Stage:
+        """Joint states come while the pipeline is not active."""
+        for _ in range(round(seconds / 0.01)):
+            self.steady.now += 0.01
+            self._settle()
+            self.pipeline.push_joint_state(self.names, self.robot)
+        return self
+
     def activate(self) -> Stage:
-        self.pipeline.push_joint_state(self.names, self.robot)
+        """As soon as it may begin."""
+        self.watch(0.01)
+        began = self.steady.now
+        while problem := self.pipeline.start.problem(self.now):
+            self.watch(0.01)
+            assert self.steady.now - began < 20.0, problem
         self.pipeline.activate(self.now)
         return self
 
@@ -214,7 +227,7 @@ class Stage:
         if not windows:
             return
         assert set(windows) == set(self.auditors)
-        assert len({w.stamp for w in windows.values()}) == 1
+        assert len({w.stamp for w in windows.values()}) == 1  # they are all of one timing
         trajectory = self.config.trajectory
         for name, window in windows.items():
             self.auditors[name].receive(window, self.now, trajectory.lead, trajectory.window)
@@ -267,8 +280,7 @@ class Stage:
         assert self.pipeline.state is State.INACTIVE
         self._note_states()
         for auditor in self.auditors.values():
-            if auditor.sent:
-                self.steady.now = max(self.steady.now, auditor.sent[-1].times[-1] - self.shift)
+            self.steady.now = max(self.steady.now, auditor.end - self.shift)
         return self
 
     @property

@@ -20,6 +20,8 @@ from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 POLL = 0.02
 """Longest time between two steps, as in the node, s."""
+WATCHED = 0.5
+"""So long before the start the robot is seen to stand, s."""
 
 
 @dataclass
@@ -147,12 +149,13 @@ def run_messages(
         reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
         stop: whether the run ends with the windows that bring the robot to rest.
     """
-    clock = VirtualClock(start)
+    clock = VirtualClock(start - WATCHED)
     pipeline = make_pipeline(config, robot, {}, steady=clock)
     run = OfflineRun(seconds=end - start)
     positions, times = [], []
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
-    pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
+    for clock.now in np.linspace(start - WATCHED, start, 10):
+        pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
     pipeline.activate(clock.now)
     for message in chain(messages, [None]):
         arrival = end if message is None else message.arrival
@@ -172,14 +175,14 @@ def run_messages(
     for name, window in last.items():
         run.windows.setdefault(name, []).append(window)
     run.counters = pipeline.counters
-    run.limited_share = pipeline.limited_share
+    run.limited_share = pipeline.mover.limited_share
     run.joints = _trajectory(pipeline, np.array(times), np.array(positions))
     return run
 
 
 def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarray:
     """One step of a pipeline whose robot is where it was told to be; that place is returned. Shape [J]."""
-    here = pipeline.commanded(clock.now)
+    here = pipeline.mover.commanded(clock.now)
     pipeline.push_joint_state(list(pipeline.layout.joint_names), here)
     began = time.perf_counter()
     result = pipeline.step(clock.now)

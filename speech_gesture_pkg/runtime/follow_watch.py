@@ -16,13 +16,13 @@ LAG = 0.3
 """A robot may be where it was sent so long ago, s."""
 PATIENCE = 0.3
 """For so long a joint may be farther away than allowed, s."""
-NEAR = 0.1
-"""A robot that did not follow is sent no farther than this from where it stands, rad or m: a controller that is
-switched on again goes to what it is sent at once."""
-PROBE, PROBE_PATIENCE = 0.05, 0.1
-"""Meanwhile it may be away by so much, rad or m, for so long, s."""
-PROBE_TIME = 1.5
-"""It has followed if nothing was wrong for so long, s: longer than the lag and the patience."""
+FOLLOWED = 0.4
+"""A robot that was moved a little to see whether it follows has followed if it went this share of the way."""
+
+
+def allowance(layout: JointLayout, tolerance: float) -> np.ndarray:
+    """How far each joint may be from its command: `tolerance`, a share of its range at most. Shape [J]."""
+    return np.minimum(tolerance, SHARE * (layout.limits.upper - layout.limits.lower))
 
 
 class FollowWatch:
@@ -37,66 +37,69 @@ class FollowWatch:
         steady: steady clock, s.
 
     Attributes:
-        near: pose [J] that a robot must be kept `NEAR` to because it has not followed so far; None = it follows.
+        lost: whether it does not follow, as far as is known.
     """
 
     def __init__(self, layout: JointLayout, safety: SafetyConfig, steady: Callable[[], float]) -> None:
-        limits = layout.limits
         self._names, self._steady, self._timeout = layout.joint_names, steady, safety.joint_state_timeout
-        unwatched = ~layout.watched | (safety.follow_tolerance == 0.0)
-        self._allowed = np.minimum(safety.follow_tolerance, SHARE * (limits.upper - limits.lower))
-        self._allowed[unwatched] = np.inf
-        self._probe = np.where(unwatched, np.inf, np.minimum(PROBE, self._allowed))
+        self._allowed = allowance(layout, safety.follow_tolerance)
+        self._allowed[~layout.watched | (safety.follow_tolerance == 0.0)] = np.inf
         self._sent: deque[tuple[float, np.ndarray]] = deque()
         self._since = np.full(len(self._names), np.inf)
-        self._lost = False
-        self._outside, self._last = np.zeros(len(self._names), bool), np.zeros(len(self._names))
-        self._probing_since = 0.0
-        self.near: np.ndarray | None = None
+        self._outside = np.zeros(len(self._names), bool)
+        self.lost = False
 
-    def trouble(self, measured: np.ndarray | None, commanded: np.ndarray) -> tuple[str, str] | None:
+    def trouble(self, measured: np.ndarray | None, commanded: np.ndarray, joining: bool) -> tuple[str, str] | None:
         """Why the robot must not be sent on, to be asked with every step that does; code and sentence.
 
         Args:
             measured: joints, rad or m; None = not known. Shape [J].
             commanded: where they are sent now. Shape [J].
+            joining: whether the controllers are still on their way to the beginning of the motion.
         """
         now = self._steady()
         if measured is None:
-            self._forget()
+            self.forget()
             return "joint_states", f"no complete joint state for {self._timeout} s: braking"
-        if self._lost:  # the first look after it did not follow
-            self._forget()
-            self._lost, self._probing_since, self.near = False, now, measured.copy()
-        elif self.near is not None and now - self._probing_since > PROBE_TIME:
-            self.near = None
+        if joining:
+            self.forget()
+            return None
         self._sent.append((now, commanded))
         while self._sent[0][0] < now - LAG:
             self._sent.popleft()
-        allowed, patience = (self._allowed, PATIENCE) if self.near is None else (self._probe, PROBE_PATIENCE)
-        if (np.abs(measured - commanded) <= allowed).all():  # as nearly always: no need to look at what was before
+        if self.near(measured, commanded):  # as nearly always: no need to look at what was before
             self._since[:] = np.inf
             return None
         recent = np.array([q for _, q in self._sent])
         away = np.maximum(recent.min(0) - measured, measured - recent.max(0))
-        self._since = np.where(away > allowed, np.minimum(self._since, now), np.inf)
+        self._since = np.where(away > self._allowed, np.minimum(self._since, now), np.inf)
         worst = int(self._since.argmin())
-        if now - self._since[worst] < patience:
+        if now - self._since[worst] < PATIENCE:
             return None
-        self._outside, self._last = self._since < np.inf, measured.copy()
-        self._forget()
-        self._lost = True
+        self._outside = self._since < np.inf
+        self.forget()
+        self.lost = True
         where = f"{self._names[worst]} is {away[worst]:.2f} rad (or m) from where it was sent"
         return "not_followed", f"{where}: its controller does not follow, or its joint state has stopped; braking"
 
-    def believes(self, measured: np.ndarray) -> bool:
-        """Whether the robot is where it is said to be, so that it may be sent on from there.
+    def near(self, measured: np.ndarray, commanded: np.ndarray) -> bool:
+        """Whether the robot is where its running motion has it, give or take what a healthy one may be away."""
+        return bool((np.abs(measured - commanded) <= self._allowed).all())
 
-        Joints that do not follow stand somewhere else, or their joint states no longer change: to begin from those
-        would be a jump. Encoders tremble; joints that are told by the very same numbers for ever are not believed.
+    def followed(self, measured: np.ndarray, begin: np.ndarray, end: np.ndarray) -> str:
+        """Whether a robot that did not follow went from `begin` to `end` (a little way): '', or the joint that did not.
+
+        From then on it counts as following again.
         """
-        return not self._lost or bool((measured != self._last)[self._outside].any())
+        way = end - begin
+        went = np.divide(measured - begin, way, out=np.ones_like(way), where=np.abs(way) > 1e-3)
+        stuck = np.flatnonzero(self._outside & ~(went >= FOLLOWED))
+        if len(stuck):
+            return self._names[int(stuck[0])]
+        self.lost = False
+        return ""
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """What was sent before does not count any more."""
         self._sent.clear()
         self._since[:] = np.inf

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 
-STILL = 0.3
-"""A robot whose joints have stayed where they are for so long stands still, s."""
-_SAME = 0.01
-"""They have, if none has gone farther than this, rad or m: more than encoders tremble."""
+STILL = 0.4
+"""A robot stands if its joints have stayed where they are for so long, s: longer than drivers report zeros at first."""
+COUNT = 3
+"""And so many messages of each joint have said so."""
+SAME = 0.02
+"""They have, if none has gone farther than this, rad or m: encoders tremble, and arms of legged robots sway."""
+FRESH = 0.25
+"""Motion begins only if each joint was heard of so lately, s."""
 BEYOND = 2.0 * np.pi
 """A joint that is farther outside its limits than this is not there, rad or m: its encoder or driver is wrong."""
+SPARE_S = 0.05
+"""Messages may come so much closer together or farther apart than they were sent, s."""
+TREMBLES = 0.25
+"""An encoder whose numbers go up and down in so large a share of its messages does not repeat the same one for long."""
+
+FORGOTTEN = 10.0
+"""After so long it is taken for one that no longer trembles, s."""
+
+_MOST_NAMED = 4
 
 
 class JointFeedback:
-    """The newest position of each joint, and how old it is. Messages may come in another thread than questions: a
-    pipeline that is held up must not make them look old.
+    """The newest position of each joint, how old it is, and whether it may be believed.
+
+    Messages may come in another thread than questions: a pipeline that is held up must not make them look old.
 
     Args:
         limits: of the J joints of interest; others are ignored.
@@ -28,34 +42,89 @@ class JointFeedback:
     """
 
     def __init__(self, limits: MotionLimits, timeout: float, steady: Callable[[], float]) -> None:
-        joint_names = limits.joint_names
-        self._index = {name: i for i, name in enumerate(joint_names)}
+        self._names, count = limits.joint_names, len(limits.joint_names)
+        self._index = {name: i for i, name in enumerate(limits.joint_names)}
         self._timeout, self._steady = timeout, steady
         self._lower, self._upper = limits.lower - BEYOND, limits.upper + BEYOND
-        self._position = np.full(len(joint_names), np.nan)
-        self._seen = np.full(len(joint_names), -np.inf)
-        self._place, self._since = self._position.copy(), np.inf
-        self._names: list[str] = []
+        self._fastest = limits.velocity
+        self._position = np.full(count, np.nan)
+        self._seen = np.full(count, -np.inf)
+        self._place, self._since = self._position.copy(), np.full(count, np.inf)
+        self._heard, self._turned, self._step = np.zeros(count, int), np.zeros(count, int), np.zeros(count)
+        self._constant = np.full(count, np.inf)
+        self._trembling = np.zeros(count, bool)
+        self._refused: dict[int, tuple[float, float]] = {}
+        self._leapt: tuple[float, str] = (-np.inf, "")
+        self._sources: dict[int, tuple[Hashable, float]] = {}
+        self._conflict: tuple[float, str, Hashable, Hashable] | None = None
+        self._given: list[str] = []
         self._known, self._joints = np.zeros(0, bool), np.zeros(0, np.intp)
         self._lock = threading.Lock()
 
-    def push(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> None:
-        """Positions of some joints, rad or m. Names without a finite position near their limits are passed over."""
+    def push(
+        self, names: Sequence[str], positions: Sequence[float] | np.ndarray, source: Hashable | None = None
+    ) -> None:
+        """Positions of some joints, rad or m, from the publisher `source` (None: not known).
+
+        Names without a finite position near their limits are passed over.
+        """
         with self._lock:
             now = self._steady()
             count = min(len(names), len(positions))
             joints, given = self._joints_of(list(names[:count])), np.asarray(positions[:count], float)[self._known]
             possible = (self._lower[joints] <= given) & (given <= self._upper[joints])  # NaN is not
-            joints, given = joints[possible], given[possible]
-            self._position[joints] = given
-            self._seen[joints] = now
-            if not (np.abs(self._position - self._place) <= _SAME).all():
-                self._place, self._since = self._position.copy(), now
+            if not possible.all():
+                for j, value in zip(joints[~possible].tolist(), given[~possible].tolist(), strict=True):
+                    self._refused[j] = (now, value)
+                joints, given = joints[possible], given[possible]
+            if not len(joints):
+                return
+            self._compare(joints, given, now)
+            if source is not None:
+                self._trace(joints, source, now)
+            self._position[joints], self._seen[joints] = given, now
+
+    def _compare(self, joints: np.ndarray, given: np.ndarray, now: float) -> None:
+        """How the new positions go with those before."""
+        gap = now - self._seen[joints]
+        step = given - self._position[joints]
+        moved = ~(np.abs(given - self._place[joints]) <= SAME) | (gap > self._timeout)
+        if moved.any():
+            self._look_for_leap(joints[moved], step[moved], gap[moved], now)
+            anew = joints[moved]
+            self._place[anew], self._since[anew], self._constant[anew] = given[moved], now, now
+            self._heard[anew] = self._turned[anew] = self._step[anew] = 0
+        self._heard[joints] += 1
+        changes = step != 0.0
+        different, step = joints[changes], step[changes]
+        self._constant[different] = now
+        self._turned[different] += step * self._step[different] < 0.0
+        self._step[different] = step
+        self._trembling[joints[now - self._constant[joints] > FORGOTTEN]] = False
+        seen = self._heard[joints]
+        long = (seen >= 2 * COUNT) & (now - self._since[joints] > STILL)
+        self._trembling[joints[long & (self._turned[joints] > TREMBLES * seen)]] = True
+
+    def _look_for_leap(self, joints: np.ndarray, step: np.ndarray, gap: np.ndarray, now: float) -> None:
+        possible = self._fastest[joints] * (gap + SPARE_S) + SAME
+        leapt = (np.abs(step) > possible) & (gap <= self._timeout)
+        if leapt.any():
+            k = int(leapt.argmax())
+            before = self._position[joints[k]]
+            text = f"{self._names[joints[k]]} leaps from {before:.2f} to {before + step[k]:.2f}"
+            self._leapt = (now, f"{text}, faster than it can move (two publishers? a driver that starts?)")
+
+    def _trace(self, joints: np.ndarray, source: Hashable, now: float) -> None:
+        for j in joints.tolist():
+            before = self._sources.get(j)
+            if before is not None and before[0] != source and now - before[1] < self._timeout:
+                self._conflict = (now, self._names[j], before[0], source)
+            self._sources[j] = (source, now)
 
     def _joints_of(self, names: list[str]) -> np.ndarray:
-        if names != self._names:  # a driver names the same joints every time
+        if names != self._given:  # a driver names the same joints every time
             joints = np.array([self._index.get(name, -1) for name in names], np.intp)
-            self._names, self._known = names, joints >= 0
+            self._given, self._known = names, joints >= 0
             self._joints = joints[self._known]
         return self._joints
 
@@ -68,7 +137,50 @@ class JointFeedback:
             return self._position.copy()
 
     @property
-    def still(self) -> bool:
-        """Whether the robot has stood still for a while."""
+    def two_sources(self) -> tuple[str, Hashable, Hashable] | None:
+        """A joint that two publishers tell of, and who they are; None if there is none lately."""
         with self._lock:
-            return self._steady() - self._since > STILL
+            if self._conflict is None or self._steady() - self._conflict[0] > 2.0 * self._timeout:
+                return None
+            return self._conflict[1:]
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not believed that the robot stands where it is said to be, in a sentence; '' if it is.
+
+        Believed is what several messages in a row have said of every joint, fresh, each from one publisher, of joints
+        that stand. An encoder that trembled and now repeats one number has stopped.
+        """
+        with self._lock:
+            now = self._steady()
+            old = now - self._seen
+            if (old > max(self._timeout, FRESH)).any():
+                return self._unheard(old, now)
+            if now - self._leapt[0] < STILL:
+                return f"joint states: {self._leapt[1]}"
+            if self._conflict is not None and now - self._conflict[0] < STILL:
+                return f"joint states of {self._conflict[1]} come from two publishers"
+            for wrong, what in (
+                (old > FRESH, f"no joint state for {old.max():.1f} s of"),
+                ((now - self._since < STILL) | (self._heard < COUNT), "waiting until the robot stands; last to move:"),
+                (
+                    self._trembling & (now - self._constant > STILL),
+                    "joint states repeat the same number though the encoder trembled before:",
+                ),
+            ):
+                if wrong.any():
+                    return f"{what} {self._list(np.flatnonzero(wrong))}"
+            return ""
+
+    def _unheard(self, old: np.ndarray, now: float) -> str:
+        lost = np.flatnonzero(old > self._timeout)
+        bad = [j for j in lost.tolist() if j in self._refused and now - self._refused[j][0] < self._timeout]
+        if bad:
+            value = self._refused[bad[0]][1]
+            return f"joint states give {value:g} for {self._list(np.array(bad))}, where no joint can be"
+        return f"no joint states of {self._list(lost)}"
+
+    def _list(self, joints: np.ndarray) -> str:
+        names = [self._names[j] for j in joints[:_MOST_NAMED]]
+        more = len(joints) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more > 0 else "")

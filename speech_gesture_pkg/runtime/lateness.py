@@ -46,7 +46,8 @@ class Lateness:
 
     def excuse(self, now: float) -> None:
         """A segment, or the silence after audio, begins at `now`: for `GRACE` from then on nothing counts as late."""
-        self._excused = now + GRACE
+        before = self._excused if self._excused < now + _MEMORY else -math.inf  # else the clock was set back
+        self._excused = max(before, now + GRACE)
 
     def clear(self) -> None:
         """Forget the late frames, not the delay."""
@@ -69,10 +70,10 @@ class Lateness:
         more = math.ceil(worst / self._dt) * self._dt
         again = self._late[-1][0] - self._late[0][0] >= _SPREAD
         if worst > MOST_EXTRA or (again and self.extra + more > MOST_EXTRA):
-            self.clear()
+            self._late.clear()
             return Verdict.SKIP, 0.0
         if not again:
             return Verdict.FINE, 0.0
-        self.clear()
+        self._late.clear()
         self.extra += more
         return Verdict.DELAY, more

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.runtime.follow_watch import NEAR
+from speech_gesture_pkg.runtime.follow_watch import allowance
+from speech_gesture_pkg.trajectory.blend import bridge_duration
 from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
 from speech_gesture_pkg.trajectory.director import Director, Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.stuck import StuckWatch
+from speech_gesture_pkg.trajectory.window_begin import PAST, Timing, next_chance
 
 AHEAD = 0.3
 """How far beyond the lead known motion is put into a window, s."""
 REJOIN = 0.2
 """After so long without live motion the robot has braked, and joins in again by a blend, s."""
 DISPLACED = 0.1
-"""A robot that was moved by more than this while it was not watched is approached anew, rad or m."""
+"""A robot that was moved by more than this while it was not watched starts anew from there, rad or m."""
+STRAY = 0.25
+"""A controller may think that it is so far from where the robot stands, rad or m, if `follow_tolerance` is 0."""
+JOINED = 0.01
+"""Windows go on so long after the controllers have reached the first point, s: their clock may be a little behind."""
+PROBE = 0.05
+"""A robot that did not follow is moved by this to see whether it follows again, rad or m."""
 
 _ATTEMPTS = 3
 """So often the way to rest is planned before the robot is left where it stops."""
@@ -28,16 +36,21 @@ _ATTEMPTS = 3
 class Mover:
     """Director and composer with what they know of one robot.
 
+    Motion that begins from standing begins with a window whose first point lies so far ahead that a controller gets
+    there inside all limits by its own interpolation, from wherever it may think it is; nothing else is sent until then.
+
     Args:
         layout: commanded joints, controllers and limits.
         config: all parameters.
         rest: the retargeter's rest pose. Shape [R].
         distance: least capsule distance for commanded joints `[N, J] -> [N]`, m; None switches the check off.
         dt: grid step, s.
+        timing: by controller, how it takes up windows.
 
     Attributes:
         reference: the motion as known so far.
         director: where it leads.
+        silent: whether nothing is sent: what the controllers have ends by itself.
     """
 
     def __init__(
@@ -47,19 +60,27 @@ class Mover:
         rest: np.ndarray,
         distance: Callable[[np.ndarray], np.ndarray] | None,
         dt: float,
+        timing: Mapping[str, Timing] | None = None,
     ) -> None:
         safety = config.safety
         self.layout, self.dt = layout, dt
         self._lead, self._shortest = config.trajectory.lead, config.trajectory.window
+        self._past = 0.0 if config.trajectory.stamp_zero else PAST
+        self._timing = {name: (timing or {}).get(name, Timing()) for name in layout.controllers}
         self._composer = Composer(
             layout.limits, dt, distance if safety.self_collision else None, safety.collision_margin
         )
+        self._stray = allowance(layout, safety.follow_tolerance or STRAY)
         self._stuck = StuckWatch(layout, rest)
         self._hold = np.zeros(len(layout.joint_names))
-        self._near: np.ndarray | None = None
         self.reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
-        self._sent = self.reference
         self.director = Director(layout.rest_from(self._hold), safety.approach_speed, layout.limits.links)
+        self.silent = False
+        self._pose, self._bridge, self._joined = self.reference.last, 0.0, 0.0
+        self._sent_at = -np.inf
+        self._sent = (self.reference, self._sent_at, self._joined)
+        self._outbox: dict[str, Window] = {}
+        self._probe = (self._hold, self._hold)
 
     @property
     def goal(self) -> Goal:
@@ -77,28 +98,54 @@ class Mover:
         counts = self.reference.counts
         return counts.limited / counts.steps if counts.steps else 0.0
 
+    @property
+    def joined(self) -> float:
+        """Time from which on windows may follow the one that begins the motion, s."""
+        return self._joined
+
     def commanded(self, now: float) -> np.ndarray:
         """Where the controllers should be at node time `now`, rad or m. Shape [J]."""
         return self._composer.positions_at(self.reference, now)
 
     def withdraw(self) -> None:
         """The last windows could not be sent in time: the robot still follows the ones before."""
-        self.reference = self._sent
+        self.reference, self._sent_at, self._joined = self._sent
 
     def limit_links(self, speed: float) -> None:
         """Another largest speed of hands, wrists and elbows, m/s."""
         self._composer = self._composer.with_link_speed(speed)
-        self.reference, self._sent = self._composer.adopt(self.reference), self._composer.adopt(self._sent)
+        self.reference = self._composer.adopt(self.reference)
+        self._sent = (self._composer.adopt(self._sent[0]), *self._sent[1:])
         self.director = replace(self.director, links=self._composer.limits.links)
 
     def start_from(self, q: np.ndarray, now: float) -> None:
-        """At rest at the measured joints `q` [J]; nothing is chased."""
+        """At rest at the measured joints `q` [J]; nothing is chased.
+
+        Controllers may think they are `safety.follow_tolerance` away, or where they were last sent.
+        """
+        known = np.abs(q - self.stop_point()) if self.reference.sent is not None else np.zeros_like(self._stray)
         self._hold = np.array(q)
-        self.reference = self._composer.start(self._hold, now)
         self.director = replace(self.director.brake(), rest=self.layout.rest_from(self._hold))
+        self._begin(self._hold, now, bridge_duration(self._composer.limits, np.maximum(self._stray, known), known))
+
+    def _rejoin(self, measured: np.ndarray, now: float) -> None:
+        """Go on from where the motion stands, on the same grid.
+
+        Controllers may have been switched off and on meanwhile: then they think they are where the robot is.
+        """
+        here, grid = self.stop_point(), self.reference.grid
+        away = np.abs(measured - here)
+        bridge = bridge_duration(self._composer.limits, away, away)
+        steps = np.ceil((now + self._lead + bridge - grid) / self.dt)
+        self._begin(here, now, grid + steps * self.dt - now - self._lead)
+
+    def _begin(self, q: np.ndarray, now: float, bridge: float) -> None:
+        self.silent, self._outbox, self._pose, self._bridge = False, {}, q, bridge
+        self.reference = self._composer.start(q, now + self._lead, bridge)
 
     def lead_to(self, goal: Goal, now: float) -> None:
         """Blend from where the reference would stop to `goal`."""
+        self.silent = False
         time = self._composer.next_time(self.reference)
         self.director = self.director.towards(goal, self.stop_point(), max(time, now))
 
@@ -108,10 +155,33 @@ class Mover:
         time = self._composer.next_time(self.reference) + self._composer.time_to_rest(self.reference)
         self.director = self.director.towards(goal, self.stop_point(), max(time, now))
 
-    def brake(self, now: float) -> None:
-        """Stop; nothing is chased."""
-        self.discard(now)
-        self.director = self.director.brake()
+    def brake(self, now: float, silent: bool = False) -> None:
+        """Stop; nothing is chased. `silent`: nothing is sent either; the controllers finish the tail that they have."""
+        if not silent:
+            self.discard(now)
+        self.director, self.silent, self._outbox = self.director.brake(), silent, {}
+
+    def probe(self, q: np.ndarray, now: float) -> float:
+        """Move the robot that stands at `q` [J] a little, by one window; returns when that has ended, s.
+
+        A controller that is switched on meanwhile, or does not take the window up at all, leaves it where it stands.
+        """
+        limits = self._composer.limits
+        self.start_from(q, now)
+        begin = self.stop_point()
+        middle = 0.5 * (limits.lower + limits.upper)
+        watched = self.layout.watched & (self.layout.source >= 0)
+        end = np.where(watched, begin + np.clip(middle - begin, -PROBE, PROBE), begin)
+        pose, speed = end, self.director.approach_speed
+        self.reference, window = self._composer.stop(self.reference, now, self._lead, pose, speed, self._past)
+        self.silent, self._outbox = True, self._split(window, now)
+        self._joined, self._probe = window.end, (begin, self.stop_point())
+        return window.end
+
+    @property
+    def probed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the last probe began and ended. Shape [J] each."""
+        return self._probe
 
     def discard(self, now: float) -> None:
         """Drop the planned motion that the controllers need not follow any more."""
@@ -120,6 +190,7 @@ class Mover:
     def shift(self, seconds: float) -> None:
         """The clock was set: the robot has gone on moving, its reference moves along to the new time."""
         self.reference = replace(self.reference, grid=self.reference.grid + seconds)
+        self._joined, self._sent_at = self._joined + seconds, self._sent_at + seconds
 
     def stop_point(self) -> np.ndarray:
         """Where the joints come to rest if nothing more is chased. Shape [J]."""
@@ -131,46 +202,71 @@ class Mover:
             np.abs(self.commanded(now) - self.stop_point()).max() < 1e-6
         )
 
+    def runs(self, now: float) -> bool:
+        """Whether the controllers still execute what was sent."""
+        return self.reference.sent is not None and not self.stands(now)
+
     def displaced(self, measured: np.ndarray) -> bool:
         """Whether a robot that stands is not where it was left."""
         return bool(np.abs(measured - self.stop_point()).max() > DISPLACED)
 
     def last_windows(self, now: float, rest: bool, steady: Callable[[], float]) -> dict[str, Window]:
-        """Brake, and go to the rest pose if `rest`; a controller finishes it alone.
+        """Brake, and go to the rest pose if `rest`; a controller finishes it alone. A robot that brakes is left alone.
 
         To plan the way to rest clear of the body takes up to a second on robots with many shapes. The window must still
         be stamped ahead of the time at which it is sent: what is late is planned anew from further on, where the
         braking tail that the controllers have has already stopped the robot.
         """
-        began, lead = steady(), self._lead
+        if self.goal is Goal.BRAKE or (self.reference.sent is not None and now < self._joined):
+            return {}  # it stands, or what it has ends by itself
+        began, lead, composer = steady(), self._lead, self._composer
         pose, speed = self.director.rest, self.director.approach_speed
+        state, window = self.reference, None
         for _ in range(_ATTEMPTS if rest else 0):
-            final = self._composer.stop(self.reference, now, lead, pose, speed)
+            state, final = composer.stop(self.reference, now, lead, pose, speed, self._past)
             spent = steady() - began
             if spent + 0.5 * self._lead < lead:
-                return self._split(final)
+                window = final
+                break
             lead = self._lead + 3.0 * spent
-        return self._split(self._composer.hold(self.reference, now, lead)[1])
+        if window is None:
+            state, window = composer.hold(self.reference, now, lead, self._past)
+        self.reference, self._sent_at = state, now
+        return self._split(window, now)
 
     def move(
-        self, now: float, take: Callable[[float], np.ndarray | None], near: np.ndarray | None = None
+        self,
+        now: float,
+        take: Callable[[float], np.ndarray | None],
+        ready: bool = True,
+        measured: np.ndarray | None = None,
     ) -> dict[str, Window]:
         """Targets whose time has come to control points, and the windows from them; {} if nothing has changed.
 
         Args:
             now: time of sending, s.
             take: the retargeter's joints [R] for a grid time, None if there are none; asked while following only.
-            near: pose [J] that no target may be farther than `NEAR` from; None = anywhere.
+            ready: whether `take` has something to give.
+            measured: where the robot is; None = not known. Shape [J].
         """
         lead, composer = self._lead, self._composer
-        if near is None and self._near is not None and self.goal is not Goal.BRAKE:
-            self.lead_to(self.goal, now)
-        self._near = near
-        self._sent = self.reference
+        self._sent = (self.reference, self._sent_at, self._joined)
+        if self.silent:
+            self.reference = composer.commit(self.reference, now, lead)
+            out, self._outbox = self._outbox, {}
+            return out
+        if self.reference.sent is None:
+            return self._first(now)
+        if now < self._joined or self.chance(now) > now:
+            return {}
         self.reference = composer.commit(self.reference, now, lead)
+        time, following = composer.next_time(self.reference), self.goal is Goal.FOLLOW
+        resting = not following and composer.at_rest(self.reference) and not self.director.blending(time)
+        wanted = ready if following else not resting
+        if wanted and measured is not None and now - self._sent_at > REJOIN and self.stands(now):
+            self._rejoin(measured, now)
+            return self._first(now)
         targets: list[np.ndarray] = []
-        time = composer.next_time(self.reference)
-        following = self.goal is Goal.FOLLOW
         while time < now + lead + AHEAD:
             q = take(time) if following else None
             if q is None and following:
@@ -179,20 +275,39 @@ class Mover:
                 self.lead_to(Goal.FOLLOW, now)
             live = None if q is None else self.layout.from_retargeter(q[None], self._hold)[0]
             target, self.director = self.director.target(time, live)
-            targets.append(target if near is None else np.clip(target, near - NEAR, near + NEAR))
+            targets.append(target)
             time += self.dt
         resting = not following and composer.at_rest(self.reference) and not self.director.blending(time)
-        # The first window goes out at once: a robot that stands outside its limits needs the time to come inside.
-        if (resting or not targets) and self.reference.sent is not None:
+        if resting or not targets:
             return {}
-        if targets:
-            self.reference = composer.extend(self.reference, np.array(targets))
-        self.reference, window = composer.publish(self.reference, now, lead, self._shortest, on_knot=False)
-        return self._split(window)
+        self.reference = composer.extend(self.reference, np.array(targets))
+        return self._publish(now)
+
+    def chance(self, now: float) -> float:
+        """The next time from `now` on at which windows can be sent, s."""
+        return next_chance(self._timing.values(), self.reference, now)
+
+    def _first(self, now: float) -> dict[str, Window]:
+        """The window that begins the motion, planned anew with every attempt to send it."""
+        self.reference = self._composer.start(self._pose, now + self._lead, self._bridge)
+        windows = self._publish(now)
+        self._joined = self.reference.grid + JOINED
+        return windows
+
+    def _publish(self, now: float) -> dict[str, Window]:
+        self.reference, window = self._composer.publish(
+            self.reference, now, self._lead, self._shortest, past=self._past
+        )
+        self._sent_at = now
+        return self._split(window, now)
 
     def stuck(self) -> np.ndarray | None:
         """The retargeter's joints [R] where the motion got stuck before the robot's body; None if it did not."""
         return self._stuck.look(self.reference)
 
-    def _split(self, window: Window) -> dict[str, Window]:
-        return {name: window.select(joints) for name, joints in self.layout.controllers.items()}
+    def _split(self, window: Window, now: float) -> dict[str, Window]:
+        fitted: dict[Timing, Window] = {}
+        for timing in self._timing.values():
+            if timing not in fitted:
+                fitted[timing] = timing.fit(self.reference, window, now)
+        return {name: fitted[self._timing[name]].select(joints) for name, joints in self.layout.controllers.items()}

@@ -32,6 +32,10 @@ class ControllerSettings:
         allow_partial: `allow_partial_joints_goal`.
         update_rate: control cycles per second.
         lag: time constant of the joints' first-order response to commands, seconds; 0 = they follow within a cycle.
+        replacement: `allow_trajectory_replacement` (newest): new trajectories are blended with the active one.
+        velocity_state: whether `state_interfaces` has velocity; without it the measured velocity counts as 0.
+        tolerance: `constraints.<joint>.trajectory` of every joint, rad or m; 0 = none.
+        command_limits: `enforce_command_limits`: largest speed of what is sent to the joints, rad/s or m/s; 0 = none.
     """
 
     from_desired: bool = False
@@ -39,6 +43,10 @@ class ControllerSettings:
     allow_partial: bool = False
     update_rate: float = 1000.0
     lag: float = 0.0
+    replacement: bool = True
+    velocity_state: bool = True
+    tolerance: float = 0.0
+    command_limits: float = 0.0
 
 
 class SimController:
@@ -80,6 +88,10 @@ class SimController:
         self.desired = position.copy()
         """The reference at `time`. Shape [J]; `desired_velocity` likewise."""
         self.desired_velocity = np.zeros(len(joints))
+        self.holds = 0
+        """How often the robot was farther from the trajectory than `tolerance`, so that it was given up."""
+        self.trace: list[np.ndarray] | None = None
+        """If a list: measured positions of all cycles since, pieces of [N, J]."""
         self.restart(start)
 
     @property
@@ -122,23 +134,60 @@ class SimController:
 
     def _run(self, last: int) -> None:
         """Cycles up to number `last` along the active spline."""
-        # joints without lag are where the previous command was: only the last two cycles matter
-        first = self._cycle + 1 if self._response < 1.0 else max(self._cycle + 1, last - 1)
-        # one cycle more than needed: what is commanded ahead is the reference of the following cycle
-        sampled = self._spline.sample(np.arange(first, last + 2) * self.period)
-        desired, desired_velocity = sampled[0][:-1], sampled[1][:-1]
-        ahead = 1 if self.rules.commands_ahead else 0
-        command = tuple(rows[ahead : len(rows) - 1 + ahead] for rows in sampled)
+        settings = self.settings
+        slowly = self._response < 1.0 or settings.tolerance > 0.0 or settings.command_limits > 0.0
+        while self._cycle < last:
+            # joints that follow at once are where the previous command was: only the last two cycles matter
+            every = slowly or self.trace is not None
+            first = self._cycle + 1 if every else max(self._cycle + 1, last - 1)
+            # one cycle more than needed: what is commanded ahead is the reference of the following cycle
+            sampled = self._spline.sample(np.arange(first, last + 2) * self.period)
+            ahead = 1 if self.rules.commands_ahead else 0
+            command = tuple(rows[ahead : len(rows) - 1 + ahead] for rows in sampled)
+            done = self._each(sampled, command) if slowly else self._at_once(command)
+            self._command = (command[0][done], command[1][done], command[2][done])
+            self.desired, self.desired_velocity = sampled[0][done], sampled[1][done]
+            self._cycle = first + done
+            if self._cycle < last or self._violates():
+                self._hold()
+
+    def _at_once(self, command: tuple[np.ndarray, ...]) -> int:
+        """Joints are where the command of the cycle before was. Returns the index of the last cycle."""
+        before = (self._command[0], self._command[1])
+        position, velocity = (np.concatenate([b[None], c[:-1]]) for b, c in zip(before, command, strict=False))
+        self.position, self.velocity = position[-1], velocity[-1]
+        if self.trace is not None:
+            self.trace.append(position)
+        return len(position) - 1
+
+    def _each(self, sampled: tuple[np.ndarray, ...], command: tuple[np.ndarray, ...]) -> int:
+        """Cycle by cycle, until the last or until the robot is too far away. Returns the index of the last one."""
         previous, previous_velocity = self._command[0], self._command[1]
-        for i in range(len(desired)):
+        for i in range(len(command[0])):
             self._respond(previous, previous_velocity)
+            if self.trace is not None:
+                self.trace.append(self.position[None])
+            self.desired = sampled[0][i]
+            if self._violates():
+                return i
             previous, previous_velocity = command[0][i], command[1][i]
-        self._command = (command[0][-1], command[1][-1], command[2][-1])
-        self.desired, self.desired_velocity = desired[-1], desired_velocity[-1]
-        self._cycle = last
+        return len(command[0]) - 1
+
+    def _violates(self) -> bool:
+        tolerance, moving = self.settings.tolerance, self._goal_points > 1
+        return bool(tolerance and moving and np.abs(self.position - self.desired).max() > tolerance)
+
+    def _hold(self) -> None:
+        """The trajectory is given up: stay at the measured position from the next cycle on."""
+        self.holds += 1
+        self._spline, self._goal_points = Spline.hold(self.time, self.position), 1
+        self._command = (self.position.copy(), np.zeros_like(self.position), np.zeros_like(self.position))
 
     def _respond(self, command: np.ndarray, command_velocity: np.ndarray) -> None:
-        if self._response >= 1.0:
+        fastest = self.settings.command_limits * self.period
+        if fastest:
+            command = self.position + np.clip(command - self.position, -fastest, fastest)
+        if self._response >= 1.0 and not fastest:
             self.position, self.velocity = command, command_velocity
             return
         step = self._response * (command - self.position)
@@ -150,7 +199,7 @@ class SimController:
         start = now if goal.stamp is None else goal.stamp
         self.late += goal.stamp is not None and goal.stamp + goal.times[0] < now
         before = self._before(now)
-        if self.rules.blends and self._goal_points > 1:
+        if self.rules.blends and self.settings.replacement and self._goal_points > 1:
             knots = self._blend(goal, now)
         else:
             held = self._command[0]
@@ -176,6 +225,7 @@ class SimController:
             else:
                 step = self._response * (self._command[0] - self.position)
                 p, v = self.position + step, step / self.period
+            v = v if self.settings.velocity_state else np.zeros_like(p)
             a = np.zeros_like(p)
         return Spline(np.array([time]), p[None], v[None], a[None], yes, yes)
 

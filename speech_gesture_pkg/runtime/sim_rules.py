@@ -23,8 +23,8 @@ class Rules:
         nonzero_end: default of `allow_nonzero_velocity_at_trajectory_end`.
         commands_ahead: the command written in a cycle is the reference one period later (Jazzy and newer), so that
             the hardware is in time; Humble writes the reference of the cycle itself.
-        blends: a new trajectory is blended with the active one and a stamp in the past becomes now (newest); otherwise
-            it replaces it at once.
+        blends: unless `allow_trajectory_replacement` is false, a new trajectory is blended with the active one, and a
+            stamp in the past becomes now (newest); otherwise it replaces it at once.
         desired_parameter: the parameter that makes a new trajectory start from the commanded state instead of the
             measured one.
     """

@@ -32,10 +32,21 @@ class Spline:
         yes = np.ones(1, bool)
         return Spline(np.array([time]), position[None].copy(), zero, zero, yes, yes)
 
+    def _segments(self, at: np.ndarray) -> np.ndarray:
+        """Index of the knot before each time, as the controller finds it: the first two knots that the time is between.
+        Times decrease where a blended trajectory begins with a point of the old one that is later than its own."""
+        last = len(self.times) - 1
+        if (self.times[1:] >= self.times[:-1]).all():
+            return np.clip(np.searchsorted(self.times, at, side="right") - 1, 0, last)
+        before, after = self.times[1:-1], self.times[2:]
+        between = (before <= at[:, None]) & (at[:, None] < after)
+        found = np.where(between.any(1), between.argmax(1) + 1, last)
+        return np.where(at < self.times[1], 0, found)
+
     def sample(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position, velocity and acceleration at times `at` [N], each [N, J]; beyond the end the last knot is held."""
         last = len(self.times) - 1
-        segment = np.clip(np.searchsorted(self.times, at, side="right") - 1, 0, last)
+        segment = self._segments(np.asarray(at, float))
         if (segment == last).all():
             return self.positions[segment], self.velocities[segment], self.accelerations[segment]
         following = np.minimum(segment + 1, last)
@@ -44,7 +55,7 @@ class Spline:
         since = np.where(done, 0.0, np.clip(at - self.times[segment], 0.0, None))
         cubic = self.has_velocity[segment] & self.has_velocity[following]
         quintic = cubic & self.has_acceleration[segment] & self.has_acceleration[following]
-        T = np.where(done, 1.0, length)[:, None]
+        T = np.where(done | (length <= 0.0), 1.0, length)[:, None]
         s = since[:, None] / T
         p0, p1 = self.positions[segment], self.positions[following]
         # unit interval: derivatives scaled by T and T^2; absent ones are those of the straight line

@@ -56,6 +56,23 @@ def approach_duration(
     return duration
 
 
+def bridge_duration(limits: MotionLimits, away: np.ndarray, known: np.ndarray | None = None) -> float:
+    """Time in which a controller's own quintic from standing to standing keeps the limits, s.
+
+    Args:
+        limits: of the J joints.
+        away: how far a joint may be from where it is sent, rad or m, >= 0. Shape [J].
+        known: how far they are, as far as that is known: hands and elbows keep their speed on that way, too. Shape [J].
+    """
+    by_velocity = PEAK_VELOCITY * away / limits.velocity
+    by_acceleration = np.sqrt(PEAK_ACCELERATION * away / limits.acceleration)
+    duration = max(float(by_velocity.max()), float(by_acceleration.max()))
+    if limits.links is not None and known is not None:
+        reach = float((limits.links.reach @ known).max(initial=0.0))
+        duration = max(duration, PEAK_VELOCITY * reach / limits.links.speed)
+    return duration
+
+
 @dataclass(frozen=True)
 class Blend:
     """A transition in time between two joint motions, each of which may stand still or move.

@@ -24,13 +24,13 @@ import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory import final
-from speech_gesture_pkg.trajectory.blend import APPROACH_SPEED
 from speech_gesture_pkg.trajectory.braking import braking_time
 from speech_gesture_pkg.trajectory.clearance import Distance
 from speech_gesture_pkg.trajectory.extend import extend
 from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts, Window, next_time, start
 from speech_gesture_pkg.trajectory.windows import (
+    ahead_of,
     at_rest,
     commit,
     discard,
@@ -47,6 +47,7 @@ __all__ = [
     "ComposerState",
     "Counts",
     "Window",
+    "ahead_of",
     "at_rest",
     "braking_time",
     "commit",
@@ -91,28 +92,29 @@ class Composer:
         """A state of a composer with other limits, from now on under these. What is too fast for them brakes."""
         return replace(state, rules=GridLimits.of(self.limits, self.dt))
 
-    def start(self, q0: np.ndarray, now: float) -> ComposerState:
-        """At rest at the measured pose q0 [J] from `now` on (see `state.start`)."""
-        return start(self.limits, q0, now, self.dt)
+    def start(self, q0: np.ndarray, now: float, bridge: float = 0.0) -> ComposerState:
+        """At rest at the measured pose q0 [J] from `now + bridge` on (see `state.start`)."""
+        return start(self.limits, q0, now, self.dt, bridge)
 
     def extend(self, state: ComposerState, targets: np.ndarray) -> ComposerState:
         """Append one control point per target [N, J] (see `extend.extend`)."""
         return extend(state, targets, self.distance, self.margin)
 
-    def hold(self, state: ComposerState, now: float, lead: float) -> tuple[ComposerState, Window]:
+    def hold(self, state: ComposerState, now: float, lead: float, past: float) -> tuple[ComposerState, Window]:
         """Brake and stand still (see `final.hold`)."""
-        return final.hold(state, now, lead)
+        return final.hold(state, now, lead, past)
 
     def stop(
-        self, state: ComposerState, now: float, lead: float, rest: np.ndarray, speed: float = APPROACH_SPEED
-    ) -> Window:
+        self, state: ComposerState, now: float, lead: float, rest: np.ndarray, speed: float, past: float
+    ) -> tuple[ComposerState, Window]:
         """The last window: brake, go to `rest` [J], end at zero velocity (see `final.stop_trajectory`)."""
-        return final.stop_trajectory(state, now, lead, rest, speed, self.distance, self.margin)
+        return final.stop_trajectory(state, now, lead, rest, speed, self.distance, self.margin, past)
 
     commit = staticmethod(commit)
     next_time = staticmethod(next_time)
     discard = staticmethod(discard)
     publish = staticmethod(publish)
+    ahead_of = staticmethod(ahead_of)
     window = staticmethod(window)
     tail = staticmethod(tail)
     at_rest = staticmethod(at_rest)

@@ -17,9 +17,9 @@ _ARRIVED = 1e-3
 _EXTRA = 3.0
 
 
-def hold(state: ComposerState, now: float, lead: float) -> tuple[ComposerState, Window]:
+def hold(state: ComposerState, now: float, lead: float, past: float = 0.0) -> tuple[ComposerState, Window]:
     """Brake and stand still (fault, pause, barge-in): all targets that are not frozen are discarded."""
-    return publish(discard(commit(state, now, lead)), now, lead)
+    return publish(discard(commit(state, now, lead)), now, lead, past=past)
 
 
 def stop_trajectory(
@@ -30,7 +30,8 @@ def stop_trajectory(
     speed: float = APPROACH_SPEED,
     distance: Distance | None = None,
     margin: float = 0.0,
-) -> Window:
+    past: float = 0.0,
+) -> tuple[ComposerState, Window]:
     """One window that brakes, then moves to the rest pose by minimum jerk, and ends there at zero velocity.
 
     It is sent once at deactivation or SIGINT: the controllers finish it without the node. With `distance`, a way to
@@ -40,6 +41,7 @@ def stop_trajectory(
         rest: joint positions, rad (clipped to the limits). Shape [J].
         speed: peak joint speed on the way to rest, rad/s.
         distance, margin: as for `extend.extend`.
+        past: as for `windows.publish`.
 
     Raises:
         InputError: rest has another shape or is not finite.
@@ -60,5 +62,4 @@ def stop_trajectory(
     if np.abs(state.points[-1] - rest).max() > _ARRIVED:
         more = count + math.ceil(_EXTRA / grid.dt)
         state = extend(state, np.repeat(rest[None], more, axis=0), distance, margin)
-    _, last = publish(state, now, lead, horizon=math.inf)
-    return last
+    return publish(state, now, lead, horizon=math.inf, past=past)

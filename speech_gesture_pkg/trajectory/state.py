@@ -20,11 +20,12 @@ class Window:
     """What is sent to the controllers: the motion from one knot to the end of the braking tail.
 
     Attributes:
-        stamp: time of the first point on the caller's clock, s; at least `lead` ahead of `now`.
+        stamp: time of the first point on the caller's clock, s.
         time_from_start: 0, dt, 2 dt, ... in s. Shape [M].
         position, velocity, acceleration: in rad, rad/s, rad/s^2 (or m). Shape [M, J]. The last velocity and
             acceleration are exactly zero.
         joint_names: J joints.
+        due: time by which the controllers must have it, s: up to then it repeats what was sent before.
     """
 
     stamp: float
@@ -33,6 +34,7 @@ class Window:
     velocity: np.ndarray
     acceleration: np.ndarray
     joint_names: tuple[str, ...]
+    due: float
 
     @property
     def end(self) -> float:
@@ -44,7 +46,7 @@ class Window:
         index = np.asarray(joints, np.intp)
         names = tuple(self.joint_names[j] for j in index)
         parts = (self.position[:, index], self.velocity[:, index], self.acceleration[:, index])
-        return Window(self.stamp, self.time_from_start, *parts, names)
+        return Window(self.stamp, self.time_from_start, *parts, names, self.due)
 
     def trajectory(self) -> RobotTrajectory:
         """The window as a RobotTrajectory with time 0 at `stamp`."""
@@ -124,8 +126,8 @@ class ComposerState:
         return self.grid + index * self.rules.dt
 
 
-def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30) -> ComposerState:
-    """At rest at the measured pose, from `time` on.
+def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30, bridge: float = 0.0) -> ComposerState:
+    """At rest at the measured pose, from `time + bridge` on.
 
     A measured joint may stand outside the limits (encoder offset, tightened limits). Nothing outside is ever
     commanded: the reference starts at the nearest pose inside, but as much later as the controller needs to move
@@ -137,6 +139,7 @@ def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30)
         q0: measured joint positions. Shape [J].
         time: now or later, on the caller's clock, s.
         dt: grid step, s.
+        bridge: time that controllers get to reach q0 from where they think they are, s.
 
     Raises:
         InputError: q0 has another shape or is not finite.
@@ -156,7 +159,7 @@ def start(limits: MotionLimits, q0: np.ndarray, time: float, dt: float = 1 / 30)
         settle = max(settle, 1.875 * float((limits.links.reach @ excess).max(initial=0.0)) / limits.links.speed)
     return ComposerState(
         rules=rules,
-        grid=finite("start time", time) + settle,
+        grid=finite("start time", time) + max(settle, finite("bridge", bridge)),
         first=-1,
         points=np.repeat(inside[None], 3, axis=0),
         frozen=1,

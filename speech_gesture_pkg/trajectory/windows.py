@@ -118,25 +118,26 @@ def publish(
     lead: float,
     min_length: float = 0.4,
     horizon: float = HORIZON,
-    on_knot: bool = True,
+    past: float = 0.0,
 ) -> tuple[ComposerState, Window]:
     """The window to send now, and the state that knows what was sent.
 
     Args:
         now: time of sending, s.
-        lead: the window starts at the first knot at or after now + lead; longer than the worst latency, s.
-        min_length: shortest window, s (padded with hold points).
+        lead: what is new in the window starts at the first knot at or after now + lead; longer than the worst latency,
+            s.
+        min_length: shortest motion behind that, s (padded with hold points).
         horizon: targets further ahead than this are left for later windows, s.
-        on_knot: whether the first point is that knot. False puts one more point before it, at now + lead itself: a
-            controller that bridges from its present state to the first point (Humble, Jazzy) then bridges as little
-            as the lead allows, and follows better.
+        past: the window begins so long before `now`, s, with what was sent before: a controller that takes it up is
+            between two of its points from the first cycle on, and goes on exactly as before, whatever state it thinks
+            it is in. 0 = it begins where it is new. Motion that has not begun yet (see `start`) has no past.
     """
     state = commit(state, now, lead)
     index = _first_knot(state, now, lead)
     ahead = state.last_index if math.isinf(horizon) else index + math.ceil(horizon / state.dt)
     end = min(max(index + 1, state.frozen, ahead), state.last_index)
-    window = _window(state, index, end, min_length)
-    return _remember(state, end), window if on_knot else _from(state, window, now + lead)
+    begin = index if past <= 0.0 else _knot_before(state, now - past, index)
+    return _remember(state, end), _window(state, index, end, min_length, begin, now + lead)
 
 
 def window(state: ComposerState, now: float, lead: float, min_length: float = 0.4) -> Window:
@@ -145,33 +146,45 @@ def window(state: ComposerState, now: float, lead: float, min_length: float = 0.
     A window that is sent this way is not remembered: keep to the order commit, extend, window with the same `now`.
     """
     state = commit(state, now, lead)
-    return _window(state, _first_knot(state, now, lead), state.last_index, min_length)
+    index = _first_knot(state, now, lead)
+    return _window(state, index, state.last_index, min_length, index, now + lead)
 
 
-def _window(state: ComposerState, index: int, end: int, min_length: float) -> Window:
-    points = state.points[index - 1 - state.first : end - state.first + 1]
+def _knot_before(state: ComposerState, time: float, index: int) -> int:
+    """Grid index of the last knot at or before `time`, as far back as the state knows; not behind `index`."""
+    return min(max(math.floor((time - state.grid) / state.dt + 1e-6), state.first + 1), index)
+
+
+def _window(state: ComposerState, index: int, end: int, min_length: float, begin: int, due: float) -> Window:
+    points = state.points[begin - 1 - state.first : end - state.first + 1]
     points = np.concatenate([points, tail_points(points[-1], points[-1] - points[-2], state.rules)])
-    shortest = math.ceil(finite("min_length", min_length) / state.dt) + 3
+    shortest = math.ceil(finite("min_length", min_length) / state.dt) + 3 + index - begin
     if len(points) < shortest:
         points = np.concatenate([points, np.repeat(points[-1:], shortest - len(points), axis=0)])
     position, velocity, acceleration = bspline.at_knots(points, state.dt)
     times = np.arange(len(position)) * state.dt
-    return Window(state.time_of(index), times, position, velocity, acceleration, state.rules.joint_names)
+    return Window(state.time_of(begin), times, position, velocity, acceleration, state.rules.joint_names, due)
 
 
-def _from(state: ComposerState, window: Window, begin: float) -> Window:
-    """`window` with a first point at time `begin`, a little before its first knot."""
-    ahead = window.stamp - begin
-    if not MIN_STEP < ahead <= state.dt or begin < state.time_of(state.first + 1):
-        return window
-    # Only the four control points round it: the spline is local.
-    index = max(int((begin - state.time_of(state.first)) / state.dt) - 1, 0)
-    near = state.points[index : index + 5]
-    first = bspline.at_times(near, state.dt, np.array([begin - state.time_of(state.first + index)]))
-    times = np.concatenate([[0.0], window.time_from_start + ahead])
-    curve = (window.position, window.velocity, window.acceleration)
-    position, velocity, acceleration = (np.concatenate([a, b]) for a, b in zip(first, curve, strict=True))
-    return Window(begin, times, position, velocity, acceleration, window.joint_names)
+def ahead_of(state: ComposerState, window: Window) -> Window:
+    """The part of `window` from the time on at which it is due.
+
+    For controllers that bridge from the state that they think they are in to the first point: that is the point at the
+    due time itself, not the next knot, so that the bridge is short.
+    """
+    step, begin = state.dt, window.due
+    first = max(math.ceil((begin - window.stamp) / step - 1e-6), 0)
+    position, velocity, acceleration = (x[first:] for x in (window.position, window.velocity, window.acceleration))
+    times, knot = np.arange(len(position)) * step, window.stamp + first * step
+    ahead = knot - begin
+    if MIN_STEP < ahead <= step and begin >= state.time_of(state.first + 1):
+        # Only the four control points round it: the spline is local.
+        index = max(int((begin - state.time_of(state.first)) / step) - 1, 0)
+        near = state.points[index : index + 5]
+        p, v, a = bspline.at_times(near, step, np.array([begin - state.time_of(state.first + index)]))
+        position, velocity = np.concatenate([p, position]), np.concatenate([v, velocity])
+        acceleration, times, knot = np.concatenate([a, acceleration]), np.concatenate([[0.0], times + ahead]), begin
+    return Window(knot, times, position, velocity, acceleration, window.joint_names, begin)
 
 
 def positions_at(state: ComposerState, times: np.ndarray | float) -> np.ndarray:

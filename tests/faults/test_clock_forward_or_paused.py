@@ -23,7 +23,8 @@ def test_a_clock_set_forward_is_a_gap(fault, seconds):
     assert stage.pipeline.offset == pytest.approx(before, abs=0.07)
     stage.stop()
     if seconds == 20.0:
-        fault.note("clock set forward by 20 s", "told; flushed, approached again", safe, stage.windows)
+        text = "reported; motion restarts slowly where the robot stands"
+        fault.note("clock set forward by 20 s", text, safe, stage.windows)
 
 
 @pytest.mark.parametrize("what", ["deactivate", "pause", "reset"])

@@ -27,6 +27,8 @@ def test_lost_joint_states_brake_and_their_return_approaches(fault):
     assert [e.severity for e in stage.events if e.code == "joint_states"] == [Severity.ERROR]
     stage.joints_alive = True
     stage.speak(0.3)
+    assert stage.pipeline.state is State.BRAKING  # not yet believed
+    stage.speak(0.3)
     assert stage.pipeline.state is State.APPROACHING
     stage.speak(3.0)
     assert stage.pipeline.state is State.GESTURING
@@ -105,7 +107,7 @@ def test_a_robot_that_is_still_being_moved_is_waited_for():
         stage.silence(0.01)
         assert stage.pipeline.state is State.BRAKING
     stage.move_by_hand(AWAY)
-    stage.silence(0.4)
+    stage.silence(0.6)
     assert stage.pipeline.state is State.APPROACHING
     stage.speak(5.0)
     assert stage.pipeline.state is State.GESTURING

@@ -13,7 +13,7 @@ ROW = "start pose far away"
 def test_a_start_pose_far_away_is_left_slowly(fault):
     stage = Stage(pose=AWAY).activate()
     speeds = []
-    for _ in range(300):
+    for _ in range(400):
         stage.silence(0.01)
         speeds.append(stage.speed)
     # 0.8 rad/s is the peak of the approach; idle motion adds its own 0.1 rad/s at most

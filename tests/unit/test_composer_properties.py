@@ -158,7 +158,7 @@ def test_the_stop_trajectory_ends_at_the_rest_pose_inside_all_limits(setup, kind
     state, window = composer.publish(state, 0.0, 0.05)
     controller.receive(window, 0.0, 0.05)
     rest = rng.uniform(limits.lower, limits.upper)
-    last = final.stop_trajectory(state, 0.2, 0.05, rest)
+    _, last = final.stop_trajectory(state, 0.2, 0.05, rest)
     controller.receive(last, 0.2, 0.05)
     np.testing.assert_allclose(last.position[-1], rest, atol=1e-6)
 

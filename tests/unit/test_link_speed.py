@@ -107,7 +107,7 @@ def test_the_way_to_rest_is_as_slow_and_arrives(setup, kind, seed):
     state = composer.start(limits, rng.uniform(limits.lower, limits.upper), 0.0)
     state = composer.extend(state, make_targets(kind, np.arange(15) / 30, limits, rng))
     rest = rng.uniform(limits.lower, limits.upper)
-    window = final.stop_trajectory(state, 0.2, 0.05, rest, speed=3.0)
+    _, window = final.stop_trajectory(state, 0.2, 0.05, rest, speed=3.0)
     position, velocity, _ = dense(window, 4)
     assert_slow(person, limits, position, velocity)
     np.testing.assert_allclose(window.position[-1], rest, atol=1e-6)

@@ -25,7 +25,7 @@ def test_speech_makes_the_robot_gesture_and_the_end_is_at_rest():
 def test_controllers_get_exactly_their_joints_and_what_is_not_ours_keeps_its_place():
     stage = gesturing().stop()
     assert {n: a.joints for n, a in stage.auditors.items()} == CONTROLLERS
-    gripper = [s.position[:, 3] for s in stage.auditors["arm_controller"].sent]
+    gripper = [s.position[:, 3] for _, s in stage.auditors["arm_controller"].sent]
     np.testing.assert_allclose(np.concatenate(gripper), 0.04, atol=1e-9)
 
 
@@ -142,8 +142,8 @@ def test_delay_mode_tells_by_how_much_to_delay_the_sound():
 
 def test_share_of_limited_points_and_latency_are_told():
     stage = gesturing()
-    assert 0.0 <= stage.pipeline.limited_share <= 1.0
+    assert 0.0 <= stage.pipeline.mover.limited_share <= 1.0
     assert 0.0 <= stage.pipeline.latency.p50 < 0.2
-    np.testing.assert_allclose(stage.pipeline.commanded(stage.now), stage.robot, atol=1e-6)
+    np.testing.assert_allclose(stage.pipeline.mover.commanded(stage.now), stage.robot, atol=1e-6)
     assert len(REST) == 5
     assert len(ROBOT.joint_names) == 6

@@ -65,7 +65,7 @@ def test_stop_is_one_window_that_ends_at_rest_at_the_rest_pose():
     limits = make_limits()
     state, controller, now = moving_state(limits)
     rest = np.array([0.1, -0.3, 5.0])  # the last is beyond its limit: clipped
-    window = final.stop_trajectory(state, now, LEAD, rest)
+    _, window = final.stop_trajectory(state, now, LEAD, rest)
     controller.receive(window, now, LEAD)
     np.testing.assert_allclose(window.position[-1], [0.1, -0.3, 2.0], atol=1e-8)
     # Slow: beyond the braking part no joint is faster than the approach speed.
@@ -78,9 +78,9 @@ def test_stop_is_one_window_that_ends_at_rest_at_the_rest_pose():
 def test_stop_at_rest_takes_the_planned_time_and_an_obstacle_ends_it():
     limits = make_limits(joints=1)
     state = composer.start(limits, np.array([1.0]), 0.0)
-    window = final.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]))
+    _, window = final.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]))
     assert window.time_from_start[-1] == pytest.approx(1.875 * 2 / 0.6, abs=0.2)
-    blocked = final.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]), distance=lambda q: q[:, 0], margin=0.1)
+    _, blocked = final.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]), distance=lambda q: q[:, 0], margin=0.1)
     assert_window(blocked, limits, 0.0, LEAD)
     assert 0.1 - 1e-9 <= blocked.position[-1, 0] <= 0.2
 

@@ -1,0 +1,82 @@
+"""Where a window begins, so that a controller goes on exactly as before when it takes it up.
+
+A joint_trajectory_controller joins a new trajectory in the cycle in which it finds it. What it does then differs
+(ros2_controllers, branches humble, jazzy, kilted and master, `trajectory.cpp` and `update`):
+
+- It is *between two points* of the new trajectory: it samples that, whatever its own state. So a window that begins a
+  little in the past, with what was sent before, is joined exactly. (All but the newest; there with
+  `allow_trajectory_replacement: false`.)
+- It is *before the first point*: it bridges to it from the state that it thinks it is in. Jazzy and Kilted file their
+  last command under the previous cycle: twice the step in one cycle, a tick in every window.
+- The newest *blends* by default: a stamp in the past becomes now; with a stamp in the future, points of the old
+  trajectory up to the stamp come first, one cycle late. Points with a negative `time_from_start` behind a stamp in the
+  future are joined exactly, if no point of the old trajectory lies between the cycle before and the stamp.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from speech_gesture_pkg.trajectory.composer import ComposerState, Window, ahead_of
+
+PAST = 0.06
+"""Windows begin so long before they are sent, s: three cycles of a controller at 50 Hz."""
+TRANSPORT = 0.012
+"""A window is on its way for less than this, s, or the machine is overloaded."""
+_QUICKEST = 0.0002
+
+
+class Begin(Enum):
+    """Where the windows for a controller begin."""
+
+    PAST = "in the past, with what was sent before: joined exactly"
+    AHEAD = "ahead of now: the controller bridges to it, which ticks"
+    BLENDED = "in the past of a stamp ahead of now, between two points of the motion: joined exactly"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How one controller takes up windows.
+
+    Attributes:
+        begin: see there.
+        period: of its control cycle, s.
+    """
+
+    begin: Begin = Begin.PAST
+    period: float = 0.01
+
+    def fit(self, state: ComposerState, window: Window, now: float) -> Window:
+        """`window` (with its past) as this controller should get it, sent at `now`, s."""
+        if self.begin is Begin.PAST or window.stamp > now:  # it has not begun yet: they have no past
+            return window
+        if self.begin is Begin.AHEAD:
+            return ahead_of(state, window)
+        stamp = now + self._ahead(state.dt)
+        times = window.time_from_start + (window.stamp - stamp)
+        return replace(window, stamp=stamp, time_from_start=times, due=min(window.due, stamp - self.period))
+
+    def _ahead(self, dt: float) -> float:
+        return min(self.period + TRANSPORT, 0.75 * dt)
+
+    def chance(self, state: ComposerState, now: float) -> float:
+        """The next time from `now` on at which a window can be sent to it, s."""
+        if self.begin is not Begin.BLENDED:
+            return now
+        begin, end = now + _QUICKEST - self.period, now + self._ahead(state.dt) - self.period
+        knot = math.floor((end - state.grid) / state.dt - 1e-9)
+        return now if state.time_of(knot) < begin else state.time_of(knot) - _QUICKEST + self.period + 1e-6
+
+
+def next_chance(timings: Iterable[Timing], state: ComposerState, now: float) -> float:
+    """The next time at which a window can be sent to all of them, s (one step of the grid later, if there is none)."""
+    latest = now + state.dt
+    for _ in range(8):
+        later = max((t.chance(state, now) for t in timings), default=now)
+        if later <= now or later > latest:
+            break
+        now = later
+    return min(now, latest)
