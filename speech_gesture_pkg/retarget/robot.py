@@ -12,6 +12,7 @@ import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.retarget.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 
 PLACEHOLDER_VELOCITY = 50.0
 """rad/s; a limit above this is taken for a placeholder (no gesturing joint is that fast)."""
@@ -68,13 +69,7 @@ class RobotModel:
     @classmethod
     def from_file(cls, path: str | Path) -> RobotModel:
         """Load a URDF file. Raises RobotError in one sentence for anything that cannot be served."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError as e:
-            raise RobotError(f"URDF file {path} does not exist") from e
-        except (OSError, UnicodeDecodeError) as e:
-            raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
-        return cls.from_string(text, str(path))
+        return cls.from_string(read_urdf_text(path), str(path))
 
     @classmethod
     def from_string(cls, xml: str, name: str = "robot_description") -> RobotModel:

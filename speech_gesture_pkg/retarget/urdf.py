@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.retarget.urdf_text import unexpanded, urdf_root
 
 FARTHEST = 1000.0
 """Lengths in a URDF beyond this are mistakes, m."""
@@ -112,16 +113,8 @@ def parse_urdf(text: str, name: str) -> Urdf:
     Raises:
         RobotError: not XML, no <robot>, duplicate names, missing links, several roots, loops, numbers that are none.
     """
-    if not text.strip():
-        raise RobotError(f"URDF {name} is empty; give the XML of a robot")
-    try:
-        root = ET.fromstring(text)
-    except (ET.ParseError, ValueError) as e:
-        raise RobotError(f"URDF {name} is not well-formed XML ({e}); is the file cut off?") from e
-    if root.tag != "robot":
-        raise RobotError(f"URDF {name} starts with <{root.tag}>; a URDF starts with <robot> (expand xacro files first)")
-    left = next((e.tag.rpartition("}")[2] for e in root.iter() if "xacro}" in str(e.tag)), None)
-    if left is not None:
+    root = urdf_root(text, name)
+    if left := unexpanded(root):
         raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
     colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
