@@ -25,6 +25,7 @@ ROBOT = SimpleNamespace(
     velocity=np.array([4.0, 5.0, 6.0, 0.2, 3.0, 3.0]),
     prismatic=np.array([False, False, False, True, False, False]),
 )
+ROBOT.stated_lower, ROBOT.stated_upper = ROBOT.lower, ROBOT.upper
 REST = np.array([0.1, 0.3, 0.0, 0.0, 0.05])
 GROUPS = {"left_arm": ARM[:3], "head": HEAD}
 CONTROLLERS = {"arm_controller": ARM, "head_controller": HEAD}

@@ -68,6 +68,9 @@ class Joint:
         lower, upper: position limits, rad or m; NaN where the file gives none.
         velocity: rad/s or m/s; NaN where the file gives none.
         mimic: (joint followed, multiplier, offset) or None.
+        unstated: of "lower" and "upper", what its <limit> leaves out; by the URDF specification that is 0.
+        soft: soft limits of its <safety_controller>, rad or m; None without any.
+        effort: Nm or N; NaN where the file gives none, or no number.
     """
 
     name: str
@@ -80,6 +83,9 @@ class Joint:
     upper: float = math.nan
     velocity: float = math.nan
     mimic: tuple[str, float, float] | None = None
+    unstated: tuple[str, ...] = ()
+    soft: tuple[float, float] | None = None
+    effort: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -346,9 +352,28 @@ def _joint(element: ET.Element, name: str) -> Joint:
         _limit(limit, "upper", where),
         _number(limit, "velocity", where),
         mimic,
+        () if limit is None else tuple(key for key in ("lower", "upper") if limit.get(key) is None),
+        _soft_limits(element.find("safety_controller"), where),
+        _effort(limit),
     )
 
 
 def _limit(limit: ET.Element | None, key: str, where: str) -> float:
     """Position limit; the URDF specification gives an absent lower or upper the value 0."""
     return 0.0 if limit is not None and limit.get(key) is None else _number(limit, key, where)
+
+
+def _soft_limits(safety: ET.Element | None, where: str) -> tuple[float, float] | None:
+    """Soft limits of a <safety_controller>; one that is absent is 0, by the URDF specification."""
+    keys = ("soft_lower_limit", "soft_upper_limit")
+    if safety is None or all(safety.get(key) is None for key in keys):
+        return None
+    low, high = (_limit(safety, key, f"{where}: safety_controller") for key in keys)
+    return low, high
+
+
+def _effort(limit: ET.Element | None) -> float:
+    try:
+        return math.nan if limit is None else float(limit.get("effort", "nan"))
+    except ValueError:  # nothing depends on it
+        return math.nan

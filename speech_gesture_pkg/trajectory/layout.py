@@ -146,7 +146,12 @@ def make_layout(
     source = np.array([mapped.index(n) if n in mapped else -1 for n in names])
     kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
     limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
-    lower, upper = (np.clip(a[robot_index], -_ENDLESS, _ENDLESS) for a in (robot.lower, robot.upper))
+    # Joints that are not ours keep their place, beyond soft limits too.
+    ends = ((robot.lower, robot.stated_lower), (robot.upper, robot.stated_upper))
+    lower, upper = (
+        np.clip(np.where(source >= 0, ours[robot_index], stated[robot_index]), -_ENDLESS, _ENDLESS)
+        for ours, stated in ends
+    )
     # Fingers and face rest at their limits (an open eye, a straight finger): no margin there. Nor for joints that are
     # not ours: an open gripper at its limit must stay there.
     wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
