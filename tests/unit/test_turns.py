@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_rig import CONTROLLERS, GROUPS, REST, ROBOT, Puppeteer, Stage, Talkative
 
+from speech_gesture_pkg.assembly import clearance_of, layout_of, load_robot
 from speech_gesture_pkg.config import GestureConfig, SafetyConfig
 from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.states import State
@@ -173,3 +176,20 @@ def test_a_wrist_at_forty_radians_is_not_unwound():
     _, took, path = started(40.0)
     assert took < 8.0
     assert np.abs(path[:, WRIST] - 6 * TURN).max() < 2.0
+
+
+def test_arms_with_continuous_wrists_are_as_clear_of_the_body_at_any_turn(demo_urdf):
+    """The whole robot: nothing warns of infinite limits, and turns change no distance."""
+    text = re.sub(r'("(?:left|right)_wrist_roll" type=")revolute', r"\1continuous", demo_urdf.read_text("utf-8"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        robot = load_robot(GestureConfig(), text)
+        layout = layout_of(robot, {}, GestureConfig())
+    names = np.array(layout.joint_names)[layout.continuous]
+    assert sorted(names) == ["left_wrist_roll", "right_wrist_roll"]
+    home = layout.rest_from(np.zeros(len(layout.joint_names)))
+    away = layout.rest_from(np.where(layout.continuous, 40.0, 0.0))
+    np.testing.assert_allclose((away - home)[layout.continuous], 6 * TURN)
+    np.testing.assert_allclose((away - home)[~layout.continuous], 0.0)
+    distance = clearance_of(robot, layout)
+    np.testing.assert_allclose(distance(away[None]), distance(home[None]), atol=1e-9)
