@@ -11,6 +11,8 @@ from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
+
 PACKAGE = "speech_gesture_pkg"
 
 ARGUMENTS = {
@@ -49,7 +51,7 @@ def setup(context: LaunchContext) -> list:
                     package="robot_state_publisher",
                     executable="robot_state_publisher",
                     namespace=args["namespace"],
-                    parameters=[{"robot_description": Path(urdf).read_text(encoding="utf-8"), **sim_time}],
+                    parameters=[{"robot_description": read_urdf_text(urdf), **sim_time}],
                     output="screen",
                 )
             )

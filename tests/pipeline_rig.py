@@ -23,7 +23,9 @@ ROBOT = SimpleNamespace(
     lower=np.array([-1.5, -0.1, -1.0, 0.0, -1.0, -0.6]),
     upper=np.array([2.0, 2.4, 1.0, 0.08, 1.0, 0.5]),
     velocity=np.array([4.0, 5.0, 6.0, 0.2, 3.0, 3.0]),
+    prismatic=np.array([False, False, False, True, False, False]),
 )
+ROBOT.stated_lower, ROBOT.stated_upper = ROBOT.lower, ROBOT.upper
 REST = np.array([0.1, 0.3, 0.0, 0.0, 0.05])
 GROUPS = {"left_arm": ARM[:3], "head": HEAD}
 CONTROLLERS = {"arm_controller": ARM, "head_controller": HEAD}

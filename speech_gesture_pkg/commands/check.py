@@ -11,13 +11,14 @@ import numpy as np
 
 from speech_gesture_pkg.commands.bench_tracking import limbs_and_hands
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of
-from speech_gesture_pkg.errors import ConfigError, RobotError
+from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.evaluation.bag_collision import BagContacts, bag_contacts
 from speech_gesture_pkg.evaluation.promise import PromiseReport, check_promise
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import RobotMap
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 
 _TOLD = 12
 """Contacts that are told one by one; --json has all of them."""
@@ -41,10 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if not 0.1 <= options.rate <= 200:
         raise ConfigError(f"--rate is {options.rate:g}; it must be in [0.1, 200] poses a second")
     path = urdf_of(options)
-    try:
-        urdf = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+    urdf = read_urdf_text(path)
     robot = RobotModel.from_string(urdf, str(path))
     mapping = map_robot(robot, strict=False)
     arms = [arm.joints for arm in mapping.arms.values()]

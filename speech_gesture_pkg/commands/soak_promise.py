@@ -15,6 +15,7 @@ from speech_gesture_pkg.evaluation.bag import BagMessage
 from speech_gesture_pkg.evaluation.promise import PromiseCheck, PromiseReport
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.self_collision import SelfCollision
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 
 WAITING = 4000
 """Most messages that wait to be checked."""
@@ -45,7 +46,7 @@ class PromiseThread(threading.Thread):
         collision: SelfCollision | None = None,
     ) -> None:
         super().__init__(name="promise", daemon=True)
-        self._check = PromiseCheck(urdf.read_text(encoding="utf-8"), acceleration)
+        self._check = PromiseCheck(read_urdf_text(urdf), acceleration)
         self._arms, self._link_speed, self._collision = arms, link_speed, collision
         self._queue: queue.Queue[BagMessage | Pose | Moved | None] = queue.Queue(WAITING)
         self._sent: dict[str, list[SampledTrajectory]] = defaultdict(list)

@@ -9,6 +9,7 @@ import pinocchio as pin
 
 from speech_gesture_pkg.evaluation.bag import check_span
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+from speech_gesture_pkg.evaluation.urdf_xml import plain
 
 RATE = 200.0
 """Samples per second of the commanded motion."""
@@ -65,7 +66,7 @@ def arm_speeds(
     Returns:
         link name -> speeds [T], m/s.
     """
-    model = pin.buildModelFromXML(urdf)
+    model = pin.buildModelFromXML(plain(urdf))
     data = model.createData()
     ids = [[model.getJointId(name) for name in arm] for arm in arms]
     outer = {i for arm in ids for i in arm[1:]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.errors import InputError, RobotError
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import RATE, commanded
 from speech_gesture_pkg.evaluation.bag import read_bag
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
 from speech_gesture_pkg.evaluation.bag_windows import Windows
 from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds
 from speech_gesture_pkg.evaluation.self_collision import Contact, SelfCollision
+from speech_gesture_pkg.evaluation.urdf_xml import urdf_joints, urdf_text
 
 Completed = Callable[[Mapping[str, float]], Mapping[str, float]]
 """Joint positions by name to the same with joints that follow from them (those of a closed chain)."""
@@ -120,10 +120,7 @@ def _commanded(bag: str | Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray
 
 def joint_names_of(urdf: str | Path) -> set[str]:
     """All joints of a URDF file. Raises RobotError."""
-    try:
-        return {joint.get("name", "") for joint in ET.parse(urdf).getroot().iter("joint")}
-    except (OSError, ET.ParseError) as e:
-        raise RobotError(f"URDF file {urdf} cannot be read: {e}") from e
+    return {joint.getAttribute("name") for joint in urdf_joints(urdf_text(urdf))}
 
 
 def _measured(bag: str | Path, joints: set[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray] | None:

@@ -6,7 +6,6 @@ composer, the solver or the node.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
 from speech_gesture_pkg.evaluation.bag import FAR, BagMessage, read_bag
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+from speech_gesture_pkg.evaluation.urdf_xml import attribute, child, urdf_joints
 
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -80,15 +80,15 @@ class PromiseReport:
 def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
     """Joint name -> (lower, upper, velocity) as the XML says; continuous joints have infinite positions."""
     limits = {}
-    for joint in ET.fromstring(urdf).iter("joint"):
-        limit = joint.find("limit")
+    for joint in urdf_joints(urdf):
+        limit = child(joint, "limit")
         if limit is None:
             continue
-        free = joint.get("type") == "continuous"
-        limits[joint.get("name", "")] = (
-            -np.inf if free else float(limit.get("lower", 0)),
-            np.inf if free else float(limit.get("upper", 0)),
-            float(limit.get("velocity", 0)),
+        free = joint.getAttribute("type") == "continuous"
+        limits[joint.getAttribute("name")] = (
+            -np.inf if free else attribute(limit, "lower", 0.0),
+            np.inf if free else attribute(limit, "upper", 0.0),
+            attribute(limit, "velocity", 0.0),
         )
     return limits
 

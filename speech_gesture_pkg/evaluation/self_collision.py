@@ -13,7 +13,6 @@ joints do not move against each other, and not those of one hand, which may clos
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.evaluation.promise import urdf_limits
+from speech_gesture_pkg.evaluation.urdf_xml import attribute, child, urdf_joints, urdf_text
 
 _SAMPLES = 40
 _NEARLY_ALL = 0.95
@@ -107,17 +107,18 @@ class SelfCollision:
         Raises RobotError if Pinocchio cannot read the file.
         """
         path = Path(urdf).resolve()
+        text = urdf_text(path)
         try:
-            self.model = pin.buildModelFromUrdf(str(path))
+            self.model = pin.buildModelFromXML(text)
         except (ValueError, RuntimeError) as e:
             raise RobotError(f"Pinocchio cannot read URDF {path}: {e}") from e
         self.data = self.model.createData()
-        self._mimics = _mimics(path.read_text(encoding="utf-8"))
+        self._mimics = _mimics(text)
         self._commanded = [n for n in commanded if self.model.existJointName(n)]
         folders = [str(folder) for folder in path.parents]
         try:
-            self.geometry = pin.buildGeomFromUrdf(
-                self.model, str(path), pin.GeometryType.COLLISION, package_dirs=folders
+            self.geometry = pin.buildGeomFromUrdfString(
+                self.model, text, pin.GeometryType.COLLISION, package_dirs=folders
             )
             self.shapes = "meshes"
         except (ValueError, RuntimeError):
@@ -314,11 +315,11 @@ def limit_violations(
 def _mimics(text: str) -> dict[str, tuple[str, float, float]]:
     """Mimic joint -> (joint followed, multiplier, offset), as the XML says."""
     found = {}
-    for joint in ET.fromstring(text).iter("joint"):
-        mimic = joint.find("mimic")
+    for joint in urdf_joints(text):
+        mimic = child(joint, "mimic")
         if mimic is not None:
-            factor, offset = float(mimic.get("multiplier", 1)), float(mimic.get("offset", 0))
-            found[joint.get("name", "")] = (mimic.get("joint", ""), factor, offset)
+            factor, offset = attribute(mimic, "multiplier", 1.0), attribute(mimic, "offset", 0.0)
+            found[joint.getAttribute("name")] = (mimic.getAttribute("joint"), factor, offset)
     return found
 
 

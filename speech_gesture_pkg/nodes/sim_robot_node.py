@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from rclpy.clock import Clock
@@ -15,10 +14,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.errors import ConfigError, RobotError
+from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.nodes.clock import NANO, nanoseconds, time_msg
 from speech_gesture_pkg.nodes.parameters import declare, reject_unknown
 from speech_gesture_pkg.nodes.spin import run
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 from speech_gesture_pkg.runtime.sim_controller import ControllerSettings, SimController
 from speech_gesture_pkg.runtime.sim_rules import RULES, Goal, Rules, rules_of
 
@@ -203,10 +203,7 @@ class SimRobot(Node):
         self._states.publish(self._message)
 
     def _publish_urdf(self, path: str) -> None:
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            raise RobotError(f"URDF {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+        text = read_urdf_text(path)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._description = self.create_publisher(String, "robot_description", latched)
         self._description.publish(String(data=text))

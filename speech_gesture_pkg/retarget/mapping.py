@@ -13,7 +13,9 @@ from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform, pl
 from speech_gesture_pkg.retarget.faces import find_face
 from speech_gesture_pkg.retarget.hands import finger_chains, map_fingers, name_fingers, palm_frame
 from speech_gesture_pkg.retarget.head_room import with_room
+from speech_gesture_pkg.retarget.joint_limits import told_once
 from speech_gesture_pkg.retarget.limbs import Limbs, elbow_of, find_limbs, shoulder_of
+from speech_gesture_pkg.retarget.limit_report import locked_joints, report_limits
 from speech_gesture_pkg.retarget.override import (
     ARM_KEYS,
     Override,
@@ -26,7 +28,7 @@ from speech_gesture_pkg.retarget.override import (
 )
 from speech_gesture_pkg.retarget.posture import least_turn, upright
 from speech_gesture_pkg.retarget.profile import read_profile
-from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel, told_once
+from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.robot_map import FINGERS, GROUPS, SIDES, ArmMap, FingerJoint, RobotMap
 
 _FOOTPRINT = "base_footprint"
@@ -110,7 +112,8 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
     missing = tuple(g for g in GROUPS if g not in groups and not (g == "head" and platform))
     floor = _floor(tree, limbs, override, warnings)
     _check_closed_chain(robot, tree, groups, platform, strict, warnings)
-    _check(robot, groups, warnings)
+    _check(robot, groups)
+    warnings += report_limits(tree, groups, strict)
     return RobotMap(
         robot.name,
         limbs.body,
@@ -222,12 +225,13 @@ def _check_closed_chain(
     warnings.append(f"a part {sentence}: what hangs on it is left alone")
 
 
-def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]], warnings: list[str]) -> None:
-    """Refuse an empty or contradictory map; warn about odd joints."""
+def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]]) -> None:
+    """Refuse an empty or contradictory map."""
     if not groups:
+        locked = f" ({locked_joints(robot, robot.locked)})" if robot.locked else ""
         raise RobotError(
             f"robot '{robot.name}' has no arms, head, waist, hands or face that can be recognised among its "
-            f"{len(robot.joint_names)} joints; name them in a robot map (YAML)"
+            f"{len(robot.joint_names)} joints{locked}; name them in a robot map (YAML)"
         )
     seen: dict[str, str] = {}
     for group, names in groups.items():
@@ -237,11 +241,6 @@ def _check(robot: RobotModel, groups: dict[str, tuple[str, ...]], warnings: list
                     f"joint '{name}' is mapped twice, to {seen[name]} and {group}; a joint can do one thing"
                 )
             seen[name] = group
-    odd = [n for n in robot.placeholders if n in seen]
-    if odd:
-        warnings.append(
-            f"velocity limits above {PLACEHOLDER_VELOCITY:g} rad/s look like placeholders, capped: {', '.join(odd)}"
-        )
 
 
 def _turn(up: np.ndarray, override: Override) -> np.ndarray:

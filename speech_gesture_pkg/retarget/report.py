@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
+from speech_gesture_pkg.retarget.joint_limits import DEGREE
 from speech_gesture_pkg.retarget.override import Override, read_override
 from speech_gesture_pkg.retarget.robot import PLACEHOLDER_VELOCITY, RobotModel
 from speech_gesture_pkg.retarget.robot_map import SIDES, RobotMap
@@ -53,6 +54,10 @@ def mapping_table(robot: RobotModel, robot_map: RobotMap) -> list[MappingRow]:
         flags = []
         if robot.velocity[i] > PLACEHOLDER_VELOCITY:
             flags.append("placeholder velocity")
+        if joint in robot.units:
+            flags.append("taken as degrees" if robot.units[joint] == DEGREE else "taken as millimetres")
+        if joint in robot.softened:
+            flags.append("soft limits")
         if robot.continuous[i]:
             flags.append("continuous")
         if robot.prismatic[i]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +9,9 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.joint_limits import absent, limits_of, other_units, told_once
 from speech_gesture_pkg.retarget.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 
 PLACEHOLDER_VELOCITY = 50.0
 """rad/s; a limit above this is taken for a placeholder (no gesturing joint is that fast)."""
@@ -27,8 +27,10 @@ class RobotModel:
         name: from the URDF.
         urdf: the URDF text.
         joint_names: the J actuated joints (moving, not mimic), in the order of the file.
-        lower, upper: position limits, rad or m; -inf / inf for continuous joints. Shape [J].
-        velocity: velocity limits, rad/s or m/s, as in the file. Shape [J].
+        lower, upper: position limits, rad or m: the tighter of limits and soft limits; -inf / inf for continuous
+            joints. Shape [J].
+        stated_lower, stated_upper: as the <limit> says, to which joints keep that are not used. Shape [J].
+        velocity: velocity limits, rad/s or m/s. Shape [J].
         continuous: whether each joint turns without end. Shape [J], bool.
         prismatic: whether each joint slides. Shape [J], bool.
         links: link name -> `Link` with visual and collision shapes.
@@ -36,6 +38,10 @@ class RobotModel:
         problems: joint name -> sentence on its limits; such joints must not be driven (see `mapping.map_robot`).
         unlimited: the joints of `problems` for which a limit is not given at all (the others contradict themselves).
         placeholders: joints whose velocity limit is above `PLACEHOLDER_VELOCITY`.
+        remarks: joint name -> sentences on limits that are odd, or are taken otherwise than they are written.
+        units: joint name -> unit of limits that look like degrees or millimetres, and are taken as such.
+        softened: joints that soft limits hold tighter.
+        locked: joints whose lower and upper limit are equal, so that they cannot move.
         model: Pinocchio model in which every moving joint, mimic too, has one coordinate (see `q_full`).
         full_names: names of the M moving joints, mimics too, in the order of the model (joint i has name i - 1).
         parents: model index of each joint's parent, 0 for the root. Length M + 1.
@@ -55,12 +61,22 @@ class RobotModel:
         self.joint_index: dict[str, int] = {n: i for i, n in enumerate(self.joint_names)}
         self.continuous = np.array([j.kind == "continuous" for j in actuated], bool)
         self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
-        self.problems: dict[str, str] = {j.name: p for j in actuated if (p := _limit_problem(j))}
+        self.units = other_units(actuated)
+        limits = [limits_of(j, self.units.get(j.name, 1.0)) for j in actuated]
+        told_of = dict(zip(self.joint_names, limits, strict=True))
+        self.problems: dict[str, str] = {n: limit.problem for n, limit in told_of.items() if limit.problem}
         if actuated and len(self.problems) == len(actuated):
             raise RobotError(f"URDF {source} has unusable joint limits: {told_once(self.problems)}")
-        self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and _absent(j))
-        self.lower, self.upper, self.velocity = (self._limits(actuated, k) for k in ("lower", "upper", "velocity"))
-        self.placeholders = tuple(j.name for j in actuated if j.velocity > PLACEHOLDER_VELOCITY)
+        self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and absent(j))
+        self.remarks = {n: limit.remarks for n, limit in told_of.items() if limit.remarks}
+        self.softened = tuple(n for n, limit in told_of.items() if limit.softened)
+        self.locked = tuple(n for n, limit in told_of.items() if not limit.problem and limit.lower == limit.upper)
+        self.lower, self.upper = (np.array([getattr(x, k) for x in limits]) for k in ("lower", "upper"))
+        self.stated_lower, self.stated_upper = (
+            np.array([getattr(x, k) for x in limits]) for k in ("stated_lower", "stated_upper")
+        )
+        self.velocity, self._neutral = (np.array([getattr(x, k) for x in limits]) for k in ("velocity", "neutral"))
+        self.placeholders = tuple(n for n, limit in told_of.items() if limit.velocity > PLACEHOLDER_VELOCITY)
         self._build(moving)
         for array in (self.continuous, self.prismatic, self.lower, self.upper, self.velocity):
             array.setflags(write=False)
@@ -68,13 +84,7 @@ class RobotModel:
     @classmethod
     def from_file(cls, path: str | Path) -> RobotModel:
         """Load a URDF file. Raises RobotError in one sentence for anything that cannot be served."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError as e:
-            raise RobotError(f"URDF file {path} does not exist") from e
-        except (OSError, UnicodeDecodeError) as e:
-            raise RobotError(f"URDF file {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
-        return cls.from_string(text, str(path))
+        return cls.from_string(read_urdf_text(path), str(path))
 
     @classmethod
     def from_string(cls, xml: str, name: str = "robot_description") -> RobotModel:
@@ -101,8 +111,8 @@ class RobotModel:
         return np.asarray(q, float)[..., self._source] * self._factor + self._offset
 
     def neutral(self) -> np.ndarray:
-        """Zero, or the nearest position within the limits. Shape [J]."""
-        return np.clip(np.zeros(len(self.joint_names)), self.lower, self.upper)
+        """Zero, or the nearest position within the limits (not the soft ones). Shape [J]."""
+        return self._neutral.copy()
 
     def link_transforms(self, q: np.ndarray) -> dict[str, np.ndarray]:
         """Pose of every link in the root link's frame for one configuration.
@@ -136,16 +146,6 @@ class RobotModel:
         for level in self._levels:
             poses[level + 1] = poses[self._parents[level]] @ local[level]
         return poses
-
-    def _limits(self, joints: list[Joint], key: str) -> np.ndarray:
-        """One limit as an array. Problem joints get a zero range and zero speed, so that nothing can move them."""
-        values = np.zeros(len(joints))
-        for i, joint in enumerate(joints):
-            if joint.name in self.problems:
-                continue
-            endless = joint.kind == "continuous" and key != "velocity"
-            values[i] = (-math.inf if key == "lower" else math.inf) if endless else getattr(joint, key)
-        return values
 
     def _build(self, moving: list[Joint]) -> None:
         """The tree of moving joints, parents first; mimics keep a coordinate."""
@@ -221,41 +221,3 @@ def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, 
             raise RobotError(f"URDF {source}: joint '{joint.name}' mimics '{name}', which is a joint that cannot move")
         joint = by_name[name]
     raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")
-
-
-def told_once(problems: Mapping[str, str], keep: int = 12) -> str:
-    """Sentences on joints as one: joints with the same trouble are listed together, the first `keep` by name."""
-    same: dict[str, list[str]] = {}
-    for name, sentence in problems.items():
-        same.setdefault(sentence.replace(f"joint '{name}'", "{}", 1), []).append(name)
-    parts = []
-    for sentence, names in same.items():
-        more = f" and {len(names) - keep} more" if len(names) > keep else ""
-        listed = ", ".join(f"'{n}'" for n in names[:keep]) + more
-        text = sentence.replace("{}", f"joint {listed}" if len(names) == 1 else f"joints {listed}", 1)
-        parts.append(text if len(names) == 1 else text.replace(" has ", " have ", 1))
-    rest = len(parts) - keep
-    return "; ".join(parts[:keep]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _absent(joint: Joint) -> bool:
-    """Whether the file leaves a limit out (or gives NaN)."""
-    turning = joint.kind == "continuous"
-    return math.isnan(joint.velocity) or (not turning and (math.isnan(joint.lower) or math.isnan(joint.upper)))
-
-
-def _limit_problem(joint: Joint) -> str:
-    """What makes the limits of a joint unusable, naming it; empty if nothing does."""
-    where = f"joint '{joint.name}'"
-    if joint.kind != "continuous":
-        if math.isnan(joint.lower) or math.isnan(joint.upper):
-            return f"{where} has no position limits (absent or NaN); give <limit lower upper velocity>"
-        if not (math.isfinite(joint.lower) and math.isfinite(joint.upper)):
-            return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
-        if joint.lower > joint.upper:
-            return f"{where} has lower {joint.lower:g} > upper {joint.upper:g}; swap them"
-    if math.isnan(joint.velocity):
-        return f"{where} has no velocity limit (absent or NaN); give one in rad/s"
-    if joint.velocity <= 0 or math.isinf(joint.velocity):
-        return f"{where} has the velocity limit {joint.velocity:g}; it must be positive and finite"
-    return ""

@@ -77,10 +77,11 @@ class LinkPoints:
         self._data = self._model.createData()
         slots = [robot.joint_index[n] for n in self._model.names[1:]]
         self._neutral = neutral[slots]
-        slides = np.maximum(np.abs(robot.lower[slots]), np.abs(robot.upper[slots])) * robot.prismatic[slots]
+        farthest = np.maximum(np.abs(robot.lower[slots]), np.abs(robot.upper[slots]))
+        slides = np.where(robot.prismatic[slots], farthest, 0.0)
         self.reach = np.zeros((len(names), len(joint_names)))
         for p, end in enumerate(ends):
-            self._bound(p, end, np.nan_to_num(slides), robot.prismatic[slots])
+            self._bound(p, end, slides, robot.prismatic[slots])
         self.reach.setflags(write=False)
 
     def speeds(self, q: np.ndarray, dq: np.ndarray) -> np.ndarray:

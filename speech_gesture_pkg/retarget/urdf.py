@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.retarget.urdf_text import unexpanded, urdf_root
 
 FARTHEST = 1000.0
 """Lengths in a URDF beyond this are mistakes, m."""
@@ -67,6 +68,9 @@ class Joint:
         lower, upper: position limits, rad or m; NaN where the file gives none.
         velocity: rad/s or m/s; NaN where the file gives none.
         mimic: (joint followed, multiplier, offset) or None.
+        unstated: of "lower" and "upper", what its <limit> leaves out; by the URDF specification that is 0.
+        soft: soft limits of its <safety_controller>, rad or m; None without any.
+        effort: Nm or N; NaN where the file gives none, or no number.
     """
 
     name: str
@@ -79,6 +83,9 @@ class Joint:
     upper: float = math.nan
     velocity: float = math.nan
     mimic: tuple[str, float, float] | None = None
+    unstated: tuple[str, ...] = ()
+    soft: tuple[float, float] | None = None
+    effort: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -112,16 +119,8 @@ def parse_urdf(text: str, name: str) -> Urdf:
     Raises:
         RobotError: not XML, no <robot>, duplicate names, missing links, several roots, loops, numbers that are none.
     """
-    if not text.strip():
-        raise RobotError(f"URDF {name} is empty; give the XML of a robot")
-    try:
-        root = ET.fromstring(text)
-    except (ET.ParseError, ValueError) as e:
-        raise RobotError(f"URDF {name} is not well-formed XML ({e}); is the file cut off?") from e
-    if root.tag != "robot":
-        raise RobotError(f"URDF {name} starts with <{root.tag}>; a URDF starts with <robot> (expand xacro files first)")
-    left = next((e.tag.rpartition("}")[2] for e in root.iter() if "xacro}" in str(e.tag)), None)
-    if left is not None:
+    root = urdf_root(text, name)
+    if left := unexpanded(root):
         raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
     colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
@@ -353,9 +352,28 @@ def _joint(element: ET.Element, name: str) -> Joint:
         _limit(limit, "upper", where),
         _number(limit, "velocity", where),
         mimic,
+        () if limit is None else tuple(key for key in ("lower", "upper") if limit.get(key) is None),
+        _soft_limits(element.find("safety_controller"), where),
+        _effort(limit),
     )
 
 
 def _limit(limit: ET.Element | None, key: str, where: str) -> float:
     """Position limit; the URDF specification gives an absent lower or upper the value 0."""
     return 0.0 if limit is not None and limit.get(key) is None else _number(limit, key, where)
+
+
+def _soft_limits(safety: ET.Element | None, where: str) -> tuple[float, float] | None:
+    """Soft limits of a <safety_controller>; one that is absent is 0, by the URDF specification."""
+    keys = ("soft_lower_limit", "soft_upper_limit")
+    if safety is None or all(safety.get(key) is None for key in keys):
+        return None
+    low, high = (_limit(safety, key, f"{where}: safety_controller") for key in keys)
+    return low, high
+
+
+def _effort(limit: ET.Element | None) -> float:
+    try:
+        return math.nan if limit is None else float(limit.get("effort", "nan"))
+    except ValueError:  # nothing depends on it
+        return math.nan

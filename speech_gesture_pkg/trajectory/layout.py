@@ -14,6 +14,7 @@ from speech_gesture_pkg.retarget.robot_links import LinkPoints
 from speech_gesture_pkg.retarget.robot_map import RobotMap
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.link_limit import LinkLimit
+from speech_gesture_pkg.trajectory.turns import TURN, turn_range
 
 _GROUP_KIND = {
     "left_arm": "arms",
@@ -28,8 +29,8 @@ _GROUP_KIND = {
 FASTEST = 10.0
 """No joint but the face's is driven faster, rad/s: higher limits in a URDF are placeholders."""
 
-_TURNS = 1e3
-"""Position limit of a continuous joint, rad: gestures never wind it up so far."""
+_ENDLESS = 1e4
+"""Position limit of a continuous joint, rad: nobody winds one up so far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class JointLayout:
         robot_index: index of each commanded joint among the robot's joints. Shape [J].
         watched: joints of arms, head and torso, whose measured position must follow. Shape [J], bool.
         dropped: sentences about mapped groups that no controller moves.
+        continuous: joints that turn without end. Shape [J], bool.
+        turn_limits: least and most number of whole turns by which the retargeter's joints may be moved. Shape [2, J].
     """
 
     joint_names: tuple[str, ...]
@@ -55,20 +58,47 @@ class JointLayout:
     robot_index: np.ndarray
     watched: np.ndarray
     dropped: tuple[str, ...]
+    continuous: np.ndarray
+    turn_limits: np.ndarray
+
+    def turns(self, hold: np.ndarray) -> np.ndarray:
+        """Whole turns, rad, from the retargeter's joints to those of a robot that starts at `hold` [J]. Shape [J].
+
+        A wrist that stands six turns from zero gestures there instead of unwinding first. The same for as long as
+        `hold` is: the pose at which motion started.
+        """
+        away = np.nan_to_num((hold - self.rest) / TURN, nan=0.0, posinf=0.0, neginf=0.0)
+        return TURN * np.clip(np.round(away), *self.turn_limits)
 
     def from_retargeter(self, q: np.ndarray, hold: np.ndarray) -> np.ndarray:
         """Retargeter output `[T, R]` as commanded joints `[T, J]`; joints that are not mapped stay at `hold` `[J]`.
 
-        Clipped to the limits: a wild frame must not make the approach to it last for minutes.
+        Moved by whole turns to where the robot stood (see `turns`), and clipped to the limits: a wild frame must not
+        make the approach to it last for minutes.
         """
         result = np.repeat(hold[None], len(q), 0)
         mapped = self.source >= 0
-        result[:, mapped] = np.clip(q[:, self.source[mapped]], self.limits.lower[mapped], self.limits.upper[mapped])
+        moved = q[:, self.source[mapped]] + self.turns(hold)[mapped]
+        result[:, mapped] = np.clip(moved, self.limits.lower[mapped], self.limits.upper[mapped])
+        return result
+
+    def to_retargeter(self, q: np.ndarray, hold: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """Commanded joints `[J]` as the retargeter's `[R]`: the inverse of `from_retargeter`.
+
+        Joints of the retargeter that no controller moves are at `rest`, the retargeter's rest pose `[R]`.
+        """
+        result = np.array(rest, float)
+        mapped = self.source >= 0
+        result[self.source[mapped]] = (q - self.turns(hold))[mapped]
         return result
 
     def rest_from(self, hold: np.ndarray) -> np.ndarray:
-        """The rest pose, with joints that are not ours at `hold`. Shape [J]."""
-        return np.where(np.isnan(self.rest), hold, self.rest)
+        """The rest pose, moved by whole turns to where the robot stood; joints that are not ours at `hold`. Shape [J].
+
+        Args:
+            hold: the pose at which motion started. Shape [J].
+        """
+        return np.where(np.isnan(self.rest), hold, self.rest + self.turns(hold))
 
 
 def make_layout(
@@ -116,7 +146,12 @@ def make_layout(
     source = np.array([mapped.index(n) if n in mapped else -1 for n in names])
     kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
     limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
-    lower, upper = (np.clip(a[robot_index], -_TURNS, _TURNS) for a in (robot.lower, robot.upper))
+    # Joints that are not ours keep their place, beyond soft limits too.
+    ends = ((robot.lower, robot.stated_lower), (robot.upper, robot.stated_upper))
+    lower, upper = (
+        np.clip(np.where(source >= 0, ours[robot_index], stated[robot_index]), -_ENDLESS, _ENDLESS)
+        for ours, stated in ends
+    )
     # Fingers and face rest at their limits (an open eye, a straight finger): no margin there. Nor for joints that are
     # not ours: an open gripper at its limit must stay there.
     wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
@@ -135,7 +170,12 @@ def make_layout(
     pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
     pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
     parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
-    return JointLayout(names, parts, limits, pose, source, robot_index, wide, tuple(dropped))
+    turning = ~np.asarray(robot.prismatic)[robot_index]
+    turns = turn_range(pose, limits.lower, limits.upper, turning)
+    endless = np.isinf((robot.upper - robot.lower)[robot_index])
+    for array in (pose, endless, turns):
+        array.setflags(write=False)
+    return JointLayout(names, parts, limits, pose, source, robot_index, wide, tuple(dropped), endless, turns)
 
 
 def _links(

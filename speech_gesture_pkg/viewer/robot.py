@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.urdf_text import read_urdf_text, urdf_root
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
     Colour,
@@ -79,12 +80,7 @@ class RobotFigure:
         Raises:
             RobotError: not a URDF, or numbers or links in it that make no sense.
         """
-        try:
-            root = ET.fromstring(xml)
-        except ET.ParseError as e:
-            raise RobotError(f"the robot description is not XML: {e}") from e
-        if root.tag != "robot":
-            raise RobotError(f"the robot description's root element is <{root.tag}>; it must be <robot>")
+        root = urdf_root(xml, "of the robot to draw")
         self.name = root.get("name", "robot")
         self.warnings: list[str] = []
         self._read_tree(root)
@@ -100,12 +96,7 @@ class RobotFigure:
     def from_file(path: str | Path, faces: int = 16_000) -> RobotFigure:
         """From a URDF file. Raises RobotError naming the file."""
         path = Path(path)
-        try:
-            xml = path.read_text(encoding="utf-8")
-        except FileNotFoundError as e:
-            raise RobotError(f"URDF file {path} does not exist") from e
-        except (OSError, UnicodeDecodeError) as e:
-            raise RobotError(f"URDF file {path} cannot be read as text: {e}") from e
+        xml = read_urdf_text(path)
         try:
             return RobotFigure(xml, path.resolve().parent, faces)
         except RobotError as e:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from pipeline_rig import AWAY, Stage
+from types import SimpleNamespace
 
+import numpy as np
+from pipeline_rig import AWAY, CONTROLLERS, GROUPS, REST, ROBOT, Puppeteer, Stage, Talkative
+
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.trajectory.layout import make_layout
 
 ROW = "start pose far away"
 
@@ -43,3 +48,32 @@ def test_a_start_pose_outside_the_limits_gives_the_controller_time_to_come_insid
     stage.speak(3.0)
     assert stage.pipeline.state is State.GESTURING
     stage.stop()
+
+
+def with_continuous_wrist(wrist: float) -> Stage:
+    """A robot whose wrist turns without end, and stands at `wrist`, rad."""
+    config = GestureConfig()
+    ends = {"lower": ROBOT.lower.copy(), "upper": ROBOT.upper.copy()}
+    ends["lower"][2], ends["upper"][2] = -np.inf, np.inf
+    robot = SimpleNamespace(**vars(ROBOT) | ends)
+    layout = make_layout(robot, GROUPS, Puppeteer.joint_names, REST, CONTROLLERS, config.safety)
+    limits = (layout.limits.lower, layout.limits.upper, ROBOT.velocity, layout.limits.acceleration)
+    pose = np.array([0.2, 0.5, wrist, 0.05, 0.1, 0.0])
+    generator, puppeteer = Talkative(), Puppeteer()
+    return Stage(pose=pose, pipeline=lambda t: Pipeline(config, generator, puppeteer, layout, None, t), limits=limits)
+
+
+def test_a_continuous_wrist_many_turns_from_zero_is_not_unwound(fault):
+    six = 12.0 * np.pi
+    took, ended, windows = {}, {}, 0
+    for wrist in (0.3, six + 0.3, 40.0):
+        stage = with_continuous_wrist(wrist).activate()
+        took[wrist] = stage.until_state(State.GESTURING)
+        stage.speak(3.0).stop()
+        ended[wrist], windows = stage.robot[2], windows + stage.windows
+    assert took[six + 0.3] == took[0.3]
+    assert took[40.0] < 8.0  # 2.3 rad from rest; unwinding takes half a minute
+    np.testing.assert_allclose(list(ended.values()), [0.0, six, six], atol=1e-3)
+    near, far = took[six + 0.3], took[40.0]
+    text = f"gestures at the turn where it stands, after {near:.2f} s as from 0.3 rad; from 40 rad after {far:.1f} s"
+    fault.note("a continuous wrist that stands six turns from zero", text, "moves on", windows)

@@ -120,7 +120,7 @@ def test_bad_parameters(start):
         ({"distro": "foxy"}, "parameter distro 'foxy' is unknown; it must be one of: humble, jazzy, kilted, newest"),
         ({"controllers": "[other_controller]"}, "controller other_controller has no joints"),
         ({"controllers": "[a, b]", "a__joints": "[x]", "b__joints": "[x]"}, "joint x belongs to both a and b"),
-        ({"urdf": "/no/such.urdf"}, "URDF /no/such.urdf cannot be read"),
+        ({"urdf": "/no/such.urdf"}, "URDF file /no/such.urdf does not exist"),
     ]
     for process, (_, sentence) in zip([start("sim_robot_node", **p) for p, _ in cases], cases, strict=True):
         assert process.wait(30.0) in (4, 5)

@@ -144,7 +144,7 @@ def test_simplify_keeps_the_extent():
 @pytest.mark.parametrize(
     ("xml", "words"),
     [
-        ("<robot", "not XML"),
+        ("<robot", "not well-formed XML"),
         ("<sdf/>", "<sdf>"),
         ("<robot name='r'/>", "no links"),
         (urdf(link("a"), joint("j", "a", "b")), "'b'"),
@@ -163,5 +163,5 @@ def test_bad_files_are_named(tmp_path: Path):
     with pytest.raises(RobotError, match=r"nothing\.urdf does not exist"):
         RobotFigure.from_file(tmp_path / "nothing.urdf")
     (tmp_path / "bad.urdf").write_text("<robot")
-    with pytest.raises(RobotError, match=r"bad\.urdf: .*not XML"):
+    with pytest.raises(RobotError, match=r"bad\.urdf: .*not well-formed XML"):
         RobotFigure.from_file(tmp_path / "bad.urdf")
