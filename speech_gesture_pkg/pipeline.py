@@ -76,7 +76,7 @@ class Pipeline:
         self.source = MotionSource(generator, retargeter, config, self._align, steady)
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt, timing)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
-        self.feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady)
+        self.feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady, layout.continuous)
         self._follows = FollowWatch(layout, config.safety, steady)
         self.start = Start(self.feedback, self._follows, self.mover, steady)
         self._clock = ClockWatch(steady)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.turns import nearest_turn
 
 STILL = 0.4
 """A robot stands if its joints have stayed where they are for so long, s: longer than drivers report zeros at first."""
@@ -39,14 +40,22 @@ class JointFeedback:
         limits: of the J joints of interest; others are ignored.
         timeout: older positions count as lost, s.
         steady: steady clock, s.
+        continuous: joints that turn without end: where a driver wraps their position round, it goes on. Shape [J].
     """
 
-    def __init__(self, limits: MotionLimits, timeout: float, steady: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        limits: MotionLimits,
+        timeout: float,
+        steady: Callable[[], float],
+        continuous: np.ndarray | None = None,
+    ) -> None:
         self._names, count = limits.joint_names, len(limits.joint_names)
         self._index = {name: i for i, name in enumerate(limits.joint_names)}
         self._timeout, self._steady = timeout, steady
         self._lower, self._upper = limits.lower - BEYOND, limits.upper + BEYOND
         self._fastest = limits.velocity
+        self._continuous = np.zeros(count, bool) if continuous is None else continuous
         self._position = np.full(count, np.nan)
         self._seen = np.full(count, -np.inf)
         self._place, self._since = self._position.copy(), np.full(count, np.inf)
@@ -72,6 +81,7 @@ class JointFeedback:
             now = self._steady()
             count = min(len(names), len(positions))
             joints, given = self._joints_of(list(names[:count])), np.asarray(positions[:count], float)[self._known]
+            given = nearest_turn(given, self._position[joints], self._continuous[joints])
             possible = (self._lower[joints] <= given) & (given <= self._upper[joints])  # NaN is not
             if not possible.all():
                 for j, value in zip(joints[~possible].tolist(), given[~possible].tolist(), strict=True):

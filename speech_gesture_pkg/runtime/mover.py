@@ -303,7 +303,7 @@ class Mover:
 
     def stuck(self) -> np.ndarray | None:
         """The retargeter's joints [R] where the motion got stuck before the robot's body; None if it did not."""
-        return self._stuck.look(self.reference)
+        return self._stuck.look(self.reference, self._hold)
 
     def _split(self, window: Window, now: float) -> dict[str, Window]:
         fitted: dict[Timing, Window] = {}

@@ -102,7 +102,7 @@ def retarget_offline(
                 composed = start_at(limits, targets[0], 0.0, 1.0 / motion.fps)
                 targets = targets[2:]
             composed = extend(composed, targets, distance, margin)
-            here = watch.look(composed)
+            here = watch.look(composed, hold)
             if here is not None:
                 state = retargeter.start(here)
     if composed is None:

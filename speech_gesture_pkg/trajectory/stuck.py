@@ -31,12 +31,17 @@ class StuckWatch:
     def __init__(self, layout: JointLayout, rest: np.ndarray) -> None:
         """`rest`: the retargeter's rest pose [R], for joints that nobody commands."""
         self._mapped = layout.source >= 0
-        self._source, self._rest = layout.source[self._mapped], rest
+        self._layout, self._rest = layout, rest
         self._steps = self._blocked = 0
         self.every = STEPS
 
-    def look(self, state: ComposerState) -> np.ndarray | None:
-        """The retargeter's joints [R] where the composer stands, if it got stuck; else None. To be called often."""
+    def look(self, state: ComposerState, hold: np.ndarray) -> np.ndarray | None:
+        """The retargeter's joints [R] where the composer stands, if it got stuck; else None. To be called often.
+
+        Args:
+            state: of the composer.
+            hold: the pose at which motion started (see `JointLayout.turns`). Shape [J].
+        """
         counts = state.counts
         if counts.steps < self._steps:  # another composer has begun
             self._steps = self._blocked = 0
@@ -49,6 +54,4 @@ class StuckWatch:
             self.every = STEPS
             return None
         self.every = _AGAIN
-        here = self._rest.copy()
-        here[self._source] = state.points[-1][self._mapped]
-        return here
+        return self._layout.to_retargeter(state.points[-1], hold, self._rest)

@@ -110,6 +110,7 @@ def test_a_composer_that_got_stuck_is_picked_up_where_it_is():
         source=np.array([0, 1]),
         rest_from=lambda hold: hold,
         from_retargeter=lambda q, hold: q,
+        to_retargeter=lambda q, hold, rest: q,
     )
     motion = MotionFrames(np.zeros((300, NUM_JOINTS, 3)), 30.0)
 

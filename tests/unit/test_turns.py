@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,8 @@ from speech_gesture_pkg.config import GestureConfig, SafetyConfig
 from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.trajectory.layout import JointLayout, make_layout
+from speech_gesture_pkg.trajectory.state import Counts, start
+from speech_gesture_pkg.trajectory.stuck import STEPS, StuckWatch
 from speech_gesture_pkg.trajectory.turns import nearest_turn, turn_range
 
 TURN = 2.0 * np.pi
@@ -193,3 +196,14 @@ def test_arms_with_continuous_wrists_are_as_clear_of_the_body_at_any_turn(demo_u
     np.testing.assert_allclose((away - home)[~layout.continuous], 0.0)
     distance = clearance_of(robot, layout)
     np.testing.assert_allclose(distance(away[None]), distance(home[None]), atol=1e-9)
+
+
+def test_a_composer_that_got_stuck_hands_back_the_retargeters_own_turn():
+    """Handed back as it stands, the wrist would be moved by its six turns a second time."""
+    layout, hold = layout_with_wrist(), standing(6 * TURN + 0.3)
+    state = start(layout.limits, hold, 0.0)
+    state = replace(state, counts=Counts(steps=STEPS, blocked=STEPS), target=hold + np.array([0.5, 0, 0, 0, 0, 0]))
+    here = StuckWatch(layout, REST).look(state, hold)
+    assert here is not None
+    np.testing.assert_allclose(here, [0.2, 0.5, 0.3, 0.1, 0.0], atol=1e-9)
+    np.testing.assert_allclose(layout.from_retargeter(here[None], hold)[0], hold, atol=1e-9)
