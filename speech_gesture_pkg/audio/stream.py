@@ -61,6 +61,8 @@ class AudioStream:
         self._last_stamp = math.inf
         self._last_duration = 0.0
         self._burst = False
+        self.bursts = True
+        """Whether audio that is published faster than it plays is taken for speech that is sent ahead (see above)."""
 
     @property
     def segment(self) -> int:
@@ -218,7 +220,7 @@ class AudioStream:
             self._burst = False
             return stamp
         published = arrival < stamp + 0.75 * duration
-        if step > 0.0 and published and (fast or (self._burst and queued > QUEUED_S)):
+        if self.bursts and step > 0.0 and published and (fast or (self._burst and queued > QUEUED_S)):
             if not self._burst and queued > QUEUED_S:
                 self._burst = True
                 events.append(StreamEvent(EventKind.BURST, end, queued))

@@ -10,8 +10,13 @@ import numpy as np
 USUAL_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 """Sample rates that a device or a speech synthesiser may have, Hz; neighbours are 8.8 % apart at least."""
 
-SHORT, LONG = 4.0, 10.0
-"""Stretches of audio that are judged, s: the short one suffices where the pace fits a usual rate."""
+SPANS = {4.0: 0.005, 10.0: 0.02, 20.0: 0.02}
+"""Stretches of audio that are judged, s: largest distance of the arrivals from a line, as a share of the stretch.
+
+Audio that flows in real time lies on a line; sentences that are sent ahead, at once or as fast as they are made, a
+publisher's first burst and pauses do not. The more arrivals jitter, the longer it takes to tell.
+"""
+SHORT, LONG, LONGEST = SPANS
 
 COMPLETE = 0.85
 """A stretch is judged once it is so much of its length."""
@@ -19,15 +24,14 @@ COMPLETE = 0.85
 LEAST = 10
 """Fewest arrivals in a stretch that are judged."""
 
-STRAIGHT = 0.02
-"""Largest distance of the arrivals from a straight line, as a share of the stretch. Audio that flows in real time lies
-on a line; sentences that are sent ahead at once, a publisher's first burst and pauses do not."""
-
 WRONG = 0.03
 """A pace that differs from 1 by more is wrong (sound cards: less than 0.001)."""
 
-FITS = 0.025
-"""A pace fits a usual rate if it differs by less."""
+FITS = 0.006
+"""A pace fits a usual rate if it differs by less than this and the distance from the line together."""
+
+TOO_FAST, STRAIGHT = 1.05, 0.01
+"""Audio that fits no usual rate and yet flows faster than this builds up a delay; it must lie on a line like this."""
 
 PAUSE = 1.0
 """Without a message for so long (or three times the last one's length) a new stretch begins, s."""
@@ -74,7 +78,7 @@ class PaceWatch:
         else:
             self._flow.append(entry)
             self._began = arrival
-        while self._flow[0][0] < arrival - LONG:
+        while self._flow[0][0] < arrival - LONGEST:
             self._flow.popleft()
         if not 0.0 <= arrival - self._looked < LOOK:
             self._looked = arrival
@@ -90,31 +94,33 @@ class PaceWatch:
     def _judge(self) -> None:
         flow = np.array(self._flow)
         flow = flow - [*flow[0, :2], 0.0]
-        for span in (SHORT, LONG):
+        for span, straight in SPANS.items():
             part = flow[flow[:, 0] >= flow[-1, 0] - span]
             length = part[-1, 0] - part[0, 0]
             if len(part) < LEAST or length < COMPLETE * span:
                 continue
             if span == SHORT and not 0.8 < (part[-1, 1] - part[0, 1]) / length / self.pace < 1.25:
                 self.pace, self.problem = 1.0, ""  # no longer what it was
-            slope, start = np.polyfit(part[:, 0], part[:, 1], 1)
-            if np.abs(part[:, 1] - start - slope * part[:, 0]).max() <= STRAIGHT * length:
-                self._conclude(float(slope), part, span)
+            pace, start = (float(x) for x in np.polyfit(part[:, 0], part[:, 1], 1))
+            off = float(np.abs(part[:, 1] - start - pace * part[:, 0]).max() / (abs(pace) * length))
+            if pace > 0.0 and off <= straight:
+                self._conclude(pace, off, part, span)
                 return
 
-    def _conclude(self, pace: float, part: np.ndarray, span: float) -> None:
+    def _conclude(self, pace: float, off: float, part: np.ndarray, span: float) -> None:
+        """What a steady pace means, known to about `off` (a share)."""
         if abs(pace - 1.0) < WRONG or self._sent_ahead(part):
             self.pace, self.problem = 1.0, ""
             return
         if self.problem and abs(pace / self.pace - 1.0) < WRONG:
             return
         nearest = min(USUAL_RATES, key=lambda rate: abs(math.log(pace * self._rate / rate)))
-        fits = nearest != self._rate and abs(pace * self._rate / nearest - 1.0) < FITS
-        if not fits and span < LONG:
+        fits = nearest != self._rate and abs(pace * self._rate / nearest - 1.0) < FITS + off
+        if not fits and (span < LONG or pace < TOO_FAST or off > STRAIGHT):
             return
         looks = f"looks like {nearest}" if fits else f"is declared, {pace * self._rate:.0f} a second arrive"
         channels = round(pace)
-        more = f" (or {channels} channels)" if fits and channels > 1 and abs(pace / channels - 1.0) < FITS else ""
+        more = f" (or {channels} channels)" if fits and channels > 1 and abs(pace / channels - 1.0) < FITS + off else ""
         self.pace = pace
         self.problem = f"audio arrives at {pace:.2f} times real time: {self._rate} {looks}{more}"
 

@@ -125,7 +125,7 @@ class MotionSource:
             self.stream.change_rate(rate)
         stamp, told = self._timed(len(samples) / rate, rate, stamp, arrival)
         for event in self.stream.push(samples, stamp, arrival):
-            if not (self._in_real_time and event.kind in (EventKind.OVERLAP, EventKind.GAP)):
+            if not (self.pace.problem and event.kind in (EventKind.OVERLAP, EventKind.GAP)):
                 told.append(_event(event))
         self.arrived = steady
         self._messages += 1
@@ -264,23 +264,24 @@ class MotionSource:
             self.ready.append(ReadyFrame(play, q[i], motion[i : i + 1], arrival))
             self._made += 1
 
-    @property
-    def _in_real_time(self) -> bool:
-        """Whether audio that comes too fast is cut to what arrives (not where stamps say when it is heard)."""
-        return self.pace.too_fast and self.config.sync.mode != "stamp"
+    def _timed(
+        self, duration: float, rate: int, stamp: float | None, arrival: float
+    ) -> tuple[float | None, list[Event]]:
+        """When the audio of a message begins on the node's clock, and what a person should know about that.
 
-    def _timed(self, duration: float, rate: int, stamp: float | None, arrival: float) -> tuple[float | None, list[Event]]:
-        """When the audio of a message begins on the node's clock, and what a person should know about that."""
+        Audio whose pace is wrong is placed by its arrival: what comes too much is cut, what is missing becomes silence.
+        """
         told = []
-        before = self._in_real_time
         self.pace.add(duration, rate, arrival, stamp)
+        self.stream.bursts = not self.pace.too_fast
         if text := self.pace.news():
-            wrong = bool(self.pace.problem)
-            text += "; what comes too much is left out" if self._in_real_time else ""
-            told.append(Event(Severity.WARN if wrong else Severity.INFO, "audio_pace", text))
-        if self._in_real_time:
-            if not before:
+            if self.pace.too_fast:
                 self.flush()  # the delay that has built up
+                text += "; what comes too much is left out"
+            elif self.pace.problem:
+                text += "; what is missing is taken as silence"
+            told.append(Event(Severity.WARN if self.pace.problem else Severity.INFO, "audio_pace", text))
+        if self.pace.problem and self.config.sync.mode != "stamp":
             return arrival - duration, told
         if stamp is None:
             return None, told

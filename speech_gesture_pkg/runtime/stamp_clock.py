@@ -22,8 +22,8 @@ EARLY = 0.05
 """Stamps of the future by less are left alone, s: `/clock` comes in steps."""
 
 PAST = 2.0
-"""Offset that counts at once even after a pause, s; in stamp mode, the least one: motion that is less late is waited for
-(see `runtime.lateness`)."""
+"""Offset that counts at once even after a pause, s; in stamp mode, the least one: motion that is less late is waited
+for (see `runtime.lateness`)."""
 
 AHEAD = 60.0
 """With `sync.mode: stamp`, sound that is to be heard later than this after its arrival is refused, s: the robot would
