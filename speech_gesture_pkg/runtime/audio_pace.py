@@ -103,26 +103,26 @@ class PaceWatch:
                 self.pace, self.problem = 1.0, ""  # no longer what it was
             pace, start = (float(x) for x in np.polyfit(part[:, 0], part[:, 1], 1))
             off = float(np.abs(part[:, 1] - start - pace * part[:, 0]).max() / (abs(pace) * length))
-            if pace > 0.0 and off <= straight:
-                self._conclude(pace, off, part, span)
+            if pace > 0.0 and off <= straight and self._concludes(pace, off, part, span):
                 return
 
-    def _conclude(self, pace: float, off: float, part: np.ndarray, span: float) -> None:
-        """What a steady pace means, known to about `off` (a share)."""
+    def _concludes(self, pace: float, off: float, part: np.ndarray, span: float) -> bool:
+        """Whether a steady pace, known to about `off` (a share), means something; then it is noted."""
         if abs(pace - 1.0) < WRONG or self._sent_ahead(part):
             self.pace, self.problem = 1.0, ""
-            return
+            return True
         if self.problem and abs(pace / self.pace - 1.0) < WRONG:
-            return
+            return True
         nearest = min(USUAL_RATES, key=lambda rate: abs(math.log(pace * self._rate / rate)))
         fits = nearest != self._rate and abs(pace * self._rate / nearest - 1.0) < FITS + off
         if not fits and (span < LONG or pace < TOO_FAST or off > STRAIGHT):
-            return
+            return False
         looks = f"looks like {nearest}" if fits else f"is declared, {pace * self._rate:.0f} a second arrive"
         channels = round(pace)
         more = f" (or {channels} channels)" if fits and channels > 1 and abs(pace / channels - 1.0) < FITS + off else ""
         self.pace = pace
         self.problem = f"audio arrives at {pace:.2f} times real time: {self._rate} {looks}{more}"
+        return True
 
     @staticmethod
     def _sent_ahead(part: np.ndarray) -> bool:

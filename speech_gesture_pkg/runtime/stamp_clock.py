@@ -51,7 +51,7 @@ STEP = 0.05
 DRIFT = 1e-3
 """Fastest drift that is followed, s/s; clocks of computers differ by less than 5e-4."""
 
-CONFIRM = 1.5
+CONFIRM = 2.5
 """Offsets below `PAST` are reported after so long, s: the first message may have been held up."""
 
 REPORT_AGAIN = 1.0
@@ -166,7 +166,7 @@ class StampClock:
         self._lags.clear()
         if most - least > STEADY:
             return
-        if self.behind and least < -STEP:
+        if abs(self.behind) > TOLERANCE and least < -STEP:
             moved = self.behind + least
             self.behind = 0.0 if abs(moved) <= TOLERANCE else moved
         elif self.behind or least > self._late or most < -(0.0 if self._sent else duration) - EARLY:
