@@ -141,7 +141,9 @@ class StampClock:
         sentence = f"audio: its time stamps are {abs(self.behind):.2f} s {way} the node's clock; corrected"
         if self._heard_later:
             return f"{sentence}: taken as heard when it arrives"
-        return sentence if self.behind > 0 else f"{sentence} (if they say when it is heard, set sync.mode to stamp)"
+        if self.behind < 0:
+            return f"{sentence} (if they say when it is heard, set sync.mode to stamp)"
+        return sentence if self.behind > PAST else f"{sentence} (or it takes that long to arrive)"
 
     def _late_by(self, stamp: float, duration: float, arrival: float) -> float:
         """How long after it could be sent a message arrived, s."""
