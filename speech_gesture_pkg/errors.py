@@ -21,6 +21,14 @@ class InputError(SpeechGestureError):
     exit_code = 3
 
 
+class AudioNotFiniteError(InputError):
+    """Audio samples that are NaN or infinite: a hiccup of the publisher."""
+
+
+class ClippedAudioError(InputError):
+    """Audio most of which is at full scale: noise, or far too loud."""
+
+
 class ConfigError(SpeechGestureError):
     """A parameter or option outside what is allowed."""
 

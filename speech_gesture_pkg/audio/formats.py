@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.audio.sniff import sniff_container
-from speech_gesture_pkg.errors import InputError, one_of
+from speech_gesture_pkg.errors import AudioNotFiniteError, InputError, one_of
 
 ENCODINGS: tuple[str, ...] = (
     "S8",
@@ -197,7 +197,9 @@ def _to_float(samples: np.ndarray, fmt: AudioFormat) -> np.ndarray:
     if kind == "f":
         peak = float(np.max(np.abs(samples), initial=0.0))
         if not np.isfinite(peak):
-            raise InputError("the audio chunk holds NaN or infinite samples; the publisher must send finite samples")
+            raise AudioNotFiniteError(
+                "the audio chunk holds NaN or infinite samples; the publisher must send finite samples"
+            )
         if peak > FLOAT_LIMIT:
             raise InputError(
                 f"the float audio reaches {peak:.6g}, but full scale is 1; divide integer samples by their full scale "

@@ -18,18 +18,20 @@ ROUNDING = 0.01
 class Segment:
     """A queue of contiguous audio that was written at the source's rate and is read at 16 kHz.
 
-    Times are always `anchor + count / rate` with integer counts, so they are as exact after hours as at the start.
+    Times are always `anchor + count / rate` with integer counts, so they are as exact after hours as at the start (a
+    change of the source's rate starts the count anew and may shift what follows by one sample at 16 kHz).
 
     Attributes:
         number: which segment of the stream this is.
         anchor: stream time of its first sample, seconds.
-        written: source samples written so far.
+        written: source samples written so far (at the rate that holds now).
         read_count: 16 kHz samples read so far.
     """
 
     def __init__(self, number: int, anchor: float, resampler: StreamResampler) -> None:
         self.number, self.anchor = number, anchor
         self.written = 0
+        self._before = anchor  # stream time of the first sample at the rate that holds now
         self.read_count = 0
         self._resampler = resampler
         self._queue: deque[np.ndarray] = deque()
@@ -38,7 +40,7 @@ class Segment:
     @property
     def end(self) -> float:
         """Stream time just after the last sample written."""
-        return self.anchor + self.written / self._resampler.in_rate
+        return self._before + self.written / self._resampler.in_rate
 
     @property
     def position(self) -> float:
@@ -64,8 +66,14 @@ class Segment:
         """Append silence, `count` samples at the source's rate."""
         self.write(np.zeros(count, np.float32))
 
+    def change_rate(self, resampler: StreamResampler) -> None:
+        """What is written from now on has the rate of `resampler`; it follows what was written before."""
+        self.finish()
+        self._before, self.written = self.end, 0
+        self._resampler = resampler
+
     def finish(self) -> None:
-        """Make the part readable that the resampler still holds back; nothing can be written after this."""
+        """Make the part readable that the resampler still holds back; only `change_rate` leads on from here."""
         self._append(self._resampler.flush())
 
     def read(self, until: float | None = None) -> AudioChunk | None:

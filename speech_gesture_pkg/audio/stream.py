@@ -11,7 +11,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.events import EventKind, StreamEvent, StreamStats
 from speech_gesture_pkg.audio.resample import StreamResampler
 from speech_gesture_pkg.audio.segment import ROUNDING, Segment
-from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.errors import AudioNotFiniteError, ConfigError, InputError
 
 BACK_LIMIT_S = 1.0
 """Stamps that go back by more than this are a clock jump (a bag that loops), not late audio."""
@@ -31,7 +31,7 @@ class AudioStream:
     One thread at a time may use it.
 
     Args:
-        source_rate: sample rate of what is pushed, Hz.
+        source_rate: sample rate of what is pushed, Hz (see also `change_rate`).
         max_gap_s: longest gap that is filled, seconds.
         tolerance_s: largest difference between stamp and sample count that counts as jitter, seconds.
         max_buffer_s: most unread audio that is kept, seconds. (One pushed chunk may be longer and is kept whole.)
@@ -61,6 +61,8 @@ class AudioStream:
         self._last_stamp = math.inf
         self._last_duration = 0.0
         self._burst = False
+        self.bursts = True
+        """Whether audio that is published faster than it plays is taken for speech that is sent ahead (see above)."""
 
     @property
     def segment(self) -> int:
@@ -166,6 +168,13 @@ class AudioStream:
             until = limit if until is None else min(until, limit)
         return self._segments[0].read(until)
 
+    def change_rate(self, rate: int) -> None:
+        """Chunks come at `rate` Hz from now on; the audio goes on in the same segment."""
+        self.source_rate = int(rate)
+        self.delay_s = StreamResampler(self.source_rate).delay_s
+        if self._segments:
+            self._segments[-1].change_rate(StreamResampler(self.source_rate))
+
     def reset(self) -> None:
         """Forget all audio, read or not (barge-in, a clock that was set); the next push starts a new segment."""
         self._segments.clear()
@@ -177,7 +186,9 @@ class AudioStream:
         if samples.ndim != 1:
             raise InputError(f"the audio chunk has shape {samples.shape}; the stream takes mono samples [N]")
         if not np.isfinite(samples).all():
-            raise InputError("the audio chunk holds NaN or infinite samples; the publisher must send finite samples")
+            raise AudioNotFiniteError(
+                "the audio chunk holds NaN or infinite samples; the publisher must send finite samples"
+            )
         if stamp is not None and not math.isfinite(stamp):
             raise InputError(f"the audio's time stamp is {stamp}; it must be finite")
         return samples
@@ -209,7 +220,7 @@ class AudioStream:
             self._burst = False
             return stamp
         published = arrival < stamp + 0.75 * duration
-        if step > 0.0 and published and (fast or (self._burst and queued > QUEUED_S)):
+        if self.bursts and step > 0.0 and published and (fast or (self._burst and queued > QUEUED_S)):
             if not self._burst and queued > QUEUED_S:
                 self._burst = True
                 events.append(StreamEvent(EventKind.BURST, end, queued))

@@ -12,6 +12,7 @@ from speech_gesture_pkg.audio.events import EventKind
 from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
 from speech_gesture_pkg.audio.message_shapes import AUDIO_TYPES, read_samples
 from speech_gesture_pkg.audio.stream import AudioStream
+from speech_gesture_pkg.audio.wav_stream import WavStream
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag import FAR, check_span, stamp_seconds
 from speech_gesture_pkg.runtime.bags import BagTopic
@@ -68,6 +69,7 @@ class BagAudio:
         self.dropped = self.gaps = self.cut = 0
         self.gap_s = 0.0
         self.reason = ""
+        self._files = WavStream()
         self._stream: AudioStream | None = None
         self._parts: list[tuple[int, float, list[np.ndarray]]] = []
         self._early: dict[int, float] = {}
@@ -79,7 +81,7 @@ class BagAudio:
             self.cut += 1
             return
         try:
-            samples, rate = read_samples(message, self.declared)
+            samples, rate = read_samples(message, self.declared, self._files)
             mono = to_mono(samples)
             stamp = self._stamp(message, received)
             stream = self._stream_of(rate)

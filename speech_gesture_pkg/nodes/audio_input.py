@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 
 from speech_gesture_pkg.audio.formats import AudioFormat
-from speech_gesture_pkg.config import AudioConfig
+from speech_gesture_pkg.audio.wav_stream import WavStream
+from speech_gesture_pkg.config import AudioConfig, SyncConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, SpeechGestureError
-from speech_gesture_pkg.nodes.messages.audio import AudioAdapter, adapter_for, format_from_info
+from speech_gesture_pkg.nodes.messages.audio import AudioAdapter, ReceivedAudio, adapter_for, format_from_info
 from speech_gesture_pkg.nodes.messages.audio_types import audio_info_class
 from speech_gesture_pkg.nodes.messages.graph import (
     AUDIO_QOS,
@@ -24,6 +26,7 @@ from speech_gesture_pkg.nodes.messages.graph import (
 )
 from speech_gesture_pkg.nodes.outputs import DelayedAudio
 from speech_gesture_pkg.nodes.worker import Worker
+from speech_gesture_pkg.runtime.stamp_clock import StampClock
 
 TOPIC = "audio"
 AUTO = "auto"
@@ -49,6 +52,8 @@ class AudioInput:
 
     def __init__(self, node: LifecycleNode, config: AudioConfig, worker: Worker, delay: bool) -> None:
         self._node, self._worker, self._delay = node, worker, delay
+        self._files = WavStream()
+        self._stamps, self._queued = StampClock(SyncConfig(mode="delay")), -math.inf
         self._format = check_audio(config)
         self._wanted = config.message_type
         self._adapter: AudioAdapter | None = None
@@ -67,6 +72,11 @@ class AudioInput:
     def problem(self) -> str:
         """Sentence about what is wrong with the audio, '' if nothing is."""
         return self._topic_problem or self._info_problem
+
+    @property
+    def notice(self) -> str:
+        """Sentence about audio that can be used but looks wrong, '' if nothing does."""
+        return self._worker.pipeline.source.pace.problem
 
     def look(self) -> None:
         """Ask the graph: subscribe when the type is known, complain when two speak or policies do not fit."""
@@ -126,8 +136,10 @@ class AudioInput:
 
     def _on_info(self, message: Any) -> None:
         try:
-            self._format = format_from_info(message)
-            self._info_problem = ""
+            told = format_from_info(message)
+            if told != self._format:
+                self._files.restart()
+            self._format, self._info_problem = told, ""
         except SpeechGestureError as e:
             self._info_problem = str(e)
             self._node.get_logger().error(str(e), throttle_duration_sec=5.0)
@@ -139,16 +151,26 @@ class AudioInput:
             self._worker.drop("second publisher", self._topic_problem or "a second publisher speaks on the audio topic")
             return
         try:
-            audio = self._adapter.read(message, self._format)
+            audio = self._adapter.read(message, self._format, self._files)
         except InputError as e:
             self._worker.drop_audio(e)
             return
+        if text := self._files.news():
+            self._node.get_logger().info(text)
         if audio.stamp is not None:
             audio = replace(audio, stamp=audio.stamp - self._worker.time.base)
         self._worker.put_audio(audio, now)
         if self._late_audio is not None:
-            begin = audio.stamp if audio.stamp is not None else now - len(audio.samples) / audio.sample_rate
-            self._late_audio.put(message, begin)
+            self._late_audio.put(message, self._begin(audio, now))
+
+    def _begin(self, audio: ReceivedAudio, now: float) -> float:
+        """When the sound of a message that came at `now` begins, s since the base; as the pipeline finds it."""
+        duration = len(audio.samples) / audio.sample_rate
+        begin = now - duration
+        if audio.stamp is not None and not self._worker.pipeline.source.pace.problem:
+            begin = self._stamps.correct(audio.stamp, duration, now, self._queued)
+        self._queued = max(begin + duration, now)
+        return begin
 
     def _from_owner(self, info: Mapping[str, Any]) -> bool:
         """Whether a message comes from the publisher that owns the topic; the first one becomes its owner."""
@@ -161,6 +183,7 @@ class AudioInput:
                 self.look()
                 return False
             self._owner = gid
+            self._files.restart()
         return True
 
 

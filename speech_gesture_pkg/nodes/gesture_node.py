@@ -271,7 +271,8 @@ class GestureNode(LifecycleNode):
             self._diagnostics.publish(self._state, None, State.INACTIVE, {}, self.problem, "", now)
             return
         problem = worker.watch() or worker.held or (self._audio.problem if self._audio else "")
-        self._diagnostics.publish(self._state, worker.pipeline, worker.state, worker.drops, problem, worker.notice, now)
+        notice = worker.notice or (self._audio.notice if self._audio else "")
+        self._diagnostics.publish(self._state, worker.pipeline, worker.state, worker.drops, problem, notice, now)
 
     def wants_activation(self) -> bool:
         """Whether it is configured and nobody has activated or cleaned it up."""

@@ -144,6 +144,8 @@ class Diagnostics:
             "stalls": counters.stalls,
             "audio gaps filled [s]": heard.filled_s,
             "silence put in [s]": heard.idle_s,
+            "audio stamps behind [s]": pipeline.source.stamps.behind,
+            "audio pace": pipeline.source.pace.pace,
             "fall-back": "active" if pipeline.fallback.active else "no",
             "attempts to bring the generator back": pipeline.fallback.attempts,
         }

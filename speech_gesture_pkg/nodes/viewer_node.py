@@ -17,6 +17,7 @@ from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from speech_gesture_pkg.audio.formats import AudioFormat
+from speech_gesture_pkg.audio.wav_stream import WavStream
 from speech_gesture_pkg.body.parts import ARKIT_INDEX
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.errors import InputError, SpeechGestureError
@@ -80,7 +81,7 @@ class ViewerNode(Node):
             declare(self, "audio.sample_format", "S16LE", "encoding of audio messages that do not tell it"),
         ]
         reject_unknown(self)
-        self._format = AudioFormat(*audio)
+        self._format, self._files = AudioFormat(*audio), WavStream()
         robot = RobotFigure.from_file(urdf) if urdf else None
         self.page = BrowserPage(host, port, "speech gesture, live")
         self._strip = LiveStrip()
@@ -184,7 +185,7 @@ class ViewerNode(Node):
         if self._adapter is None:
             return
         try:
-            audio = self._adapter.read(msg, self._format)
+            audio = self._adapter.read(msg, self._format, self._files)
         except InputError as e:
             self.get_logger().warning(f"an audio message is not shown: {e}", throttle_duration_sec=10.0)
             return

@@ -85,7 +85,7 @@ class WavPlayer(Node):
         path = required(self, "file")
 
         fmt = AudioFormat(rate, channels, encoding)
-        self._samples = resample(read_audio(path).samples, SAMPLE_RATE, rate)
+        self._samples = resample(read_audio(path, self.get_logger().warning).samples, SAMPLE_RATE, rate)
         self._size = max(1, round(chunk_s * rate))
         self._period_ns = round(self._size / rate / speed * NANO)
         self._audio = AudioPublisher(self, adapter_for(kind), fmt)

@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import AudioNotFiniteError, ClippedAudioError, InputError
 from speech_gesture_pkg.nodes.clock import Timebase
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
@@ -187,9 +187,9 @@ class Worker:
     def drop_audio(self, error: InputError) -> None:
         """Count and tell an audio message that cannot be used: numbers that are not finite, or clipped, are a hiccup,
         the rest needs mending by a person."""
-        if "NaN" in str(error):
+        if isinstance(error, AudioNotFiniteError):
             self.drop("audio not finite", f"audio message dropped: {error}", Severity.WARN)
-        elif "clipped" in str(error):
+        elif isinstance(error, ClippedAudioError):
             self.drop("clipped audio", f"audio message dropped: {error}", Severity.WARN)
         else:
             self.drop("unusable audio", f"audio message dropped: {error}")

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.audio.events import StreamEvent
+from speech_gesture_pkg.audio.events import EventKind, StreamEvent
 from speech_gesture_pkg.audio.formats import clipped_fraction
 from speech_gesture_pkg.audio.stream import AudioStream
 from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.errors import ClippedAudioError
 from speech_gesture_pkg.generators.base import Generator, Style
+from speech_gesture_pkg.runtime.audio_pace import PaceWatch
 from speech_gesture_pkg.runtime.outcome import Event
+from speech_gesture_pkg.runtime.stamp_clock import StampClock
 from speech_gesture_pkg.runtime.states import Severity
-from speech_gesture_pkg.runtime.sync import foreign
 
 LOUD = 10 ** (-50 / 20)
 """RMS from which audio counts as speech: -50 dB below full scale."""
@@ -94,7 +95,11 @@ class MotionSource:
         """Steady time of the last audio message, s."""
         self._messages = 0
         self._align, self._clock = align, clock
-        self.stream: AudioStream = self._new_stream(config.audio.sample_rate)
+        self.stream = AudioStream(config.audio.sample_rate, max_gap_s=config.audio.max_gap)
+        self.stamps = StampClock(config.sync)
+        """How far the clock of the audio's stamps is from the node's."""
+        self.pace = PaceWatch()
+        """Whether audio arrives as fast as its declared rate says."""
         self._segment = -1
         self._generator_state: Any = None
         self._retarget_state: Any = None
@@ -113,18 +118,15 @@ class MotionSource:
 
         Raises InputError for what cannot be used.
         """
-        told = []
         clipped = clipped_fraction(samples)
         if clipped > MOST_CLIPPED:
-            raise InputError(f"{100 * clipped:.0f} % of the audio is clipped (at full scale); lower its volume")
-        if stamp is not None and foreign(stamp, len(samples) / max(rate, 1), arrival, self.config.sync):
-            text = f"audio: its time stamps are {abs(arrival - stamp):.0f} s from the node's clock; samples are counted"
-            told.append(Event(Severity.WARN, "foreign_stamps", text))
-            stamp = None
+            raise ClippedAudioError(f"{100 * clipped:.0f} % of the audio is clipped (at full scale); lower its volume")
         if rate != self.stream.source_rate:
-            self.stream = self._new_stream(rate)
-            self._segment = -1
-        told += _events(self.stream.push(samples, stamp, arrival))
+            self.stream.change_rate(rate)
+        stamp, told = self._timed(len(samples) / rate, rate, stamp, arrival)
+        for event in self.stream.push(samples, stamp, arrival):
+            if not (self.pace.problem and event.kind in (EventKind.OVERLAP, EventKind.GAP)):
+                told.append(_event(event))
         self.arrived = steady
         self._messages += 1
         level = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
@@ -143,12 +145,13 @@ class MotionSource:
     def fill(self, until: float) -> list[Event]:
         """Silence up to stream time `until` where there is no audio."""
         self._messages = 0
-        return _events(self.stream.fill_silence(until))
+        return [_event(e) for e in self.stream.fill_silence(until)]
 
     def flush(self) -> None:
         """Forget audio and frames that wait (barge-in, clock jump); the next audio starts a new segment."""
         self.ready.clear()
         self.stream.reset()
+        self.stamps.restart()
         self._segment = -1
         self.heard_at = -np.inf
 
@@ -261,13 +264,36 @@ class MotionSource:
             self.ready.append(ReadyFrame(play, q[i], motion[i : i + 1], arrival))
             self._made += 1
 
-    def _new_stream(self, rate: int) -> AudioStream:
-        return AudioStream(rate, max_gap_s=self.config.audio.max_gap)
+    def _timed(
+        self, duration: float, rate: int, stamp: float | None, arrival: float
+    ) -> tuple[float | None, list[Event]]:
+        """When the audio of a message begins on the node's clock, and what a person should know about that.
+
+        Audio whose pace is wrong is placed by its arrival: what comes too much is cut, what is missing becomes silence.
+        """
+        told = []
+        self.pace.add(duration, rate, arrival, stamp)
+        self.stream.bursts = not self.pace.too_fast
+        if text := self.pace.news():
+            if self.pace.too_fast:
+                self.flush()  # the delay that has built up
+                text += "; what comes too much is left out"
+            elif self.pace.problem:
+                text += "; what is missing is taken as silence"
+            told.append(Event(Severity.WARN if self.pace.problem else Severity.INFO, "audio_pace", text))
+        if self.pace.problem and self.config.sync.mode != "stamp":
+            return arrival - duration, told
+        if stamp is None:
+            return None, told
+        stamp = self.stamps.correct(stamp, duration, arrival, self.stream.end)
+        if text := self.stamps.news():
+            told.append(Event(Severity.WARN if self.stamps.behind else Severity.INFO, "stamps_off", text))
+        return stamp, told
 
 
-def _events(found: list[StreamEvent]) -> list[Event]:
-    """What happened to the audio stream, as events."""
-    return [Event(Severity.WARN, e.kind.name.lower(), f"audio: {e}") for e in found]
+def _event(found: StreamEvent) -> Event:
+    """What happened to the audio stream, as an event."""
+    return Event(Severity.WARN, found.kind.name.lower(), f"audio: {found}")
 
 
 def style_of(config: GestureConfig) -> Style:

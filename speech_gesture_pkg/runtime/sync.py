@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from speech_gesture_pkg.config import SyncConfig
-from speech_gesture_pkg.errors import InputError
 
 CLOCK_BACK = 0.05
 """Node clock steps back by more than this: a bag that loops, a clock that was set, s.
@@ -19,13 +17,6 @@ CLOCK_FORWARD = 0.5
 
 CLOCK_STANDS = 1.0
 """A node clock that shows the same time for so long stands still, s. (Simulators send /clock more often.)"""
-
-FOREIGN = 10.0
-"""Stamps further than this from the time of arrival come from another clock (an old bag without /clock), s."""
-
-AHEAD = 60.0
-"""With `sync.mode: stamp`, sound that is to be heard later than this after its arrival is refused, s: the robot would
-wait for it, and hear nothing else."""
 
 
 def pipeline_latency(lookahead: float, chunk: float, lead: float, dt: float, jitter: float) -> float:
@@ -82,20 +73,3 @@ class ClockWatch:
         jump = now - before - (self._last[1] - steady)
         back = now < before and jump < -CLOCK_BACK
         return jump if back or jump > CLOCK_FORWARD else 0.0
-
-
-def foreign(stamp: float, duration: float, now: float, config: SyncConfig) -> bool:
-    """Whether a stamp cannot be of the clock that says `now`, though sound is heard as it comes (not in stamp mode).
-
-    Raises:
-        InputError: in stamp mode, a stamp that is `AHEAD` of the clock.
-    """
-    early, late = stamp - now, now - stamp - duration
-    if config.mode != "stamp":
-        return math.isfinite(stamp) and max(early, late) > FOREIGN
-    if math.isfinite(stamp) and early > AHEAD:
-        raise InputError(
-            f"the audio's time stamp is {early:.0f} s ahead of the node's clock; with sync.mode stamp it says when the "
-            f"sound is heard, which must be within {AHEAD:g} s"
-        )
-    return False

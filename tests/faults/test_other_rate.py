@@ -23,10 +23,23 @@ def test_other_sample_rates_gesture_in_time(fault, rate):
         fault.note(f"{rate} Hz audio", "resampled; no late frame", "moves on", stage.windows)
 
 
-def test_a_change_of_rate_in_mid_speech_goes_on():
-    stage = Stage().activate().speak(1.5).speak(1.5, rate=44100).speak(1.5)
-    assert stage.pipeline.state in (State.GESTURING, State.APPROACHING)
+@pytest.mark.parametrize("stamped", [True, False], ids=["stamped", "unstamped"])
+def test_a_change_of_rate_in_mid_speech_costs_no_motion(fault, stamped):
+    """The same segment, the same generator state, every frame in its time."""
+    stage = Stage().activate().silence(0.5).speak(2.0, stamped=stamped)
+    starts, before, offset = stage.generator.starts, len(stage.frames), stage.pipeline.offset
+    for rate in (44100, 16000, 8000, 22050):
+        stage.speak(1.5, rate=rate, stamped=stamped)
+    assert stage.generator.starts == starts
+    assert stage.pipeline.offset == offset
+    plays = np.array([t for t, _ in stage.frames[before:]])
+    np.testing.assert_allclose(np.diff(plays), 1 / 30, atol=1e-6)
+    assert stage.pipeline.counters.late_frames == 0
+    assert stage.pipeline.state is State.GESTURING
+    assert set(stage.codes) <= {"unstamped"}
     stage.stop()
+    if stamped:
+        fault.note("16, 44.1, 16, 8, 22.05 kHz in one speech", "goes on; no frame missing", "moves on", stage.windows)
 
 
 def test_channels_are_mixed_down():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import struct
 from types import SimpleNamespace as Message
 
 import numpy as np
@@ -12,11 +13,14 @@ from mutation import NUMBERS, spoilt_bytes
 from speech_gesture_pkg.audio.formats import ENCODINGS, AudioFormat, decode, to_mono
 from speech_gesture_pkg.audio.message_shapes import read_samples
 from speech_gesture_pkg.audio.stream import AudioStream
+from speech_gesture_pkg.audio.wav_stream import WavStream
 
 SPEECH = np.sin(np.arange(600) * 0.2) * np.hanning(600)
 KINDS = ((0.5, "<f4"), (0.5, ">f4"), (0.5, "<f8"), (9e3, "<i2"), (9e3, ">i2"), (1e9, "<i4"), (90, "i1"))
 PCM = (
     *((SPEECH * scale).astype(dtype).tobytes() for scale, dtype in KINDS),
+    struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 236, b"WAVEfmt ", 16, 1, 2, 44100, 176400, 4, 16, b"data", 200)
+    + bytes(200),
     *(b"ID3\x04" + bytes(60), b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(40), b"fLaC" + bytes(60), b"OggS" + bytes(60)),
     b"",
 )
@@ -58,8 +62,16 @@ def message(rng: random.Random):
     numbers = (1, 2, 8, 16, 32, 4, 0, -1, 2**31, 16000, 44100, 2**40)
     what = rng.randrange(4)
     if what == 0:
-        dims = [Message(label=rng.choice(("channels", "samples", "")), size=rng.choice(numbers), stride=0)]
-        made = Message(data=array(rng), layout=Message(dim=dims[: rng.randrange(2)]))
+        data = array(rng)
+        sizes = (*numbers, len(data), len(data) // 2)
+        dims = [
+            Message(
+                label=rng.choice(("channels", "samples", "", "x")), size=rng.choice(sizes), stride=rng.choice(sizes)
+            )
+            for _ in range(3)
+        ]
+        offset = rng.choice((0, 0, 0, 1, len(data), len(data) + 1))
+        made = Message(data=data, layout=Message(dim=dims[: rng.randrange(4)], data_offset=offset))
     elif what == 1:
         fields = {f"{n}_data": array(rng) for n in ("float32", "int32", "int16", "int8", "uint8")}
         info = Message(format=rng.choice(numbers), channels=rng.choice(numbers), rate=rng.choice(numbers), chunk=0)
@@ -72,12 +84,11 @@ def message(rng: random.Random):
 
 
 def test_messages(fuzz):
-    declared = AudioFormat(16000)
+    declared, files = AudioFormat(16000), WavStream()
 
     def make(rng: random.Random):
-        return message(rng), declared if rng.random() < 0.5 else AudioFormat(
-            44100, rng.randint(1, 3), rng.choice(ENCODINGS)
-        )
+        given = declared if rng.random() < 0.5 else AudioFormat(44100, rng.randint(1, 3), rng.choice(ENCODINGS))
+        return message(rng), given, rng.choice((None, files))
 
     def use(given) -> None:
         samples, rate = read_samples(*given)
@@ -107,6 +118,8 @@ def test_stream(fuzz):
         clock.now += pause
         stream = streams[rate]
         try:
+            if chance > 0.95:
+                stream.change_rate(48000 if stream.source_rate == rate else rate)
             stream.push(samples, None if stamp is None else clock.now + stamp, clock.now)
         finally:
             if chance < 0.1:

@@ -15,18 +15,23 @@ from builtin_interfaces.msg import Time
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float32MultiArray, Header, Int16MultiArray, String, UInt8MultiArray
 
+from speech_gesture_pkg.audio.files import write_wav
 from speech_gesture_pkg.audio.formats import AudioFormat
+from speech_gesture_pkg.audio.wav_stream import WavStream
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
 from speech_gesture_pkg.body.parts import ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, forward_kinematics
+from speech_gesture_pkg.config import SyncConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError
+from speech_gesture_pkg.nodes.audio_input import AudioInput
 from speech_gesture_pkg.nodes.messages import audio_types
-from speech_gesture_pkg.nodes.messages.audio import adapter_for, encode, format_from_info
+from speech_gesture_pkg.nodes.messages.audio import ReceivedAudio, adapter_for, encode, format_from_info
 from speech_gesture_pkg.nodes.messages.diagnostics import WARN, diagnostic_array
 from speech_gesture_pkg.nodes.messages.graph import AUDIO_QOS, detect_audio_type, qos_problem
 from speech_gesture_pkg.nodes.messages.markers import SkeletonMarkers
 from speech_gesture_pkg.nodes.messages.motion import FaceMessage, SmplxMessage
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
+from speech_gesture_pkg.runtime.stamp_clock import StampClock
 
 RATE = 16000
 TONE = (0.6 * np.sin(2 * np.pi * 440 * np.arange(800) / RATE)).astype(np.float32)
@@ -161,6 +166,45 @@ def test_bad_audio_is_refused_with_the_mend():
 def test_layout_channels_override_the_parameter():
     msg = adapter_for(Int16MultiArray).write(TONE, AudioFormat(RATE, 2))
     np.testing.assert_allclose(adapter_for(Int16MultiArray).read(msg, AudioFormat(RATE, 1)).samples, TONE, atol=1e-4)
+
+
+def test_a_wav_file_in_bytes_is_read_as_its_header_says(tmp_path):
+    """Whole in one message, and in pieces of which only the first has the header."""
+    write_wav(tmp_path / "a.wav", TONE, 22050)
+    data = (tmp_path / "a.wav").read_bytes()
+    for kind, make in (
+        (UInt8MultiArray, lambda part: UInt8MultiArray(data=part)),
+        (AudioData, lambda part: AudioData(data=array.array("B", part))),
+        (AudioDataStamped, lambda part: AudioDataStamped(audio=AudioData(data=array.array("B", part)))),
+    ):
+        adapter, files = adapter_for(kind), WavStream()
+        whole = adapter.read(make(data), AudioFormat(RATE))
+        parts = [adapter.read(make(data[i : i + 333]), AudioFormat(RATE), files) for i in range(0, len(data), 333)]
+        assert {whole.sample_rate, *(p.sample_rate for p in parts)} == {22050}
+        np.testing.assert_allclose(whole.samples, TONE, atol=1e-4)
+        np.testing.assert_array_equal(np.concatenate([p.samples for p in parts]), whole.samples)
+
+
+def delayed(offset, problem=""):
+    """Begins of the messages of a second of speech, as delay mode finds them, less their true ones."""
+    pace = SimpleNamespace(problem=problem)
+    worker = SimpleNamespace(pipeline=SimpleNamespace(source=SimpleNamespace(pace=pace)))
+    audio_input = SimpleNamespace(_worker=worker, _stamps=StampClock(SyncConfig(mode="delay")), _queued=-np.inf)
+    found = []
+    for i in range(30):
+        true = 5.0 + i * 0.032
+        audio = ReceivedAudio(np.zeros(512, np.float32), RATE, None if offset is None else true + offset)
+        found.append(AudioInput._begin(audio_input, audio, true + 0.032) - true)
+    return found
+
+
+@pytest.mark.parametrize("offset", [None, -5.0, -0.1, 0.0, 0.5, 10.0])
+def test_delay_mode_delays_the_sound_from_when_it_began_whatever_its_stamps(offset):
+    np.testing.assert_allclose(delayed(offset), 0.0, atol=1e-9)
+
+
+def test_delay_mode_places_sound_of_a_wrong_rate_by_its_arrival():
+    np.testing.assert_allclose(delayed(0.02, "audio arrives at 1.38 times real time"), 0.0, atol=1e-9)
 
 
 def test_names():

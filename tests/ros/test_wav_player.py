@@ -87,3 +87,15 @@ def test_exit_codes_and_sentences(start, tmp_path):
         assert sentence in process.output
         assert "Traceback" not in process.output
         assert len(process.output.strip().splitlines()) == 1
+
+
+def test_a_file_that_is_cut_is_played_as_far_as_it_goes(probe, start, tone):
+    path, samples = tone
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 4800])
+    got = probe.collect(Int16MultiArray, "audio")
+    player = start("wav_player_node", file=path, chunk_s=0.02)
+    probe.wait(lambda: len(got) == 15)
+    assert player.wait() == 0
+    np.testing.assert_array_equal(np.concatenate([m.data for m in got]), samples[:4800])
+    assert "[WARN]" in player.output
+    assert "is cut: its header tells 0.50 s: read as far as there are samples, 0.30 s" in player.output

@@ -69,6 +69,46 @@ def test_truncated_header(tmp_path: Path) -> None:
         read_audio(tmp_path / "b.wav")
 
 
+def resized(path: Path, size: int | None, keep: int | None = None) -> Path:
+    """A second of noise at 8 kHz whose header tells `size` bytes of samples, cut after `keep` bytes of them."""
+    write_wav(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 8000)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    if size is not None:
+        data[4:8] = data[at : at + 4] = size.to_bytes(4, "little")
+    path.write_bytes(data if keep is None else data[: at + 4 + keep])
+    return path
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_streamed_wav_is_read_to_its_end_and_told(tmp_path: Path, size: int) -> None:
+    told: list[str] = []
+    whole = read_audio(resized(tmp_path / "whole.wav", None), told.append)
+    assert told == []
+    audio = read_audio(resized(tmp_path / "a.wav", size), told.append)
+    np.testing.assert_array_equal(audio.samples, whole.samples)
+    (sentence,) = told
+    assert sentence.startswith(f"audio file {tmp_path / 'a.wav'} does not tell its length")
+    assert sentence.endswith("read as far as there are samples, 1.00 s")
+
+
+@pytest.mark.parametrize("keep", [4000, 4001])
+def test_a_wav_that_is_cut_is_read_as_far_as_it_goes_and_told(
+    tmp_path: Path, keep: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = resized(tmp_path / "a.wav", None, keep)
+    assert read_audio(path).duration == pytest.approx(0.25)
+    assert [r.message for r in caplog.records] == [
+        f"audio file {path} is cut: its header tells 1.00 s: read as far as there are samples, 0.25 s"
+    ]
+
+
+def test_a_wav_without_samples_is_still_refused(tmp_path: Path) -> None:
+    for name, size, keep in (("a.wav", 0, 0), ("b.wav", 0xFFFFFFFF, 0), ("c.wav", None, 1)):
+        with pytest.raises(InputError, match="holds no samples"):
+            read_audio(resized(tmp_path / name, size, keep))
+
+
 def test_unwritable(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write_wav(tmp_path / "no" / "a.wav", np.zeros(10))

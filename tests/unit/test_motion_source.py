@@ -7,6 +7,7 @@ import pytest
 from pipeline_rig import Puppeteer, Talkative
 
 from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.errors import AudioNotFiniteError, ClippedAudioError, InputError
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource
 
@@ -109,3 +110,13 @@ def test_arrival_is_known_only_for_frames_that_waited_for_audio():
     push(s, 5.0, 20.2, 20.3)
     s.advance(FAR)
     assert s.ready[-1].arrival == -np.inf
+
+
+def test_messages_that_cannot_be_used_say_so_by_their_class():
+    s = source()
+    with pytest.raises(ClippedAudioError, match="100 % of the audio is clipped"):
+        push(s, 0.1, 20.0, 20.1, level=1.0)
+    with pytest.raises(AudioNotFiniteError, match="NaN"):
+        push(s, 0.1, 20.0, 20.1, level=np.nan)
+    assert issubclass(ClippedAudioError, InputError)
+    assert issubclass(AudioNotFiniteError, InputError)

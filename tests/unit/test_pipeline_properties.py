@@ -31,6 +31,13 @@ def bad_audio(stage: Stage, _: float) -> None:
     assert stage.pipeline.state in (State.PAUSED, State.INACTIVE)
 
 
+def wrong_rate(stage: Stage, x: float) -> None:
+    """A microphone of 22050 Hz, or of 11025 Hz, that is declared as 16000 Hz."""
+    for _ in range(round(160 * x)):
+        samples = stage.voice(0.032, 22050 if x > 0.5 else 11025)
+        stage.silence(0.032, tick=0.016).push(samples, None)
+
+
 def again(stage: Stage, _: float) -> None:
     stage.stop().silence(0.1).activate()
 
@@ -44,6 +51,8 @@ ACTIONS = {
     "unstamped": lambda s, x: s.speak(0.5, stamped=False),
     "44.1 kHz": lambda s, x: s.speak(0.4, rate=44100),
     "foreign": lambda s, x: s.speak(0.3, ahead=-1e5),
+    "another clock": lambda s, x: s.speak(0.5, ahead=20 * x - 10),
+    "wrong rate": wrong_rate,
     "silence": lambda s, x: s.silence(2 * x),
     "one message": lambda s, x: s.push(s.voice(4 * x), s.now),
     "stall": lambda s, x: s.silence(x, tick=max(x, 0.01)),

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from speech_gesture_pkg.config import SyncConfig
-from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
-from speech_gesture_pkg.runtime.sync import ClockWatch, foreign, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import ClockWatch, on_grid, pipeline_latency, play_time
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 
@@ -60,20 +59,6 @@ def test_jumps_are_told_once_and_by_their_length(jump):
     assert clock.jump(100.02 + jump) == pytest.approx(jump, rel=1e-9)
     steady.now += 0.02
     assert clock.jump(100.04 + jump) == 0.0
-
-
-def test_foreign_stamps():
-    live, stamp = SyncConfig(mode="live"), SyncConfig(mode="stamp")
-    for mode in (live, SyncConfig(mode="delay")):
-        assert foreign(0.0, 0.03, 1000.0, mode)
-        assert foreign(1011.0, 0.03, 1000.0, mode)
-        assert not foreign(1005.0, 0.03, 1000.0, mode)
-        assert not foreign(985.0, 14.0, 1000.0, mode)  # a long message, just recorded
-        assert not foreign(math.nan, 0.03, 1000.0, mode)  # the stream refuses it by a sentence
-    assert not foreign(0.0, 0.03, 1000.0, stamp)
-    assert not foreign(1059.0, 0.03, 1000.0, stamp)
-    with pytest.raises(InputError, match="2000 s ahead of the node's clock"):
-        foreign(3000.0, 0.03, 1000.0, stamp)
 
 
 def test_one_hiccup_is_no_reason_to_be_late_for_ever():

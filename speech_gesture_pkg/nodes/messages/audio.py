@@ -5,9 +5,9 @@ Types are told apart by the fields of the class, not by name alone: two unrelate
 
 | type | samples | rate, channels, encoding |
 |---|---|---|
-| `std_msgs/{Int16,Float32}MultiArray` | typed array | parameters; channels also from a layout dimension "channels" |
-| `std_msgs/UInt8MultiArray` | bytes | parameters |
-| ros-drivers `AudioData`, `AudioDataStamped` | bytes | `AudioInfo` on topic `audio_info`, else parameters |
+| `std_msgs/{Int16,Float32}MultiArray` | typed array | parameters; channels also from the layout (`audio.layout`) |
+| `std_msgs/UInt8MultiArray` | bytes | parameters; layout; WAV header |
+| ros-drivers `AudioData`, `AudioDataStamped` | bytes | `AudioInfo` on `audio_info`, else parameters; WAV header |
 | mgonzs13 `Audio`, `AudioStamped` | one of five typed arrays | in the message (`format` is a PortAudio number) |
 | naoqi `AudioBuffer` | int16 | in the message |
 """
@@ -31,6 +31,7 @@ from speech_gesture_pkg.audio.message_shapes import (
     read_naoqi,
     read_typed,
 )
+from speech_gesture_pkg.audio.wav_stream import WavStream
 from speech_gesture_pkg.errors import InputError, one_of
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 from speech_gesture_pkg.nodes.messages.audio_types import AUDIO_TYPES, fields_of, message_class
@@ -71,20 +72,21 @@ class AudioAdapter:
     message: Any
     stamped: bool
     needs_info: bool
-    _parse: Callable[[Any, AudioFormat], tuple[np.ndarray, int]]
+    _parse: Callable[[Any, AudioFormat, WavStream | None], tuple[np.ndarray, int]]
     _fill: Callable[[Any, np.ndarray, AudioFormat], None]
 
-    def read(self, msg: Any, fallback: AudioFormat) -> ReceivedAudio:
+    def read(self, msg: Any, fallback: AudioFormat, files: WavStream | None = None) -> ReceivedAudio:
         """Decode `msg`.
 
         Args:
             msg: a message of this class.
             fallback: format used as far as the message does not tell.
+            files: knows the WAV file that messages of bytes are pieces of; None = each message stands for itself.
 
         Raises:
             InputError: as `audio.formats.decode`, or more than `LONGEST`; drop the message then.
         """
-        samples, rate = self._parse(msg, fallback)
+        samples, rate = self._parse(msg, fallback, files)
         if len(samples) > LONGEST * rate:
             raise InputError(f"the audio message holds {len(samples) / rate:.0f} s; at most {LONGEST:g} s are taken")
         stamp = seconds(msg.header.stamp) if self.stamped else 0.0
@@ -170,7 +172,10 @@ def _type_name(message: type) -> str:
 
 def _inside(read: Callable, write: Callable) -> tuple[Callable, Callable]:
     """Reader and writer of a message that carries the audio in its field `audio`."""
-    return lambda msg, fmt: read(msg.audio, fmt), lambda msg, frames, fmt: write(msg.audio, frames, fmt)
+    return (
+        lambda msg, fmt, files: read(msg.audio, fmt, files),
+        lambda msg, frames, fmt: write(msg.audio, frames, fmt),
+    )
 
 
 def _multi_array(message: Any) -> tuple[Callable, Callable]:
