@@ -13,6 +13,7 @@ from speech_gesture_pkg.commands.bench_tracking import limbs_and_hands
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.evaluation.bag_collision import BagContacts, bag_contacts
+from speech_gesture_pkg.evaluation.executed import executed_text
 from speech_gesture_pkg.evaluation.promise import PromiseReport, check_promise
 from speech_gesture_pkg.retarget.mapping import map_robot
 from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter
@@ -98,5 +99,11 @@ def promise_text(found: PromiseReport) -> str:
     ]
     if "link_speed" in worst:
         lines.append(f"  hands, wrists and elbows at most {worst['link_speed']:.2f} m/s")
+    lines.append(executed_text(found.executed))
+    if found.broken and set(found.broken) <= {"late", "executed"}:
+        lines.append(
+            f"  the machine was late: {found.broken['late']} windows came up to {1e3 * worst['late_s']:.0f} ms after "
+            "what they change had begun; with enough time for the node the same motion is smooth"
+        )
     lines += [f"  {kind}: {count} messages, e.g. {found.examples[kind]}" for kind, count in found.broken.items()]
     return "\n".join(lines)

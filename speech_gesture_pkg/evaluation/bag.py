@@ -70,6 +70,11 @@ def check_span(what: str, seconds: float) -> None:
         )
 
 
+def nanoseconds(stamp: Any) -> int:
+    """`builtin_interfaces` Time or Duration in integer nanoseconds."""
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+
 def stamp_seconds(stamp: Any) -> float:
     """`builtin_interfaces` Time or Duration in seconds."""
     return stamp.sec + stamp.nanosec * 1e-9

@@ -11,10 +11,10 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import RATE, commanded
-from speech_gesture_pkg.evaluation.bag import read_bag
+from speech_gesture_pkg.evaluation.bag import nanoseconds, read_bag
 from speech_gesture_pkg.evaluation.bag_joints import joint_motion
 from speech_gesture_pkg.evaluation.bag_windows import Windows
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY
 from speech_gesture_pkg.evaluation.self_collision import Contact, SelfCollision
 from speech_gesture_pkg.evaluation.urdf_xml import urdf_joints, urdf_text
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
-from speech_gesture_pkg.evaluation.bag import FAR, BagMessage, read_bag
+from speech_gesture_pkg.evaluation.bag import FAR, BagMessage, nanoseconds, read_bag
+from speech_gesture_pkg.evaluation.executed import Execution, check_executed
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 from speech_gesture_pkg.evaluation.urdf_xml import attribute, child, urdf_joints
 
@@ -28,6 +29,12 @@ SPEED_TOLERANCE = 1.02
 """On the speed of links: the limiter keeps the speed of points to 2 %."""
 SPLICE = 1e-3
 """Largest step between successive windows, rad."""
+STANDING = 1e-6
+"""A joint that is commanded to move slower than this stands, rad/s."""
+LOOK_AHEAD = 0.25
+"""So far ahead windows are compared with the ones before them, s."""
+BRIDGE = 0.05
+"""Share of a limit by which the way to a first point may exceed it: windows are on their way for a while."""
 MOVING = 0.02
 """A joint whose commands span more than this moves, rad."""
 
@@ -43,6 +50,7 @@ class PromiseReport:
         moving: names of joints that move, in the order in which they began to.
         examples: one sentence per kind of violation.
         latest: the last sentence of all.
+        executed: what controllers would make of it, by rule and rate.
     """
 
     messages: int = 0
@@ -52,6 +60,7 @@ class PromiseReport:
     examples: dict[str, str] = field(default_factory=dict)
     least_lead: float = float("inf")
     latest: str = ""
+    executed: list[Execution] = field(default_factory=list)
 
     @property
     def kept(self) -> bool:
@@ -74,6 +83,7 @@ class PromiseReport:
             "worst": {k: float(v) for k, v in self.worst.items()},
             "least_lead_s": self.least_lead,
             "joints_moving": len(self.moving),
+            "executed": [e.as_dict() for e in self.executed],
         }
 
 
@@ -99,6 +109,7 @@ def check_promise(
     acceleration: dict[str, float] | None = None,
     arms: Sequence[Sequence[str]] = (),
     link_speed: float = np.inf,
+    executed: bool = True,
 ) -> PromiseReport:
     """Check every JointTrajectory in a bag.
 
@@ -108,15 +119,20 @@ def check_promise(
         acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
         arms: joint names of each arm from the shoulder out; the speed of their links is reported.
         link_speed: and must not be above this, m/s.
+        executed: judge also what controllers of each distribution would execute.
     """
     check = PromiseCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
+    messages: dict[str, list[BagMessage]] = defaultdict(list)
     for message in read_bag(bag, types=(TRAJECTORY,)):
         window = check.add(message)
         if window is not None:
             sent[message.topic].append(window)
+            messages[message.topic].append(message)
     if arms and sent:
         check.slow(sent, arms, link_speed)
+    if executed and messages:
+        check.executed(messages)
     return check.report
 
 
@@ -163,12 +179,21 @@ class PromiseCheck:
         if not _well_formed(message, window, report):
             return None
         _inside(message, joints, window, self._limits, self._acceleration, report)
-        lead = _lead(message, message.received - self._epoch * 1e-9, window, report)
+        received = message.received - self._epoch * 1e-9
+        lead = float(window.times[0] - received)
         self._first_lead = lead if self._first_lead is None else self._first_lead
+        if lead > FAR:
+            report.note("future", f"{message.topic}: stamped {lead:.0f} s ahead")
         if abs(lead - self._first_lead) > FAR:
             return None
         if message.topic in self._last:
-            _continuous(message, self._last[message.topic], window, report)
+            _continuous(message, received, self._last[message.topic], window, self._rates(joints), report)
+        elif lead <= 0:
+            report.note(
+                "future", f"{message.topic}: the first window was received {-1e3 * lead:.1f} ms after its stamp"
+            )
+        else:
+            report.least_lead = min(report.least_lead, lead)
         self._last[message.topic] = window
         for i, joint in enumerate(joints):
             low, high = window.position[:, i].min(), window.position[:, i].max()
@@ -177,6 +202,10 @@ class PromiseCheck:
             if span[1] - span[0] > MOVING and joint not in report.moving:
                 report.moving.append(joint)
         return window
+
+    def _rates(self, joints: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        speed = np.array([self._limits[j][2] for j in joints])
+        return speed, np.array([self._acceleration.get(j, np.inf) for j in joints])
 
     def moved(self, topic: str, joints: list[str], position: list[float]) -> None:
         """Somebody else has moved the joints of a topic: its next window must continue from where they stand."""
@@ -190,14 +219,22 @@ class PromiseCheck:
                 np.array([end, end + 1e-3]), still, np.zeros_like(still), np.zeros_like(still)
             )
 
+    def executed(self, messages: dict[str, list[BagMessage]]) -> None:
+        """Judge what controllers would execute of the windows of each topic (see `executed`)."""
+        speed = {name: limit[2] for name, limit in self._limits.items() if limit[2] > 0.0}
+        self.report.executed = check_executed(messages, speed, self._acceleration)
+        for found in self.report.executed:
+            if not found.smooth:
+                worst = max([*found.acceleration.values(), *found.velocity.values()], default=0.0)
+                self.report.note(
+                    "executed",
+                    f"a controller ({found.rule.name}) at {found.rate:g} Hz would reach {100 * worst:.0f} % of a "
+                    f"limit, and refuse {found.refused} windows",
+                )
+
     def slow(self, sent: dict[str, list[SampledTrajectory]], arms: Sequence[Sequence[str]], link_speed: float) -> None:
         """Check the speed of the arms' links in the motion that windows of all topics together command, m/s."""
         _slow(sent, self.names, self._urdf, arms, link_speed, self.report)
-
-
-def nanoseconds(stamp: Any) -> int:
-    """`builtin_interfaces` Time or Duration in integer nanoseconds."""
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
 def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
@@ -222,7 +259,7 @@ def _well_formed(message: BagMessage, window: SampledTrajectory, report: Promise
         report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite, or no robot's")
         return False
     from_start = [nanoseconds(p.time_from_start) for p in message.data.points]
-    if np.any(np.diff(from_start) <= 0) or from_start[0] < 0:
+    if np.any(np.diff(from_start) <= 0):
         report.note("increasing", f"{message.topic} at {message.received:.3f}: time_from_start does not increase")
         return False
     if np.abs(window.velocity[-1]).max() != 0.0:
@@ -282,24 +319,59 @@ def _slow(
             report.note("link_speed", f"{link} moves with {speed[at]:.3f} m/s at {times[at]:.3f} s; {limit:g} allowed")
 
 
-def _lead(message: BagMessage, received: float, window: SampledTrajectory, report: PromiseReport) -> float:
-    """How long before its stamp the message was received, s."""
-    lead = float(window.times[0] - received)
-    report.least_lead = min(report.least_lead, lead)
-    if lead <= 0:
-        report.note("future", f"{message.topic}: received {-1e3 * lead:.1f} ms after its stamp")
-    elif lead > FAR:
-        report.note("future", f"{message.topic}: stamped {lead:.0f} s ahead")
-    return lead
-
-
-def _continuous(message: BagMessage, old: SampledTrajectory, new: SampledTrajectory, report: PromiseReport) -> None:
-    p, v, _ = old.at(new.times[:1])
-    step = float(np.abs(p - new.position[:1]).max())
-    kick = float(np.abs(v - new.velocity[:1]).max()) if new.times[0] < old.times[-1] else 0.0
+def _continuous(
+    message: BagMessage,
+    received: float,
+    old: SampledTrajectory,
+    new: SampledTrajectory,
+    rates: tuple[np.ndarray, np.ndarray],
+    report: PromiseReport,
+) -> None:
+    """A window that has begun when it comes repeats the one before it until then, and a while longer. One that begins
+    later goes on where the one before has come to by then; or that has ended, and there is time for the way to its
+    first point."""
+    begins = float(new.times[0])
+    where = f"{message.topic} at {message.received:.3f}"
+    stood = received >= old.times[-1] or not (np.abs(old.at(np.array([received]))[1]) > STANDING).any()
+    if begins > received and stood and not new.velocity[0].any():
+        _bridged(where, begins - received, old, new, rates, report)
+        return
+    at = max(begins, received)
+    (p, v, _), (q, w, _) = old.at(np.array([at])), new.at(np.array([at]))
+    step, kick = float(np.abs(p - q).max()), float(np.abs(v - w).max()) if at < old.times[-1] else 0.0
     report.worst["splice"] = max(report.worst["splice"], step)
     report.worst["splice_velocity"] = max(report.worst["splice_velocity"], kick)
     if step > SPLICE or kick > 10 * SPLICE:
-        report.note(
-            "continuous", f"{message.topic} at {message.received:.3f}: jumps by {step:.4g} rad, {kick:.4g} rad/s"
-        )
+        late = _late(received, old, new)
+        what = f"received {1e3 * late:.0f} ms too late, " if late else ""
+        report.note("late" if late else "continuous", f"{where}: {what}jumps by {step:.4g} rad, {kick:.4g} rad/s")
+        report.worst["late_s"] = max(report.worst["late_s"], late)
+    ahead = np.linspace(0.0, LOOK_AHEAD, 1 + round(100 * LOOK_AHEAD))
+    differs = (np.abs(old.at(received + ahead)[0] - new.at(received + ahead)[0]) > SPLICE).any(1)
+    lead = begins - received if begins > received else float(ahead[differs.argmax()]) if differs.any() else np.inf
+    report.least_lead = min(report.least_lead, lead)
+
+
+def _late(received: float, old: SampledTrajectory, new: SampledTrajectory) -> float:
+    """For how long a window that begins as the one before it went differs from that when it is received, s; 0 if it
+    begins differently: then it is no machine that was late."""
+    times = np.linspace(float(new.times[0]), received, 50) if new.times[0] < received else np.array([received])
+    differs = (np.abs(old.at(times)[0] - new.at(times)[0]) > 0.01 * SPLICE).any(1)
+    return 0.0 if differs[0] else received - float(times[differs.argmax()])
+
+
+def _bridged(
+    where: str,
+    time: float,
+    old: SampledTrajectory,
+    new: SampledTrajectory,
+    rates: tuple[np.ndarray, np.ndarray],
+    report: PromiseReport,
+) -> None:
+    """From standing to the first point, by the controller's own quintic: its peaks are 1.875 d/T and 5.7735 d/T^2."""
+    way = np.abs(old.position[-1] - new.position[0])
+    report.worst["bridge"] = max(report.worst["bridge"], float(way.max()))
+    report.least_lead = min(report.least_lead, time)
+    speed, bend = 1.875 * way / time, 10.0 / np.sqrt(3.0) * way / time**2
+    if (speed > rates[0] * (1 + BRIDGE)).any() or (bend > rates[1] * (1 + BRIDGE)).any():
+        report.note("continuous", f"{where}: begins {way.max():.4g} rad from where it stood, after {1e3 * time:.0f} ms")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.bag import BagMessage, on_one_clock, read_bag, stamp_seconds
+from speech_gesture_pkg.evaluation.bag import BagMessage, nanoseconds, on_one_clock, read_bag, stamp_seconds
 from speech_gesture_pkg.evaluation.bag_windows import Windows
-from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY, nanoseconds
+from speech_gesture_pkg.evaluation.promise import JOINT_STATE, TRAJECTORY
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
 
 TIME_TOLERANCE = 0.002

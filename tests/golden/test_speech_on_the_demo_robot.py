@@ -102,13 +102,13 @@ def bodies(robot) -> Bodies:
 def assert_promise(run: OfflineRun) -> int:
     """Every window of every controller, by the auditor; returns how many joints move."""
     limits = urdf_limits(robot_urdf("demo").read_text(encoding="utf-8"))
-    moving = 0
+    moving, lead = 0, CONFIG.trajectory.lead
     for windows in run.windows.values():
         names = windows[0].joint_names
         lower, upper, speed = (np.array([limits[n][k] for n in names]) for k in range(3))
         auditor = Auditor(names, lower, upper, speed, np.full(len(names), 250.0), windows[0].position[0])
         for window in windows:
-            auditor.receive(window, window.stamp - 1e-6, 0.0, CONFIG.trajectory.window)
+            auditor.receive(window, window.due - lead, lead, CONFIG.trajectory.window)
         table = np.concatenate([w.position for w in windows])
         moving += int((np.ptp(table, axis=0) > 0.02).sum())
     return moving

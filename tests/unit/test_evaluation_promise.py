@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from bag_writing import BagWriter, joint_state, trajectory
 
+from speech_gesture_pkg.commands.check import promise_text
 from speech_gesture_pkg.evaluation.arm_speed import arm_speeds, commanded
 from speech_gesture_pkg.evaluation.promise import check_promise, urdf_limits
 from speech_gesture_pkg.evaluation.quintic import SampledTrajectory
+from speech_gesture_pkg.trajectory import composer
+from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 NAMES = ("shoulder", "elbow", "wheel")
 URDF = """<robot name="two">
@@ -117,10 +120,75 @@ def test_a_window_that_starts_somewhere_else_is_a_jump(tmp_path):
     assert report.worst["splice"] == pytest.approx(0.0011, abs=2e-5)
 
 
-def test_past_stamps_are_found(tmp_path):
+def test_a_first_window_in_the_past_is_found(tmp_path):
     report = check_promise(write(tmp_path / "bag", lead=-0.01), URDF)
-    assert report.broken["future"] == 12
-    assert report.least_lead == pytest.approx(-0.01, abs=1e-6)
+    assert report.broken == {"future": 1}
+
+
+def composed(path, begin, late=0.0, jump=0.0):
+    """Windows of the composer's spline; `begin` is the least lead that they begin with, s (negative: in the past)."""
+    ones = np.ones(3)
+    limits = MotionLimits(NAMES, np.array([-1.0, 0.0, -9.0]), np.array([1.0, 2.0, 9.0]), 2 * ones, 8 * ones)
+    state = composer.start(limits, pose([0.0])[0][0], 1.0)
+    with BagWriter(path) as bag:
+        for k in range(60):
+            now = 0.9 + 0.031 * k
+            state = composer.commit(state, now, 0.035)
+            time = composer.next_time(state)
+            count = max(0, int(30 * (now + 0.3 - time)))
+            swing = 0.25 * np.sin(4 * (time - 1.0 + np.arange(count) / 30))[:, None]
+            state = composer.extend(state, pose([0.0])[0] + swing)
+            state, w = composer.publish(state, now, 0.035, past=max(-begin, 0.0))
+            if now < 1.01 and k:
+                continue  # the controllers have not begun yet
+            position = w.position + (jump if k == 30 else 0.0)
+            message = trajectory(NAMES, w.stamp, w.time_from_start, position, w.velocity, w.acceleration)
+            bag.write(
+                "/arm_controller/joint_trajectory",
+                message,
+                max(now + 0.001, 0.9 + 0.031 * 30 + late if k >= 30 else 0.0),
+            )
+    return path
+
+
+def test_windows_that_begin_in_the_past_are_executed_exactly_by_all_rules(tmp_path):
+    report = check_promise(composed(tmp_path / "bag", -0.06), URDF, dict.fromkeys(NAMES, 8.0))
+    assert report.kept, report.examples
+    assert 0.02 < report.least_lead < 0.2  # what is new begins so much later than the message comes
+    assert {e.rule.distro for e in report.executed} == {"humble", "jazzy", "kilted", "newest"}
+    assert {e.rate for e in report.executed} == {1000.0, 500.0, 100.0, 50.0}
+    shares = [max(e.acceleration.values()) for e in report.executed]
+    assert 0.3 < min(shares) <= max(shares) < 1.001  # of the catching up at the start
+    assert "executed by the rules of humble, jazzy, kilted, newest at 50 to 1000 Hz" in promise_text(report)
+
+
+def test_windows_that_begin_ahead_are_not_judged_by_what_is_executed(tmp_path):
+    report = check_promise(composed(tmp_path / "bag", 0.0), URDF, dict.fromkeys(NAMES, 8.0))
+    assert report.kept, report.examples
+    assert report.executed == []
+    assert "not judged" in promise_text(report)
+
+
+def test_a_jump_is_executed_and_a_late_window_is_the_machines_fault(tmp_path):
+    report = check_promise(composed(tmp_path / "jump", -0.06, jump=0.05), URDF, dict.fromkeys(NAMES, 8.0))
+    assert {"continuous", "executed"} <= set(report.broken)
+    assert not any(e.smooth for e in report.executed)
+    report = check_promise(composed(tmp_path / "late", -0.06, late=0.6), URDF, dict.fromkeys(NAMES, 8.0))
+    assert set(report.broken) == {"late", "executed"}
+    assert "the machine was late: " in promise_text(report)
+
+
+def test_a_start_needs_time_for_its_way(tmp_path):
+    """From standing the controller's own quintic leads there: 0.1 rad in 0.3 s are 0.63 rad/s and 6.4 rad/s^2."""
+    for way, broken in ((0.1, False), (0.2, True)):
+        with BagWriter(tmp_path / f"bag{way}") as bag:
+            for k, begin in enumerate((1.0, 3.0)):
+                still = np.tile([0.0, 1.0 + way * k, 0.0], (2, 1))
+                message = trajectory(NAMES, begin, np.array([0.0, 0.4]), still, 0 * still, 0 * still)
+                bag.write("/arm_controller/joint_trajectory", message, begin - 0.3)
+        report = check_promise(tmp_path / f"bag{way}", URDF, dict.fromkeys(NAMES, 8.0))
+        assert ("continuous" in report.broken) is broken
+        assert report.worst["bridge"] == pytest.approx(way)
 
 
 def test_other_joints_are_found(tmp_path):
