@@ -82,6 +82,15 @@ class ControllerNode(Node):
             "Whether the last point may have velocity.",
         )
         declare(self, "allow_partial_joints_goal", settings.allow_partial, "Whether joints may be left out.")
+        if rules.blends:
+            declare(self, "allow_trajectory_replacement", settings.replacement, "Blend with the active trajectory.")
+        interfaces = ["position", "velocity"] if settings.velocity_state else ["position"]
+        declare(self, "state_interfaces", interfaces, "What is known of the joints.")
+        declare(self, "command_interfaces", ["position"], "What the joints are sent.")
+        declare(self, "update_rate", round(settings.update_rate), "Control cycles per second.")
+        for joint in joints:
+            what = "Largest distance from the trajectory, rad or m; 0 = any."
+            declare(self, f"constraints.{joint}.trajectory", settings.tolerance, what)
         declare(self, "state_publish_rate", 50.0, "Rate of ~/reference here is that of joint_states, Hz.")
         self.create_subscription(JointTrajectory, "~/joint_trajectory", self._on_trajectory, QoSProfile(depth=10))
         self._reference = self.create_publisher(JointState, "~/reference", QoSProfile(depth=10))
@@ -141,6 +150,29 @@ class SimRobot(Node):
             rules.nonzero_end,
             "Trajectories may end with velocity (default: as in that distribution).",
         )
+        replacement = declare(
+            self,
+            "allow_trajectory_replacement",
+            True,
+            "Newest rules: new trajectories are blended with the active one.",
+        )
+        velocity = declare(self, "velocity_state", True, "Whether the controllers know the joints' velocity.")
+        tolerance = declare(
+            self,
+            "trajectory_tolerance",
+            0.0,
+            "constraints.<joint>.trajectory of all joints, rad or m; 0 = none.",
+            0.0,
+            10.0,
+        )
+        fastest = declare(
+            self,
+            "command_speed",
+            0.0,
+            "enforce_command_limits: joints are sent no faster, rad/s; 0 = no limit.",
+            0.0,
+            100.0,
+        )
         lag = declare(self, "lag", 0.0, "Time constant of the joints' response, s; 0 = they follow at once.", 0.0, 5.0)
         urdf = declare(self, "urdf", "", "URDF file to publish on robot_description; empty = none.")
         joints = {name: self._joints(name) for name in names}
@@ -148,7 +180,9 @@ class SimRobot(Node):
         initial = {j: self._initial(j) for group in joints.values() for j in group}
         reject_unknown(self)
 
-        settings = ControllerSettings(from_desired, nonzero, partial, update_rate, lag)
+        settings = ControllerSettings(
+            from_desired, nonzero, partial, update_rate, lag, replacement, velocity, tolerance, fastest
+        )
         epoch = self.get_clock().now().nanoseconds
         self.nodes = [
             ControllerNode(name, self, group, rules, settings, np.array([initial[j] for j in group]), epoch)

@@ -16,9 +16,10 @@ A joint_trajectory_controller joins a new trajectory in the cycle in which it fi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from speech_gesture_pkg.trajectory.composer import ComposerState, Window, ahead_of
 
@@ -26,6 +27,8 @@ PAST = 0.06
 """Windows begin so long before they are sent, s: three cycles of a controller at 50 Hz."""
 TRANSPORT = 0.012
 """A window is on its way for less than this, s, or the machine is overloaded."""
+SLOWEST = 0.01
+"""Cycle of a controller that does not tell its rate, s."""
 _QUICKEST = 0.0002
 
 
@@ -69,6 +72,30 @@ class Timing:
         begin, end = now + _QUICKEST - self.period, now + self._ahead(state.dt) - self.period
         knot = math.floor((end - state.grid) / state.dt - 1e-9)
         return now if state.time_of(knot) < begin else state.time_of(knot) - _QUICKEST + self.period + 1e-6
+
+
+def timing_of(parameters: Mapping[str, Any]) -> tuple[Timing, str]:
+    """How a joint_trajectory_controller with these parameters takes up windows, and what to set so that it does better.
+
+    Args:
+        parameters: those that it has declared; {} if it does not answer.
+
+    Returns:
+        the timing, and a sentence of advice ('' if nothing could be better).
+    """
+    rate = float(parameters.get("update_rate") or 0.0)
+    period = 1.0 / rate if rate > 0.0 else SLOWEST
+    if parameters.get("allow_trajectory_replacement"):
+        return Timing(Begin.BLENDED, period), (
+            "allow_trajectory_replacement is true, so new windows are blended with old ones; they are timed to be joined "
+            "exactly by that controller's rules of 2026, but false does not depend on them: set it"
+        )
+    if {"interpolate_from_desired_state", "open_loop_control", "allow_trajectory_replacement"} & set(parameters):
+        return Timing(Begin.PAST, period), ""
+    return Timing(Begin.AHEAD, period), (
+        "it does not tell its parameters, so windows begin ahead of now and every one of them ticks; let it answer, or "
+        "set trajectory.begin to past if it is a joint_trajectory_controller of Humble, Jazzy or Kilted"
+    )
 
 
 def next_chance(timings: Iterable[Timing], state: ComposerState, now: float) -> float:
