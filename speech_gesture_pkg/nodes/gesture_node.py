@@ -19,7 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from speech_gesture_pkg.assembly import Robot, load_robot, make_pipeline
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
+from speech_gesture_pkg.errors import ConfigError, ModelError, RobotError, SpeechGestureError
 from speech_gesture_pkg.nodes.audio_input import AudioInput, check_audio
 from speech_gesture_pkg.nodes.clock import now_seconds
 from speech_gesture_pkg.nodes.controllers import (
@@ -73,6 +73,8 @@ class GestureNode(LifecycleNode):
         self._controllers: dict[str, tuple[str, ...]] = {}
         self._robot: Robot | None = None
         self._worker: Worker | None = None
+        self._hung: Worker | None = None
+        """One that did not end: until it does, its robot's generator is not free."""
         self._audio: AudioInput | None = None
         self._outputs: MotionOutputs | None = None
         self._subscription: Any = None
@@ -114,7 +116,7 @@ class GestureNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget robot and generator."""
         self._stop()
-        self._robot = None
+        self._robot = self._hung = None
         self._state = "unconfigured"
         return OK
 
@@ -168,6 +170,9 @@ class GestureNode(LifecycleNode):
 
     def _activate(self) -> None:
         assert self._robot is not None
+        if self._hung is not None and (why := self._hung.abandoned):
+            raise ModelError(f"{why} and is still busy; clean up and configure to load the generator anew")
+        self._hung = None
         timeout = self._config.controllers.discovery_timeout
         with GraphProbe(self, self.interrupted) as probe:
             found = self._find_controllers(probe, timeout)
@@ -208,6 +213,7 @@ class GestureNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker.destroy()
+            self._hung = self._worker if self._worker.abandoned else self._hung
         for each in (self._audio, self._outputs):
             if each is not None:
                 each.destroy(self)
@@ -225,8 +231,8 @@ class GestureNode(LifecycleNode):
         if self._worker is None:
             response.message = f"nothing to pause: the node is {self._state}"
         else:
-            self._worker.pause(request.data)
-            response.message = "paused" if request.data else "running"
+            wanted, not_yet = "paused" if request.data else "running", self._worker.pause(request.data)
+            response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
         return response
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -234,8 +240,8 @@ class GestureNode(LifecycleNode):
         if self._worker is None:
             response.message = f"nothing to reset: the node is {self._state}"
         else:
-            self._worker.reset()
-            response.message = "audio and generator state forgotten"
+            wanted, not_yet = "audio and generator state forgotten", self._worker.reset()
+            response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
         return response
 
     def _on_parameters(self, changes: list[Any]) -> Any:
@@ -245,7 +251,7 @@ class GestureNode(LifecycleNode):
             for change in changes:
                 self._wrong_parameters.pop(change.name, None)
             if self._worker is not None:
-                self._worker.restyle(config)
+                result.reason = self._worker.restyle(config)  # accepted all the same
         return result
 
     def _every_second(self) -> None:

@@ -19,6 +19,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.nodes.clock import Timebase
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
+from speech_gesture_pkg.nodes.orders import Orders
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
 from speech_gesture_pkg.runtime.states import Severity, State
@@ -40,6 +41,12 @@ REBASE = 3600.0
 LEAST_LEAD = 0.012
 """A window that would be sent later than this before its stamp is not sent (the machine held the process up), s."""
 
+ANSWER_S = 0.5
+"""A service waits for the pipeline to take an order until it has made no step for so long, s."""
+
+JOIN_S = 2.0
+"""So long the end of the thread is waited for when the node is deactivated, s."""
+
 LOG_PERIOD = 5.0
 """The same kind of event is logged once in so many seconds."""
 
@@ -47,8 +54,8 @@ LOG_PERIOD = 5.0
 class Worker:
     """Runs `pipeline.step` when audio comes and every 20 ms, and publishes what it gives.
 
-    Only its thread touches the pipeline; what others want of it waits in a queue, so that a generator that hangs never
-    holds up services, joint states or diagnostics.
+    Only its thread touches the pipeline; what others want of it waits in `Orders`, so that a generator that hangs never
+    holds up services, joint states or diagnostics for long.
 
     Attributes:
         time: what the pipeline calls node time.
@@ -69,9 +76,9 @@ class Worker:
         self._node, self._outputs = node, outputs
         self._wake = threading.Event()
         self._audio: deque[tuple[Any, float]] = deque(maxlen=1000)
-        self._orders: deque[Callable[[float], None]] = deque(maxlen=100)
+        self._orders = Orders()
         self._limit = RateLimiter(LOG_PERIOD)
-        self._running = self._paused = self._stalled = False
+        self._running = self._stalled = False
         self._waits_for = ""
         self._heard: set[str] = set()
         self._stepped = time.monotonic()
@@ -94,9 +101,9 @@ class Worker:
             return
         self._running = False
         self._wake.set()
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=JOIN_S)
         if self._thread.is_alive():
-            self._node.get_logger().error("the pipeline does not answer: the robot stays where its braking tail ended")
+            self._node.get_logger().error(f"{self._held_up}: the robot stays where its braking tail ended")
             return
         if not self.failure:
             self._run_orders()
@@ -104,6 +111,11 @@ class Worker:
         self._tell_states()
         for publisher, _ in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=0.5))
+
+    @property
+    def abandoned(self) -> str:
+        """Sentence about a thread that has not ended after `stop`: it sends nothing, but its generator is not free."""
+        return "" if self._running or not self._thread.is_alive() else self._held_up
 
     def destroy(self) -> None:
         """Take the publishers off the graph."""
@@ -132,18 +144,33 @@ class Worker:
         """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
         self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
 
-    def pause(self, on: bool) -> None:
-        """See Pipeline.pause; done with the next step. It also holds for a pipeline that has not begun yet."""
-        self._paused = on
-        self._order(lambda now: self.pipeline.pause(on, now), forget=True)
+    def pause(self, on: bool) -> str:
+        """See Pipeline.pause; it also holds for a pipeline that has not begun yet. '' once done, else why not yet."""
+        return self._answer(self._orders.pause(on))
 
-    def reset(self) -> None:
-        """See Pipeline.reset; done with the next step. Audio that waits in the queue is forgotten, too."""
-        self._order(self.pipeline.reset, forget=True)
+    def reset(self) -> str:
+        """See Pipeline.reset; audio that waits is forgotten, too. '' once it is done, else why it is not yet."""
+        return self._answer(self._orders.reset())
 
-    def restyle(self, config: GestureConfig) -> None:
-        """See Pipeline.restyle; done with the next step."""
-        self._order(lambda _: self.pipeline.restyle(config))
+    def restyle(self, config: GestureConfig) -> str:
+        """See Pipeline.restyle; done with the next step. Why that is not to be expected soon, '' if it is."""
+        self._orders.restyle(config)
+        self._wake.set()
+        return self.failure or (self._held_up if time.monotonic() - self._stepped > ANSWER_S else "")
+
+    def _answer(self, ticket: int) -> str:
+        """Wait until the thread has done an order, unless it has been held up for long already."""
+        self._wake.set()
+        patience = ANSWER_S - (time.monotonic() - self._stepped)
+        if not self.failure and self._orders.wait(ticket, patience):
+            return ""
+        return self.failure or f"{self._held_up}; it is done when that answers, and the robot brakes until then"
+
+    @property
+    def _held_up(self) -> str:
+        """Sentence about a thread that makes no steps."""
+        since, generator = time.monotonic() - self._stepped, self.pipeline.generator.name
+        return f"the pipeline has made no step for {since:.1f} s (generator {generator})"
 
     @property
     def state(self) -> State:
@@ -161,10 +188,7 @@ class Worker:
             return self.failure
         held_up = time.monotonic() - self._stepped
         stalled = self.pipeline.active and held_up > self.pipeline.config.safety.watchdog
-        sentence = (
-            f"the pipeline has made no step for {held_up:.1f} s (generator {self.pipeline.generator.name}): the "
-            "controllers have finished their braking tails"
-        )
+        sentence = f"{self._held_up}: the controllers have finished their braking tails"
         if stalled and not self._stalled:
             self._node.get_logger().error(sentence)
         self._stalled = stalled
@@ -194,20 +218,21 @@ class Worker:
         else:
             self.drop("unusable audio", f"audio message dropped: {error}")
 
-    def _order(self, job: Callable[[float], None], forget: bool = False) -> None:
-        """Have `job(now)` done before the next step; `forget`: audio that waits is not used."""
-
-        def done(now: float) -> None:
-            if forget:
-                self._audio.clear()
-            job(now)
-
-        self._orders.append(done)
-        self._wake.set()
-
     def _run_orders(self) -> None:
-        while self._orders:
-            self._orders.popleft()(self.time.now())
+        """Do what others want; audio that came before a pause or reset is not used."""
+        while (order := self._orders.take()) is not None:
+            pipeline, now = self.pipeline, self.time.now()
+            if order.interrupt or order.reset:
+                self._audio.clear()
+            if order.reset:
+                pipeline.reset(now)
+            if order.style is not None:
+                pipeline.restyle(order.style)
+            if order.interrupt:
+                pipeline.pause(True, now)
+            if order.pause is not None:
+                pipeline.pause(order.pause, now)
+            self._orders.done(order)
 
     def _run(self) -> None:
         try:
@@ -219,6 +244,9 @@ class Worker:
                     self._cycle()
                     self._stepped = time.monotonic()
         except BaseException as e:  # also what a driver raises to end the process
+            if not self._running:
+                self._node.get_logger().warning(f"the pipeline that was given up has ended: {type(e).__name__}: {e}")
+                return
             # The last line of defence: the robot finishes the braking tail that it already has.
             self.failure = f"the pipeline died: {type(e).__name__}: {e}; deactivate and activate to start anew"
             self.pipeline.fail()
@@ -241,11 +269,16 @@ class Worker:
                 return
             now = self.time.now()
             self.pipeline.activate(now)
-            self.pipeline.pause(self._paused, now)
+            self.pipeline.pause(self._orders.paused, now)
         while self._audio:
             self._push(*self._audio.popleft())
         result = self.pipeline.step(now)
-        if not self._send(result.windows, LEAST_LEAD):
+        if not self._running:  # given up while it hung
+            return
+        if result.windows and self._orders.stopping:  # asked for during the step: what that planned is not sent
+            self.pipeline.mover.withdraw()
+            self._wake.set()
+        elif not self._send(result.windows, LEAST_LEAD):
             self.pipeline.mover.withdraw()
             self.drops["window too late to send"] += 1
         self._outputs.publish(result.frames, self.time)
