@@ -56,6 +56,8 @@ class AudioInput:
         self._late_audio: DelayedAudio | None = None
         self._owner: bytes | None = None
         self._topic_problem = self._info_problem = ""
+        self.waiting = ""
+        """Sentence about what must come before there is audio, '' if nothing."""
         info = audio_info_class()
         self._info = node.create_subscription(info, "audio_info", self._on_info, 1) if info else None
         if self._wanted != AUTO:
@@ -76,6 +78,9 @@ class AudioInput:
             self._subscribe(found.type_name)
         if self._adapter is not None:
             self._timer.cancel()
+        self.waiting = (
+            "" if found.publishers else f"nobody publishes on {found.topic}: there is no speech to gesture with"
+        )
         problem = self._judge(found)
         if problem and problem != self._topic_problem:
             self._node.get_logger().error(problem)

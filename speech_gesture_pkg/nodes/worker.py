@@ -18,6 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.nodes.clock import Timebase
+from speech_gesture_pkg.nodes.joint_report import JointReport
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.orders import Orders
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
@@ -80,7 +81,10 @@ class Worker:
         self._limit = RateLimiter(LOG_PERIOD)
         self._running = self._stalled = False
         self._waits_for = ""
-        self._heard: set[str] = set()
+        limits = pipeline.layout.limits
+        ranges = zip(limits.lower.tolist(), limits.upper.tolist(), strict=True)
+        needed = dict(zip(limits.joint_names, ranges, strict=True))
+        self._joints = JointReport(needed, pipeline.config.safety.joint_state_timeout)
         self._stepped = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._sent_at = 0.0
@@ -128,12 +132,9 @@ class Worker:
         return [publisher.topic_name for publisher, _ in self._publishers.values()]
 
     @property
-    def unheard(self) -> str:
-        """Sentence about controllers that listened and have gone, '' if there is none."""
-        listening = {p.topic_name for p, _ in self._publishers.values() if p.get_subscription_count()}
-        self._heard |= listening
-        gone = sorted(self._heard - listening)
-        return f"no controller listens on {', '.join(gone)} any more" if gone else ""
+    def listening(self) -> set[str]:
+        """Full names of the trajectory topics that have a subscription now."""
+        return {p.topic_name for p, _ in self._publishers.values() if p.get_subscription_count()}
 
     def put_audio(self, audio: Any, now: float) -> None:
         """Queue received audio that came at node time `now`."""
@@ -142,6 +143,7 @@ class Worker:
 
     def put_joint_state(self, message: Any) -> None:
         """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
+        self._joints.note(message.name, message.position)
         self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
 
     def pause(self, on: bool) -> str:
@@ -180,7 +182,8 @@ class Worker:
     @property
     def notice(self) -> str:
         """What a person should look at although nothing is broken, '' if there is nothing."""
-        return self._waits_for or self.pipeline.problem
+        lost = self._lost_joints() if self.pipeline.state is State.BRAKING else ""
+        return self._waits_for or lost or self.pipeline.problem
 
     def watch(self) -> str:
         """What is wrong with the thread, '' if nothing is. To be called often by another one; tells it once."""
@@ -258,6 +261,7 @@ class Worker:
         self._run_orders()
         now = self.time.now()
         if self.held:
+            self.pipeline.states.enter(State.INACTIVE, self.held)
             self.pipeline.deactivate(now)
             self._tell_states()
             self._audio.clear()
@@ -291,8 +295,15 @@ class Worker:
     def _missing(self) -> str:
         """What must come before the robot can be commanded, '' if nothing."""
         if self.pipeline.measured is None:
-            return "waiting for joint states"
-        return "" if self._clock_runs() else "use_sim_time is set: waiting for /clock"
+            return self._lost_joints() or "waiting for joint states"
+        if self._clock_runs():
+            return ""
+        count = self._node.count_publishers("/clock")
+        return f"use_sim_time is true and no time has come on /clock ({count or 'no'} publishers)"
+
+    def _lost_joints(self) -> str:
+        """What is wrong with the joint states, '' if nothing is."""
+        return self._joints.sentence(self._node.resolve_topic_name("joint_states"))
 
     def _tell_states(self) -> None:
         for change in self.pipeline.states.take():

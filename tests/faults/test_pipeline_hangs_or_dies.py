@@ -94,7 +94,6 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     """One run of real processes: the spare takes over and the learned one returns; a hang; the end of the thread."""
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
     from gesture_rig import Promise, Speaker, Watch, change, told
-    from std_srvs.srv import SetBool
 
     word = tmp_path / "mischief"
     promise = Promise(probe, demo_urdf.read_text())

@@ -51,7 +51,9 @@ def test_what_was_not_asked_for_stays_as_it_is():
     orders.restyle(styled(0.5))
     pending = orders.take()
     assert pending.pause is None
-    assert not (pending.interrupt or pending.reset or orders.stopping)
+    assert not pending.interrupt
+    assert not pending.reset
+    assert not orders.stopping
     orders.pause(False)
     assert not orders.take().interrupt
 
