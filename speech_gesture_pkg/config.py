@@ -6,6 +6,7 @@ declares its parameters, `config/gesture.yaml` and the README table are checked,
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +17,13 @@ from speech_gesture_pkg.errors import ConfigError, one_of
 SYNC_MODES = ("live", "stamp", "delay")
 PART_NAMES = ("body", "hands", "face")
 DEVICES = ("cpu", "cuda", "auto")
+NODE = "speech_gesture"
+"""Usual name of the node."""
+NODE_PARAMETERS = ("autostart", "robot_description")
+"""Of the node, but not in the table: `robot_description` is the text of a URDF, as robots' `/**` files give it."""
 GROUPS = ("arms", "hands", "head", "torso", "face")
+
+_log = logging.getLogger(__name__)
 
 
 def _p(
@@ -299,6 +306,17 @@ def unknown_parameter(name: str) -> str:
     return f"parameter {name!r} is unknown; did you mean {' or '.join(near)}?"
 
 
+def is_foreign(name: str) -> bool:
+    """Whether a parameter that does not exist is another node's (ROS 2 parameter files often speak to all nodes at
+    once), and not one of ours misspelt: then it has one of our groups, or nearly one of our names."""
+    import difflib
+
+    known = [p.name for p in parameters()]
+    group, dot, _ = name.partition(".")
+    ours = {n.partition(".")[0] for n in known}
+    return not (dot and group in ours) and not difflib.get_close_matches(name, known, 1, 0.85)
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested YAML mapping to `group.field` names."""
     flat: dict[str, Any] = {}
@@ -342,11 +360,35 @@ def load_yaml(path: str) -> dict[str, Any]:
     if not isinstance(tree, Mapping):
         raise ConfigError(f"parameter file {path} holds {type(tree).__name__}; it must hold a mapping of parameters")
     merged: dict[str, Any] = {}
-    sections = [v["ros__parameters"] for v in tree.values() if isinstance(v, Mapping) and "ros__parameters" in v]
+    sections = _sections(tree)
     for section in sections or [tree]:
         if not isinstance(section or {}, Mapping):
             kind = type(section).__name__
             raise ConfigError(f"parameter file {path}: ros__parameters holds {kind}; it must hold a mapping")
         merged.update(flatten(section or {}))
     merged.pop("use_sim_time", None)
+    known = {p.name for p in parameters()}.union(NODE_PARAMETERS)
+    foreign = [n for n in merged if sections and n not in known and is_foreign(n)]
+    for name in foreign:
+        del merged[name]
+    if foreign:
+        _log.info("parameter file %s: %s ignored, no parameters of this node", path, ", ".join(foreign))
     return merged
+
+
+def _sections(tree: Mapping[Any, Any]) -> list[Any]:
+    """What `ros__parameters` of a ROS 2 parameter file hold: of the sections for our node or for all; if there are none
+    of these (the node has another name), of all."""
+    found: list[tuple[str, Any]] = []
+
+    def walk(branch: Mapping[Any, Any], path: str) -> None:
+        for key, value in branch.items():
+            if key == "ros__parameters":
+                found.append((path, value))
+            elif isinstance(value, Mapping):  # namespaces may be nested
+                walk(value, f"{path}/{key}")
+
+    walk(tree, "")
+    found = [(path, value) for path, value in found if path]
+    ours = [value for path, value in found if path.rpartition("/")[2] in ("*", "**", NODE)]
+    return ours or [value for _, value in found]

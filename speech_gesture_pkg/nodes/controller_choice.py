@@ -69,12 +69,12 @@ def choose(
     unused: list[str] = []
     left_out: list[str] = []
     for each in candidates:
-        if problem := _problem(each, actuated):
+        if each.joints and set(each.joints).isdisjoint(gesturing):
+            unused.append(f"controller {each.name} gets no commands: gestures do not move {some(each.joints)}")
+        elif problem := _problem(each, actuated):
             if named:
                 raise RobotError(f"controller {each.name} cannot be commanded: {problem}")
             left_out.append(f"{each.name} is left out: {problem}; {YOURS}")
-        elif set(each.joints).isdisjoint(gesturing):
-            unused.append(f"controller {each.name} gets no commands: gestures do not move {some(each.joints)}")
         else:
             usable.append(each)
     chosen: list[Candidate] = []

@@ -36,7 +36,7 @@ from speech_gesture_pkg.nodes.graph_probe import GraphProbe
 from speech_gesture_pkg.nodes.heap import keep_little, release, settle
 from speech_gesture_pkg.nodes.joint_report import JOINT_STATE_QOS, wait_for_joint_states
 from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
-from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
+from speech_gesture_pkg.nodes.node_parameters import declare_all, given_description, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
 from speech_gesture_pkg.nodes.parameters import declare
 from speech_gesture_pkg.nodes.spin import WAKE_S, StopFlag, close, init
@@ -168,8 +168,8 @@ class GestureNode(LifecycleNode):
         self._config, self._controllers = read_config(self)
         check_audio(self._config.audio)
         config = self._config.robot
-        text = ""
-        if not config.urdf:
+        text = "" if config.urdf else given_description(self)
+        if not config.urdf and not text:
             topic, timeout = self.resolve_topic_name("robot_description"), config.description_timeout
             with GraphProbe(self, self.interrupted, self._tell) as probe:
                 message = probe.message(String, "robot_description", LATCHED, timeout)
