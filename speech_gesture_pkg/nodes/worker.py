@@ -182,8 +182,10 @@ class Worker:
     @property
     def notice(self) -> str:
         """What a person should look at although nothing is broken, '' if there is nothing."""
-        lost = self._lost_joints() if self.pipeline.state is State.BRAKING else ""
-        return self._waits_for or lost or self.pipeline.problem
+        stopped = ""
+        if self.pipeline.state is State.BRAKING:
+            stopped = self._lost_joints() or f"the robot is stopped: {self.pipeline.states.reason}"
+        return self._waits_for or stopped or self.pipeline.problem
 
     def watch(self) -> str:
         """What is wrong with the thread, '' if nothing is. To be called often by another one; tells it once."""
@@ -277,14 +279,15 @@ class Worker:
         while self._audio:
             self._push(*self._audio.popleft())
         result = self.pipeline.step(now)
-        if not self._running:  # given up while it hung
-            return
-        if result.windows and self._orders.stopping:  # asked for during the step: what that planned is not sent
+        if not self._running or (result.windows and self._orders.stopping):
+            # Deactivated or paused during the step: what it planned is not sent, the robot brakes instead.
             self.pipeline.mover.withdraw()
             self._wake.set()
         elif not self._send(result.windows, LEAST_LEAD):
             self.pipeline.mover.withdraw()
             self.drops["window too late to send"] += 1
+        if not self._running:  # it may have been given up: its publishers are gone
+            return
         self._outputs.publish(result.frames, self.time)
         for event in result.events:
             self._log(event)

@@ -98,11 +98,13 @@ class StateLog:
 
     Attributes:
         state: now.
+        reason: why, '' at first.
         unforeseen: changes that are not in the table; a running robot goes on, tests fail.
     """
 
     def __init__(self) -> None:
         self.state = State.INACTIVE
+        self.reason = ""
         self.unforeseen: list[str] = []
         self._changes: deque[Transition] = deque(maxlen=100)
 
@@ -115,7 +117,7 @@ class StateLog:
         if not foreseen and len(self.unforeseen) < 100:
             self.unforeseen.append(str(change))
         self._changes.append(change)
-        self.state = state
+        self.state, self.reason = state, change.reason
 
     def take(self) -> list[Transition]:
         """The changes since the last call, oldest first (the last 100)."""

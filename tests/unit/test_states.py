@@ -107,6 +107,7 @@ def test_a_change_names_the_one_cause_that_applied():
     assert first.reason == TRANSITIONS[State.INACTIVE, State.APPROACHING]
     assert str(second).startswith("approaching -> braking (no joint states of left_elbow for 0.5 s): ")
     assert third.reason == "deactivated"
+    assert log.reason == "deactivated"
     assert not log.unforeseen
 
 
