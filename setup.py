@@ -22,6 +22,7 @@ ROS = [
         "ros-rosgraph-msgs",
         "ros-lifecycle-msgs",
         "ros-rcl-interfaces",
+        "ros-action-msgs",
     )
 ]
 VIEWER = ["viser>=1.0", "trimesh>=4", "pycollada>=0.8", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]

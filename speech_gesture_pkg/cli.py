@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -42,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     # Our matrices are tiny: a second BLAS thread only costs (10 % of the pipeline); nodes started from here inherit it.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal's encoding does not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if argv is None else argv
     _interrupt_on(signal.SIGTERM)
     parser = argparse.ArgumentParser(prog="speech-gesture", description=__doc__.split(". ")[0] + ".")

@@ -16,6 +16,10 @@ from speech_gesture_pkg.errors import ConfigError, one_of
 SYNC_MODES = ("live", "stamp", "delay")
 PART_NAMES = ("body", "hands", "face")
 DEVICES = ("cpu", "cuda", "auto")
+NODE = "speech_gesture"
+"""Usual name of the node."""
+NODE_PARAMETERS = ("autostart", "robot_description")
+"""Of the node, but not in the table: `robot_description` is the text of a URDF, as robots' `/**` files give it."""
 GROUPS = ("arms", "hands", "head", "torso", "face")
 
 
@@ -144,6 +148,13 @@ class TrajectoryConfig:
     lead: float = _p(
         0.035, "How far in the future each window starts; more than the worst transport latency.", "s", 0.005, 0.5
     )
+    begin: str = _p(
+        "auto",
+        "Where windows begin. past: 60 ms ago with what was sent before, which all but the newest controllers join "
+        "exactly; ahead: lead from now, which ticks; blended: for the newest with allow_trajectory_replacement; auto: "
+        "by each controller's own parameters.",
+        choices=("auto", "past", "ahead", "blended"),
+    )
     stamp_zero: bool = _p(False, "Stamp 0 (start now) instead of a future stamp, for clocks that are not synchronised.")
 
 
@@ -178,6 +189,14 @@ class SafetyConfig:
         "0.3 s does not follow (emergency stop, controller switched off): the robot brakes, and is approached "
         "anew from where it stands; 0 = not watched.",
         "rad",
+        0.0,
+        10.0,
+    )
+    clock_tolerance: float = _p(
+        0.02,
+        "Joint states may be stamped so far ahead of the node's clock (and 0.25 s behind); else the robot's clock is "
+        "another one and it is not commanded; 0 = not watched.",
+        "s",
         0.0,
         10.0,
     )
@@ -299,54 +318,12 @@ def unknown_parameter(name: str) -> str:
     return f"parameter {name!r} is unknown; did you mean {' or '.join(near)}?"
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested YAML mapping to `group.field` names."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def is_foreign(name: str) -> bool:
+    """Whether a parameter that does not exist is another node's (ROS 2 parameter files often speak to all nodes at
+    once), and not one of ours misspelt: then it has one of our groups, or nearly one of our names."""
+    import difflib
 
-
-def controller_joints(flat: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Take the `controllers.<name>.joints` entries out of `flat`."""
-    found = {}
-    for name in [n for n in flat if n.startswith("controllers.") and n.endswith(".joints") and n.count(".") >= 2]:
-        joints = flat.pop(name)
-        if not isinstance(joints, (list, tuple)) or not all(isinstance(j, str) for j in joints):
-            raise ConfigError(f"{name} is {joints!r}; it must be a list of joint names")
-        found[name[len("controllers.") : -len(".joints")]] = tuple(joints)
-    return found
-
-
-def load_yaml(path: str) -> dict[str, Any]:
-    """Flat `group.field` values of a ROS 2 parameter file or of a plain nested YAML file.
-
-    Raises ConfigError naming the file if it is missing, is not YAML or is not a mapping.
-    """
-    import yaml
-
-    from speech_gesture_pkg.plain_yaml import MOST_CHARACTERS, read_yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            tree = read_yaml(file.read(MOST_CHARACTERS + 1))
-    except FileNotFoundError as e:
-        raise ConfigError(f"parameter file {path} does not exist") from e
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise ConfigError(f"parameter file {path} cannot be read as YAML: {str(e).splitlines()[0]}") from e
-    if tree is None:
-        return {}
-    if not isinstance(tree, Mapping):
-        raise ConfigError(f"parameter file {path} holds {type(tree).__name__}; it must hold a mapping of parameters")
-    merged: dict[str, Any] = {}
-    sections = [v["ros__parameters"] for v in tree.values() if isinstance(v, Mapping) and "ros__parameters" in v]
-    for section in sections or [tree]:
-        if not isinstance(section or {}, Mapping):
-            kind = type(section).__name__
-            raise ConfigError(f"parameter file {path}: ros__parameters holds {kind}; it must hold a mapping")
-        merged.update(flatten(section or {}))
-    merged.pop("use_sim_time", None)
-    return merged
+    known = [p.name for p in parameters()]
+    group, dot, _ = name.partition(".")
+    ours = {n.partition(".")[0] for n in known}
+    return not (dot and group in ours) and not difflib.get_close_matches(name, known, 1, 0.85)

@@ -73,10 +73,10 @@ class Pipeline:
         """Seconds from the arrival of the audio that completes a frame to its window."""
         self.compute = WorkPerFrame(2000)
         self._steady = steady
-        self.source = MotionSource(generator, retargeter, config, self._align, steady)
+        self.source = MotionSource(generator, retargeter, config, self._play, steady)
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt, timing)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
-        self.feedback = JointFeedback(layout.limits, config.safety.joint_state_timeout, steady, layout.continuous)
+        self.feedback = JointFeedback(layout, config.safety, steady)
         self._follows = FollowWatch(layout, config.safety, steady)
         self.start = Start(self.feedback, self._follows, self.mover, steady)
         self._clock = ClockWatch(steady)
@@ -93,12 +93,14 @@ class Pipeline:
             return []
         return self.source.push(samples, rate, stamp, now, self._steady())
 
-    def push_joint_state(self, names: list[str], positions: np.ndarray, source: Hashable | None = None) -> None:
+    def push_joint_state(
+        self, names: list[str], positions: np.ndarray, source: Hashable | None = None, ahead: float | None = None
+    ) -> None:
         """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread.
 
-        `source` tells the publishers apart; None = not known.
+        `source` tells the publishers apart, `ahead` says how far the stamp is ahead of the node's clock, s.
         """
-        self.feedback.push(names, positions, source)
+        self.feedback.push(names, positions, source, ahead)
 
     @property
     def measured(self) -> np.ndarray | None:
@@ -132,6 +134,10 @@ class Pipeline:
         """How much later than the stamp of its sound a gesture happens, s (delay mode delays the audio by this)."""
         return self.source.offset if self.source.begun else self._timing.wanted_offset
 
+    def take_over(self, mover: Mover) -> None:
+        """`mover`, of a pipeline before this one, has sent what the controllers may still execute."""
+        self.start.anew = not self.mover.go_on_from(mover)
+
     def activate(self, now: float) -> None:
         """Begin slowly where the robot stands, or go on with own motion that still runs. Twice changes nothing.
 
@@ -156,8 +162,7 @@ class Pipeline:
     def deactivate(self, now: float) -> dict[str, Window]:
         """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone.
 
-        Without joint states it is not known where the robot is: then it brakes and stays there. A robot whose
-        pipeline died has braked and is left where it is.
+        Without joint states it brakes and stays there. A robot whose pipeline died has braked and is left where it is.
         """
         was_active = self.active
         self.states.enter(State.INACTIVE)
@@ -167,9 +172,9 @@ class Pipeline:
         self._follow_clock(now)
         return self.mover.last_windows(now, self.measured is not None, self._steady)
 
-    def yield_robot(self) -> None:
+    def yield_robot(self, cause: str = "") -> None:
         """Somebody else commands the robot: send nothing more, and begin anew from where it stands then."""
-        self.states.enter(State.INACTIVE)
+        self.states.enter(State.INACTIVE, cause)
         self.fallback.cancel()
         self.start.anew = True
 
@@ -237,7 +242,11 @@ class Pipeline:
             result.tell(Severity.WARN if self._clock_stands else Severity.INFO, "clock_stands", text)
         mover, measured = self.mover, self.measured
         if mover.goal is not Goal.BRAKE:
-            if trouble := self._follows.trouble(measured, mover.commanded(now), now < mover.joined):
+            if off := self.feedback.clock_problem:
+                self.start.anew = True
+                result.tell(Severity.ERROR, "clock_off", f"{off}: braking")
+                mover.brake(now, silent=True)
+            elif trouble := self._follows.trouble(measured, mover.commanded(now), now < mover.joined):
                 result.tell(Severity.ERROR, *trouble)
                 mover.brake(now, silent=self._follows.lost)
         elif mover.stands(now):
@@ -266,8 +275,8 @@ class Pipeline:
     def _follow_clock(self, now: float) -> float:
         """Notice a node clock that was set: forget the audio, send nothing, begin anew. Returns the jump, s.
 
-        Where controllers on the same clock are then is not known: they hold, go back, or end their tails. Set back, the
-        reference moves along to the new time, so that it ends as the robot does if they go on.
+        Controllers on the same clock hold, go back, or end their tails: it is not known. Set back, the reference moves
+        along to the new time, so that it ends as the robot does if they go on.
         """
         jump = self._clock.jump(now)
         if not jump:
@@ -348,8 +357,7 @@ class Pipeline:
             self.latency.add(self._steady() - frame.arrival)
         return frame.q
 
-    def _align(self, stream_time: float) -> float:
-        """Play time of a new segment's first frame, on the grid of the reference."""
+    def _play(self, stream_time: float) -> float:
         return self._timing.play(stream_time, self.mover.reference.grid)
 
     def _realign(self, now: float, result: StepResult) -> None:
@@ -367,7 +375,6 @@ class Pipeline:
         self.mover.lead_to(Goal.REST if self._paused else Goal.FOLLOW, now)
 
     def _flush(self) -> None:
-        """Forget audio and motion that wait."""
         self.source.flush()
         self._lateness.clear()
 

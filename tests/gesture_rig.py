@@ -102,6 +102,7 @@ class Watch:
 
     def __init__(self, probe: Any, namespace: str = "", now: Callable[[], float] | None = None) -> None:
         self.probe = probe
+        self._node = f"{namespace}{NODE}"
         self.now = now or (lambda: probe.node.get_clock().now().nanoseconds * 1e-9)
         self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         self.states = probe.collect(JointState, f"{namespace}/joint_states")
@@ -111,7 +112,7 @@ class Watch:
         """Keys and values of the node's latest diagnostics, with `level` and `message`."""
         for array in reversed(self.diagnostics):
             for status in array.status:
-                if status.name == "speech_gesture: pipeline":
+                if status.name == f"{self._node}: pipeline":
                     found = {v.key: v.value for v in status.values}
                     return found | {"level": str(status.level[0]), "message": status.message}
         return {}

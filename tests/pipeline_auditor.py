@@ -36,7 +36,7 @@ class Auditor:
         assert w.joint_names == self.joints, where
         assert t[0] == 0, where
         assert (np.diff(t) > 0).all(), where
-        assert w.due > now, f"{where}: due {now - w.due:.4f} s ago"
+        assert w.send_by > now, f"{where}: too late by {now - w.send_by:.4f} s"
         assert w.stamp + t[-1] >= now + shortest - 1e-9, where
         assert (w.velocity[-1] == 0).all(), where
         assert (w.acceleration[-1] == 0).all(), where
@@ -58,7 +58,7 @@ class Auditor:
         if w.stamp > now:
             self._bridge(new, now, where, slack)
             return
-        for at in np.linspace(now, w.due, 3):
+        for at in np.linspace(now, now + lead, 3):
             limits = (1.0, self.velocity, self.acceleration)
             for had, got, limit in zip(self._state(at), new.at(np.array([at])), limits, strict=True):
                 step = np.abs(had - got[0])

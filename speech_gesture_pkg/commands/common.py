@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from speech_gesture_pkg.commands.generator_args import add_generator, generator_values
-from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml, parameters
+from speech_gesture_pkg.config import NODE_PARAMETERS, GestureConfig, parameters
+from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
 from speech_gesture_pkg.plain_yaml import read_yaml
 from speech_gesture_pkg.resources import ROBOTS, robot_file
@@ -64,7 +65,8 @@ def config_of(options: argparse.Namespace, **more: Any) -> GestureConfig:
     """
     values = load_yaml(options.config) if options.config else {}
     controller_joints(values)
-    values.pop("autostart", None)
+    for name in NODE_PARAMETERS:
+        values.pop(name, None)
     own = generator_values(options) | {"generator.seed": options.seed, **more}
     values |= {name: value for name, value in own.items() if value is not None}
     return GestureConfig().with_values(values | set_values(options.set))

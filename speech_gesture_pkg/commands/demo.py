@@ -25,7 +25,8 @@ from speech_gesture_pkg.commands.common import (
     writable_folder,
 )
 from speech_gesture_pkg.commands.processes import NodeProcess, isolated_environment, stop_all
-from speech_gesture_pkg.config import SYNC_MODES, controller_joints, load_yaml
+from speech_gesture_pkg.config import SYNC_MODES
+from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.errors import SpeechGestureError
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.runtime.sim_rules import RULES

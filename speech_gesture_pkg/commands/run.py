@@ -8,7 +8,7 @@ from typing import Any
 from speech_gesture_pkg.commands.common import need_ros, set_values
 from speech_gesture_pkg.commands.generator_args import add_generator, generator_values
 from speech_gesture_pkg.commands.processes import yaml_value
-from speech_gesture_pkg.config import load_yaml
+from speech_gesture_pkg.config_files import load_yaml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,8 @@ from speech_gesture_pkg.nodes.messages.audio_types import audio_info_class
 from speech_gesture_pkg.nodes.messages.graph import (
     AUDIO_QOS,
     AudioTopic,
-    Publisher,
     detect_audio_type,
+    gid_of,
     publishers_of,
     qos_problem,
 )
@@ -30,8 +30,6 @@ from speech_gesture_pkg.runtime.stamp_clock import StampClock
 
 TOPIC = "audio"
 AUTO = "auto"
-GID_BYTES = 16
-"""Length of a DDS identifier; Humble pads it with zeros."""
 
 
 def check_audio(config: AudioConfig) -> AudioFormat:
@@ -61,6 +59,8 @@ class AudioInput:
         self._late_audio: DelayedAudio | None = None
         self._owner: bytes | None = None
         self._topic_problem = self._info_problem = ""
+        self.waiting = ""
+        """Sentence about what must come before there is audio, '' if nothing."""
         info = audio_info_class()
         self._info = node.create_subscription(info, "audio_info", self._on_info, 1) if info else None
         if self._wanted != AUTO:
@@ -86,6 +86,9 @@ class AudioInput:
             self._subscribe(found.type_name)
         if self._adapter is not None:
             self._timer.cancel()
+        self.waiting = (
+            "" if found.publishers else f"nobody publishes on {found.topic}: there is no speech to gesture with"
+        )
         problem = self._judge(found)
         if problem and problem != self._topic_problem:
             self._node.get_logger().error(problem)
@@ -94,7 +97,7 @@ class AudioInput:
     def _judge(self, found: AudioTopic) -> str:
         """What is wrong with the publishers, in one sentence; '' for nothing."""
         if found.problem:
-            owner = next((p.node for p in found.publishers if _gid(p) == self._owner), "")
+            owner = next((p.node for p in found.publishers if gid_of(p.gid) == self._owner), "")
             return found.problem + (f"; only {owner} is listened to" if owner and len(found.publishers) > 1 else "")
         if self._adapter is None:
             return ""
@@ -177,15 +180,11 @@ class AudioInput:
         sender = info.get("publisher_gid")
         if sender is None:  # this rclpy does not tell: nobody is listened to while two speak
             return len(publishers_of(self._node, TOPIC)) < 2
-        gid = bytes(sender["data"])[:GID_BYTES]
+        gid = gid_of(sender["data"])
         if gid != self._owner:
-            if self._owner is not None and any(_gid(p) == self._owner for p in publishers_of(self._node, TOPIC)):
+            if self._owner is not None and any(gid_of(p.gid) == self._owner for p in publishers_of(self._node, TOPIC)):
                 self.look()
                 return False
             self._owner = gid
             self._files.restart()
         return True
-
-
-def _gid(publisher: Publisher) -> bytes:
-    return bytes(publisher.gid)[:GID_BYTES]

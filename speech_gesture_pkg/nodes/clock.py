@@ -54,6 +54,10 @@ class Timebase:
         """The node's clock (ROS time: `/clock` under use_sim_time), s since the base."""
         return (self._node.get_clock().now().nanoseconds - self.base * NANO) * 1e-9
 
+    def of(self, stamp: Any) -> float:
+        """A Time message in seconds since the base."""
+        return (nanoseconds(stamp) - self.base * NANO) * 1e-9
+
     def msg(self, time: float) -> Time:
         """Seconds since the base as a Time message."""
         return time_msg(self.base * NANO + round(time * NANO))

@@ -2,179 +2,111 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import rclpy
-from rcl_interfaces.msg import ParameterType
-from rcl_interfaces.srv import GetParameters
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import JointState
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.nodes.action_watch import ActionWatch
+from speech_gesture_pkg.nodes.controller_activity import ask_activity, hear_activity
+from speech_gesture_pkg.nodes.controller_choice import Candidate, choose
+from speech_gesture_pkg.nodes.controller_parameters import MANAGER, MANAGER_PARAMETERS, ask_all, spoilers
+from speech_gesture_pkg.nodes.graph_probe import GraphProbe
+from speech_gesture_pkg.trajectory.window_begin import Begin, Timing, timing_of
 
 SUFFIX = "/joint_trajectory"
-JOINT_STATE_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""BEST_EFFORT matches every publisher of joint states."""
-JTC_PARAMETERS = (
-    "joints",
-    "interpolate_from_desired_state",
-    "open_loop_control",
-    "allow_nonzero_velocity_at_trajectory_end",
-    "interpolation_method",
-    "use_sim_time",
-)
-
-ANSWER_S = 3.0
-"""How long a controller may take to answer about its parameters, s."""
-AGAIN_S = 1.0
-"""It is asked again after so long, s: a server that has not discovered its client yet answers to nobody."""
+STATUS_S = 0.3
+"""An action server that is there has told of its goals after so long, s."""
+UNKNOWN = "_NODE_NAME_UNKNOWN_"
+"""What the graph calls a node that it has not discovered yet, but whose topics it has."""
 
 
 @dataclass(frozen=True)
 class Controller:
-    """A trajectory controller.
+    """A trajectory controller that is commanded.
 
     Attributes:
         name: its node name, relative to the namespace of the gesture node where it lies within that, else absolute;
             the topic is `<name>/joint_trajectory`.
         joints: in its own order.
         warnings: sentences about parameters that spoil the motion.
+        parameters: those of `controller_parameters` that it has, by name, and `controller_manager.update_rate` and
+            `controller_manager.enforce_command_limits` of its manager; absent = not declared, or no answer.
     """
 
     name: str
     joints: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
-class GraphProbe:
-    """A helper node with an executor of its own, so that a node can wait for the graph inside a callback.
+@dataclass(frozen=True)
+class Found:
+    """What the search found.
 
-    Use as a context manager. All waits are bounded and poll the graph.
-
-    Args:
-        owner: names are resolved as this node resolves them.
-        interrupted: waits end early once it says so.
+    Attributes:
+        controllers: to be commanded.
+        unused: sentences about controllers that gestures have nothing to do with.
+        left_out: sentences about listeners that are not commanded, for a person to look at.
+        busy: sentence about action goals that run on the controllers, '' if none does.
     """
 
-    def __init__(self, owner: Node, interrupted: Callable[[], bool] = lambda: False) -> None:
-        self.node = rclpy.create_node(
-            f"{owner.get_name()}_probe",
-            namespace=owner.get_namespace(),
-            context=owner.context,
-            use_global_arguments=False,
-        )
-        self._owner, self._interrupted = owner, interrupted
-        self._executor = SingleThreadedExecutor(context=owner.context)
-        self._executor.add_node(self.node)
+    controllers: tuple[Controller, ...]
+    unused: tuple[str, ...]
+    left_out: tuple[str, ...]
+    busy: str
 
-    def __enter__(self) -> GraphProbe:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
+def timings(controllers: Sequence[Controller], wanted: str) -> tuple[dict[str, Timing], list[str]]:
+    """Where windows begin for each controller, by its own parameters or as `trajectory.begin` says; and advice."""
+    found, advice = {}, []
+    for c in controllers:
+        rate = c.parameters.get("update_rate") or c.parameters.get("controller_manager.update_rate")
+        found[c.name], sentence = timing_of({**c.parameters, "update_rate": rate})
+        if wanted != "auto":
+            found[c.name] = replace(found[c.name], begin=Begin[wanted.upper()])
+        elif sentence:
+            advice.append(f"controller {c.name}: {sentence}")
+    return found, advice
 
-    def until(self, ready: Callable[[], Any], timeout: float) -> Any:
-        """Spin until `ready()` is true; its value, or None after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            value = ready()
-            if value:
-                return value
-            if time.monotonic() >= deadline or self._interrupted() or not self._owner.context.ok():
-                return None
-            self._executor.spin_once(timeout_sec=0.02)
 
-    def message(self, kind: Any, topic: str, qos: Any, timeout: float) -> Any:
-        """The next message on `topic` (as the owner resolves it), None after `timeout` seconds."""
-        box: list[Any] = []
-        subscription = self.node.create_subscription(kind, self._owner.resolve_topic_name(topic), box.append, qos)
-        try:
-            return self.until(lambda: box[0] if box else None, timeout)
-        finally:
-            self.node.destroy_subscription(subscription)
+class ControllerSearch:
+    """Looks for the controllers of a robot.
 
-    def joint_state_covers(self, joints: set[str], topic: str, timeout: float) -> set[str]:
-        """Wait until joint states have covered `joints`; those that never came."""
-        seen: set[str] = set()
-        subscription = self.node.create_subscription(
-            JointState, self._owner.resolve_topic_name(topic), lambda m: seen.update(m.name), JOINT_STATE_QOS
-        )
-        try:
-            self.until(lambda: joints <= seen, timeout)
-        finally:
-            self.node.destroy_subscription(subscription)
-        return joints - seen
+    Args:
+        probe: looks at the graph.
+        actuated: joints that the URDF has.
+        gesturing: joints that gestures move.
+    """
+
+    def __init__(self, probe: GraphProbe, actuated: Collection[str], gesturing: Collection[str]) -> None:
+        self._probe, self._node = probe, probe.node
+        self._actuated, self._gesturing = actuated, gesturing
 
     def listening(self, everywhere: bool = False) -> list[str]:
-        """Controllers whose trajectory topic has a subscriber: names relative to the owner's namespace.
+        """Names whose trajectory topic has a subscriber, relative to the owner's namespace.
 
         Those of other namespaces, which are other robots', count only if `everywhere`; their names are absolute.
         """
-        home = self._owner.get_namespace().rstrip("/") + "/"
+        home = self._probe.owner.get_namespace().rstrip("/") + "/"
         found = []
-        for topic, types in self.node.get_topic_names_and_types():
+        for topic, types in self._node.get_topic_names_and_types():
             right = topic.endswith(SUFFIX) and "trajectory_msgs/msg/JointTrajectory" in types
-            if right and (everywhere or topic.startswith(home)) and self.node.get_subscriptions_info_by_topic(topic):
+            if right and (everywhere or topic.startswith(home)) and self._node.count_subscribers(topic):
                 found.append(topic[: -len(SUFFIX)].removeprefix(home))
         return sorted(found)
 
     def topic_of(self, name: str) -> str:
         """Full name of a controller's trajectory topic, remappings included."""
-        return self._owner.resolve_topic_name(name + SUFFIX)
+        return self._probe.owner.resolve_topic_name(name + SUFFIX)
 
-    def subscribed(self, name: str) -> bool:
-        """Whether controller `name` listens."""
-        return bool(self.node.get_subscriptions_info_by_topic(self.topic_of(name)))
+    def full_name(self, name: str) -> str:
+        """Full name of a controller's node."""
+        return self.topic_of(name).removesuffix(SUFFIX)
 
-    def parameters(self, names: list[str], timeout: float = ANSWER_S) -> dict[str, dict[str, Any]]:
-        """Parameters of trajectory controllers, all asked at once; a node that does not answer gives {}.
-
-        Each parameter is asked for by itself: a rclcpp node answers nothing at all if one name is unknown to it.
-        """
-        clients: dict[str, Any] = {
-            n: self.node.create_client(GetParameters, self.topic_of(n).removesuffix(SUFFIX) + "/get_parameters")
-            for n in names
-        }
-        asked: dict[tuple[str, str], list[Any]] = {}
-        due = dict.fromkeys(names, -float("inf"))
-
-        def first(futures: list[Any]) -> Any:
-            return next((f for f in futures if f.done()), None)
-
-        def answered() -> bool:
-            for name, client in clients.items():
-                if time.monotonic() >= due[name] and client.service_is_ready():
-                    due[name] = time.monotonic() + AGAIN_S
-                    for key in JTC_PARAMETERS:
-                        futures = asked.setdefault((name, key), [])
-                        if first(futures) is None:
-                            futures.append(client.call_async(GetParameters.Request(names=[key])))
-            return len(asked) == len(names) * len(JTC_PARAMETERS) and all(map(first, asked.values()))
-
-        self.until(answered, timeout)
-        found: dict[str, dict[str, Any]] = {n: {} for n in names}
-        for (name, key), futures in asked.items():
-            future = first(futures)
-            values = future.result().values if future is not None and future.result() else []
-            if values and values[0].type == ParameterType.PARAMETER_STRING_ARRAY:
-                found[name][key] = list(values[0].string_array_value)
-            elif values and values[0].type == ParameterType.PARAMETER_BOOL:
-                found[name][key] = values[0].bool_value
-            elif values and values[0].type == ParameterType.PARAMETER_STRING:
-                found[name][key] = values[0].string_value
-        for client in clients.values():
-            self.node.destroy_client(client)
-        return found
-
-    def find(
-        self, names: tuple[str, ...], joints: dict[str, tuple[str, ...]], check: bool, timeout: float
-    ) -> list[Controller]:
+    def find(self, names: tuple[str, ...], joints: Mapping[str, tuple[str, ...]], check: bool, timeout: float) -> Found:
         """The controllers to command.
 
         Args:
@@ -184,31 +116,52 @@ class GraphProbe:
             timeout: for discovery, s.
 
         Raises:
-            RobotError: no controller, one that was asked for has no subscriber, or its joints are nowhere to be had.
+            RobotError: no controller, or one that was asked for does not listen or cannot be commanded.
         """
-        if names:
-            if not self.until(lambda: all(self.subscribed(n) for n in names), timeout):
-                absent = ", ".join(self.topic_of(n) for n in names if not self.subscribed(n))
-                raise RobotError(f"no controller listens on {absent} after {timeout:g} s; is it loaded and active?")
-        else:
-            # More polls after the first sight: controllers of one robot appear within some tenths of a second.
-            if not self.until(self.listening, timeout):
-                raise RobotError(self._nobody(timeout))
-            seen: list[list[str]] = []
+        named = bool(names)
+        names = self._wait_for(names, timeout) if named else self._discover(timeout)
+        actions = ActionWatch(self._node, {n: self.full_name(n) for n in names})
+        try:
+            candidates = self._ask(names, joints, check)
+            choice = choose(candidates, self._actuated, self._gesturing, named)
+            chosen = {c.name for c in choice.chosen}
+            busy = self._probe.until(lambda: actions.sentence(chosen), actions.unheard_for(STATUS_S)) or ""
+        finally:
+            actions.destroy()
+        simulated = bool(self._probe.owner.get_parameter_or("use_sim_time").value)
+        found = []
+        for c in choice.chosen:
+            ours = [j for j in c.joints if j in self._gesturing]
+            warnings = spoilers(c.name, c.parameters, simulated, ours) if check else []
+            found.append(Controller(c.name, c.joints, tuple(warnings), c.parameters))
+        return Found(tuple(found), choice.unused, choice.left_out, busy)
 
-            def settled() -> bool:
-                seen.append(self.listening())
-                return len(seen) > 15 and seen[-1] == seen[-15]
+    def _wait_for(self, names: tuple[str, ...], timeout: float) -> tuple[str, ...]:
+        def absent() -> str:
+            return ", ".join(t for n in names if not self._node.count_subscribers(t := self.topic_of(n)))
 
-            self.until(settled, 1.5)
-            names = tuple(self.listening())
-        values = self.parameters([n for n in names if check or n not in joints])
-        simulated = bool(self._owner.get_parameter_or("use_sim_time").value)
-        return [self._describe(n, joints.get(n, ()), values.get(n, {}), check, simulated) for n in names]
+        waiting = f"waiting for controllers: none listens on {absent()}"
+        if not self._probe.until(lambda: not absent(), timeout, lambda: waiting):
+            raise RobotError(f"no controller listens on {absent()} after {timeout:g} s; is it loaded and active?")
+        return names
+
+    def _discover(self, timeout: float) -> tuple[str, ...]:
+        nobody = "no */joint_trajectory topic has a subscriber"
+        if not self._probe.until(self.listening, timeout, lambda: f"waiting for trajectory controllers: {nobody}"):
+            raise RobotError(self._nobody(timeout))
+        # More polls after the first sight: controllers of one robot appear within some tenths of a second.
+        seen: list[list[str]] = []
+
+        def settled() -> bool:
+            seen.append(self.listening())
+            return len(seen) > 15 and seen[-1] == seen[-15]
+
+        self._probe.until(settled, 1.5)
+        return tuple(self.listening())
 
     def _nobody(self, timeout: float) -> str:
         """Sentence for a search that found no controller."""
-        home = self._owner.get_namespace()
+        home = self._probe.owner.get_namespace()
         within = "" if home == "/" else f" in namespace {home}"
         text = (
             f"no trajectory controller found{within}: no */joint_trajectory topic has a subscriber after {timeout:g} s"
@@ -216,45 +169,51 @@ class GraphProbe:
         others = self.listening(everywhere=True)
         return text + (f"; elsewhere there are {', '.join(others)}: name yours in controllers.names" if others else "")
 
-    @staticmethod
-    def _describe(
-        name: str, joints: tuple[str, ...], values: dict[str, Any], check: bool, simulated: bool
-    ) -> Controller:
-        owned = joints or tuple(values.get("joints", ()))
-        if not owned:
-            raise RobotError(
-                f"the joints of controller {name} are unknown: it does not answer; set controllers.{name}.joints"
-            )
-        return Controller(name, owned, tuple(_spoilers(name, values, simulated)) if check else ())
+    def _ask(self, names: tuple[str, ...], joints: Mapping[str, tuple[str, ...]], check: bool) -> list[Candidate]:
+        """What the listeners say of themselves, and others of them."""
+        full = {n: self.full_name(n) for n in names}
+        listeners = {n: listeners_of(self._node, self.topic_of(n)) for n in names}
+        # A recorder or a plotter listens under its own name: nobody would answer under the controller's.
+        there = [n for n in names if not listeners[n].isdisjoint({full[n], UNKNOWN})]
+        asked = [full[n] for n in there if check or n not in joints]
+        answers = ask_all(self._probe, [*asked, *self._managers(asked)])
+        active = ask_activity(self._probe, {n: full[n] for n in there})
+        found = []
+        for name in names:
+            values = dict(answers.get(full[name]) or {})
+            owned = joints.get(name, ()) or tuple(values.get("joints", ()))
+            manager = answers.get(f"{full[name].rpartition('/')[0]}/{MANAGER}") or {}
+            if values:
+                values |= {f"{MANAGER}.{k}": manager[k] for k in MANAGER_PARAMETERS if k in manager}
+            found.append(Candidate(name, owned, tuple(sorted(listeners[name])), active.get(name), values))
+        return self._heard(found)
+
+    def _heard(self, found: list[Candidate]) -> list[Candidate]:
+        """Of those that share joints, and of which nobody knows: whether their states are heard."""
+        unsure = [c for c in found if c.active is None and c.joints]
+        shared = {
+            c.name: self.full_name(c.name)
+            for c in unsure
+            if any(set(c.joints) & set(o.joints) for o in found if o is not c)
+        }
+        heard = hear_activity(self._probe, shared) if shared else {}
+        return [replace(c, active=heard.get(c.name, c.active)) for c in found]
+
+    def _managers(self, controllers: Iterable[str]) -> set[str]:
+        """Full names of the controller managers in the namespaces of these controllers."""
+        there = {f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()}
+        return {f"{full.rpartition('/')[0]}/{MANAGER}" for full in controllers} & there
 
 
-def _spoilers(name: str, values: dict[str, Any], simulated: bool) -> list[str]:
-    """Sentences about controller parameters that spoil the motion (see README, Controllers).
+def listeners_of(node: Node, topic: str) -> set[str]:
+    """Full names of the nodes that subscribe a topic."""
+    found = node.get_subscriptions_info_by_topic(topic)
+    return {UNKNOWN if UNKNOWN in i.node_name else full_name_of(i) for i in found}
 
-    Args:
-        name: of the controller.
-        values: its parameters.
-        simulated: whether the gesture node follows /clock.
-    """
-    told = []
-    desired = values.get("interpolate_from_desired_state") or values.get("open_loop_control")
-    if values and not desired and "interpolate_from_desired_state" in values:
-        told.append(
-            f"controller {name}: interpolate_from_desired_state is false, so each window starts from the measured "
-            "state and the motion is rough; set it to true (Humble: open_loop_control)"
-        )
-    if values.get("interpolation_method") == "none":
-        told.append(
-            f"controller {name}: interpolation_method is none, so the robot jumps from point to point; set it to "
-            "splines"
-        )
-    if values.get("use_sim_time", simulated) != simulated:
-        theirs, ours = str(not simulated).lower(), str(simulated).lower()
-        told.append(
-            f"controller {name}: use_sim_time is {theirs} there and {ours} here, so its clock is not the one that time "
-            "stamps are on; set both alike"
-        )
-    return told
+
+def full_name_of(info: Any) -> str:
+    """Full name of the node of a publisher or subscription, as the graph has it."""
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
 
 
 def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> dict[str, list[str]]:
@@ -267,7 +226,7 @@ def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> dict[str,
     """
     found = {}
     for topic in topics:
-        names = [f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in node.get_publishers_info_by_topic(topic)]
+        names = [full_name_of(info) for info in node.get_publishers_info_by_topic(topic)]
         me = node.get_fully_qualified_name()
         others = [n for n in names if n != me]
         if names.count(me) > own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -13,29 +14,36 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from speech_gesture_pkg.assembly import Robot, load_robot, make_pipeline
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
+from speech_gesture_pkg.errors import ConfigError, ModelError, RobotError, SpeechGestureError
+from speech_gesture_pkg.nodes.action_watch import ActionWatch
 from speech_gesture_pkg.nodes.audio_input import AudioInput, check_audio
 from speech_gesture_pkg.nodes.clock import now_seconds
+from speech_gesture_pkg.nodes.controller_watch import ControllerWatch
 from speech_gesture_pkg.nodes.controllers import (
-    JOINT_STATE_QOS,
-    Controller,
-    GraphProbe,
+    SUFFIX,
+    ControllerSearch,
+    Found,
     foreign_publishers,
     foreign_sentence,
+    timings,
 )
+from speech_gesture_pkg.nodes.graph_probe import GraphProbe
 from speech_gesture_pkg.nodes.heap import keep_little, release, settle
+from speech_gesture_pkg.nodes.joint_report import wait_for_joint_states
+from speech_gesture_pkg.nodes.joint_state_reader import JointStateReader
 from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
-from speech_gesture_pkg.nodes.node_parameters import declare_all, live_change, read_config
+from speech_gesture_pkg.nodes.node_parameters import declare_all, given_description, live_change, read_config
 from speech_gesture_pkg.nodes.outputs import Diagnostics, MotionOutputs
 from speech_gesture_pkg.nodes.parameters import declare
 from speech_gesture_pkg.nodes.spin import WAKE_S, StopFlag, close, init
+from speech_gesture_pkg.nodes.waiting import AGAIN_S, FIRST_S, WaitLog
 from speech_gesture_pkg.nodes.worker import COMMAND_QOS, Worker
+from speech_gesture_pkg.runtime.mover import Mover
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.runtime.stats import RateLimiter
 
@@ -45,8 +53,6 @@ SWITCH_S = 1e-3
 """Longest wait of the pipeline's thread for the one that takes messages, s: Python's 5 ms come at each publication."""
 RETRY_S = 1.0
 """With autostart, time between attempts to activate."""
-WARN_S = 5.0
-"""An attempt that fails for the same reason as one before is told once in so many seconds."""
 WATCH_S = 0.1
 """Time between two looks at the pipeline's thread."""
 
@@ -73,11 +79,21 @@ class GestureNode(LifecycleNode):
         self._controllers: dict[str, tuple[str, ...]] = {}
         self._robot: Robot | None = None
         self._worker: Worker | None = None
+        self._hung: Worker | None = None
+        """One that did not end: until it does, its robot's generator is not free."""
         self._audio: AudioInput | None = None
         self._outputs: MotionOutputs | None = None
-        self._subscription: Any = None
+        self._joint_states: JointStateReader | None = None
+        self._last: tuple[Mover, int] | None = None
+        """What moved the robot last, and the base of its times, if nobody else has since: it may still run."""
+        self._watch: ControllerWatch | None = None
+        self._actions: ActionWatch | None = None
         self._state = "unconfigured"
-        self._limit = RateLimiter(WARN_S)
+        self._limit = RateLimiter(AGAIN_S)
+        """An attempt that fails for the same reason as one before is told only now and then."""
+        self._waits, self._idle = WaitLog(self.get_logger().warning), WaitLog(self.get_logger().info)
+        self.autostart = False
+        """Whether it is configured and activated without a lifecycle manager."""
         self._diagnostics = Diagnostics(self)
         self._stalled, self._foreign = False, ""
         # Not on the node's clock: simulated time may stand still.
@@ -114,7 +130,7 @@ class GestureNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget robot and generator."""
         self._stop()
-        self._robot = None
+        self._robot = self._hung = self._last = None
         self._state = "unconfigured"
         return OK
 
@@ -136,6 +152,11 @@ class GestureNode(LifecycleNode):
         self._state = reached
         return OK
 
+    def _tell(self, sentence: str) -> None:
+        """What is waited for, or not needed: now and then."""
+        if self._limit.ready(time.monotonic(), sentence):
+            self.get_logger().info(sentence)
+
     def _warn(self, sentence: str) -> None:
         """Attempts to activate repeat, so their sentence is limited."""
         if not self._limit.ready(time.monotonic(), sentence):
@@ -151,10 +172,10 @@ class GestureNode(LifecycleNode):
         self._config, self._controllers = read_config(self)
         check_audio(self._config.audio)
         config = self._config.robot
-        text = ""
-        if not config.urdf:
+        text = "" if config.urdf else given_description(self)
+        if not config.urdf and not text:
             topic, timeout = self.resolve_topic_name("robot_description"), config.description_timeout
-            with GraphProbe(self, self.interrupted) as probe:
+            with GraphProbe(self, self.interrupted, self._tell) as probe:
                 message = probe.message(String, "robot_description", LATCHED, timeout)
             if message is None:
                 why = unmatched(self, "robot_description", LATCHED)
@@ -168,39 +189,60 @@ class GestureNode(LifecycleNode):
 
     def _activate(self) -> None:
         assert self._robot is not None
+        if self._hung is not None and (why := self._hung.abandoned):
+            raise ModelError(f"{why} and is still busy; clean up and configure to load the generator anew")
+        self._hung = None
         timeout = self._config.controllers.discovery_timeout
-        with GraphProbe(self, self.interrupted) as probe:
+        with GraphProbe(self, self.interrupted, self._tell) as probe:
             found = self._find_controllers(probe, timeout)
-            joints = {j for c in found for j in c.joints}
-            absent = probe.joint_state_covers(joints, "joint_states", timeout)
-        if absent:
-            topic = self.resolve_topic_name("joint_states")
-            raise RobotError(f"no joint states of {', '.join(sorted(absent))} on {topic} within {timeout:g} s")
-        pipeline = make_pipeline(self._config, self._robot, {c.name: c.joints for c in found})
+            wait_for_joint_states(probe, {j for c in found.controllers for j in c.joints}, timeout)
+        controllers = found.controllers
+        try:
+            timing, advice = timings(controllers, self._config.trajectory.begin)
+            for sentence in advice:
+                self._advise(sentence)
+            joints = {c.name: c.joints for c in controllers}
+            pipeline = make_pipeline(self._config, self._robot, joints, timing=timing)
+        except RobotError as e:
+            raise RobotError("; ".join([str(e), *found.left_out])) from e
         for sentence in pipeline.layout.dropped:
             self.get_logger().warning(sentence)
         self._outputs = MotionOutputs(self, self._config.output)
         self._worker = Worker(self, pipeline, self._outputs)
-        listen = self._worker.put_joint_state
-        self._subscription = self.create_subscription(JointState, "joint_states", listen, JOINT_STATE_QOS)
+        full_names = {c.name: t.removesuffix(SUFFIX) for c, t in zip(controllers, self._worker.topics, strict=True)}
+        self._watch = ControllerWatch(self, controllers, self._worker.topics)
+        self._actions = ActionWatch(self, full_names, self._look_after)
+        if self._last is not None:
+            mover, self._worker.time.base = self._last
+            pipeline.take_over(mover)
+        self._joint_states = JointStateReader(self, self._worker.put_joint_state)
         self._audio = AudioInput(self, self._config.audio, self._worker, self._config.sync.mode == "delay")
         self.get_logger().info(
-            f"commanding {', '.join(f'{c.name} ({len(c.joints)} joints)' for c in found)}; sync mode "
+            f"commanding {', '.join(f'{c.name} ({len(c.joints)} joints)' for c in controllers)}; sync mode "
             f"{self._config.sync.mode}, motion {1e3 * pipeline.offset:.0f} ms after the stamp of its sound"
         )
         settle()
 
-    def _find_controllers(self, probe: GraphProbe, timeout: float) -> list[Controller]:
-        settings = self._config.controllers
-        found = probe.find(settings.names, self._controllers, settings.check_parameters, timeout)
-        others = foreign_sentence(foreign_publishers(self, [probe.topic_of(c.name) for c in found], own=0))
-        if others:
+    def _advise(self, sentence: str) -> None:
+        """A warning that is said once in a while, not with every attempt to activate."""
+        if self._limit.ready(time.monotonic(), sentence):
+            self.get_logger().warning(sentence)
+
+    def _find_controllers(self, probe: GraphProbe, timeout: float) -> Found:
+        assert self._robot is not None
+        settings, model = self._config.controllers, self._robot.model
+        gesturing = {j for joints in self._robot.retargeter.groups.values() for j in joints}
+        search = ControllerSearch(probe, model.joint_names, gesturing)
+        found = search.find(settings.names, self._controllers, settings.check_parameters, timeout)
+        for sentence in found.unused:
+            self._tell(sentence)
+        for sentence in (*found.left_out, *(w for c in found.controllers for w in c.warnings)):
+            self._advise(sentence)
+        topics = [search.topic_of(c.name) for c in found.controllers]
+        if others := foreign_sentence(foreign_publishers(self, topics, own=0)) or found.busy:
             raise RobotError(others)
-        if deaf := "; ".join(s for c in found if (s := unheard(self, probe.topic_of(c.name), COMMAND_QOS))):
+        if deaf := "; ".join(s for t in topics if (s := unheard(self, t, COMMAND_QOS))):
             raise RobotError(deaf)
-        for controller in found:
-            for warning in controller.warnings:
-                self.get_logger().warning(warning)
         return found
 
     def _stop(self) -> None:
@@ -208,12 +250,17 @@ class GestureNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker.destroy()
+            self._last = self._worker.own_motion
+            self._hung = self._worker if self._worker.abandoned else self._hung
         for each in (self._audio, self._outputs):
             if each is not None:
                 each.destroy(self)
-        if self._subscription is not None:
-            self.destroy_subscription(self._subscription)
-        self._worker = self._audio = self._outputs = self._subscription = None
+        for watch in (self._watch, self._actions):
+            if watch is not None:
+                watch.destroy()
+        if self._joint_states is not None:
+            self._joint_states.destroy()
+        self._worker = self._audio = self._outputs = self._joint_states = self._watch = self._actions = None
         self._foreign = ""
         if ran:
             release()
@@ -225,8 +272,8 @@ class GestureNode(LifecycleNode):
         if self._worker is None:
             response.message = f"nothing to pause: the node is {self._state}"
         else:
-            self._worker.pause(request.data)
-            response.message = "paused" if request.data else "running"
+            wanted, not_yet = "paused" if request.data else "running", self._worker.pause(request.data)
+            response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
         return response
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -234,8 +281,8 @@ class GestureNode(LifecycleNode):
         if self._worker is None:
             response.message = f"nothing to reset: the node is {self._state}"
         else:
-            self._worker.reset()
-            response.message = "audio and generator state forgotten"
+            wanted, not_yet = "audio and generator state forgotten", self._worker.reset()
+            response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
         return response
 
     def _on_parameters(self, changes: list[Any]) -> Any:
@@ -245,33 +292,54 @@ class GestureNode(LifecycleNode):
             for change in changes:
                 self._wrong_parameters.pop(change.name, None)
             if self._worker is not None:
-                self._worker.restyle(config)
+                result.reason = self._worker.restyle(config)  # accepted all the same
         return result
 
     def _every_second(self) -> None:
         if self._audio is not None:
             self._audio.look()
-        if self._worker is not None:
+        if self._worker is not None and self._watch is not None:
+            self._watch.look_at_subscribers()
             self._foreign = foreign_sentence(foreign_publishers(self, self._worker.topics, own=1))
         self._report()
 
     def _look_after(self) -> None:
         """Controllers that go stop the others, too; a pipeline that makes no steps is told at once."""
         stalled = ""
-        if self._worker is not None:
-            self._worker.hold(self._foreign or self._worker.unheard)
+        if self._worker is not None and self._watch is not None and self._actions is not None:
+            gone = self._watch.look(self._worker.listening)
+            self._worker.hold(self._foreign or gone or self._actions.sentence())
             stalled = self._worker.watch()
         if bool(stalled) is not self._stalled:
             self._stalled = bool(stalled)
             self._report()
+        self._say_what_is_missing()
+
+    def _say_what_is_missing(self) -> None:
+        """Nobody waits without a word: what keeps the robot from gesturing stands in the log."""
+        worker = self._worker
+        if worker is None:
+            next_step = {"unconfigured": "configure", "inactive": "activate"}.get(self._state)
+            waits = f"the node is {self._state}: it waits for the transition {next_step} (parameter autostart is false)"
+            self._idle.look(waits if next_step and not self.autostart else "", again=math.inf)
+            return
+        self._idle.look("")
+        if told := worker.watch() or worker.held or self._audio_problem:  # it was an error at once
+            self._waits.look(told, first=AGAIN_S)
+        else:
+            self._waits.look(worker.notice or (self._audio.waiting if self._audio else ""), first=FIRST_S)
+
+    @property
+    def _audio_problem(self) -> str:
+        return self._audio.problem if self._audio else ""
 
     def _report(self) -> None:
         worker, now = self._worker, now_seconds(self)
         if worker is None:
             self._diagnostics.publish(self._state, None, State.INACTIVE, {}, self.problem, "", now)
             return
-        problem = worker.watch() or worker.held or (self._audio.problem if self._audio else "")
-        notice = worker.notice or (self._audio.notice if self._audio else "")
+        problem = worker.watch() or worker.held or self._audio_problem
+        notice = worker.notice or (self._audio.waiting or self._audio.notice if self._audio else "")
         self._diagnostics.publish(self._state, worker.pipeline, worker.state, worker.drops, problem, notice, now)
 
     def wants_activation(self) -> bool:
@@ -295,6 +363,7 @@ def main(args: list[str] | None = None) -> int:
                 node = GestureNode()
                 node.interrupted = lambda: stop.set
                 autostart = declare(node, "autostart", False, "Configure and activate without a lifecycle manager.")
+                node.autostart = autostart
                 if autostart and node.trigger_configure() is not OK and not stop.set:
                     return node.exit_code or 1
                 _spin(node, stop, autostart)

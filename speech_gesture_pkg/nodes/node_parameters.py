@@ -9,11 +9,18 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from speech_gesture_pkg.config import GestureConfig, Parameter, parameters, unknown_parameter
+from speech_gesture_pkg.config import (
+    NODE_PARAMETERS,
+    GestureConfig,
+    Parameter,
+    is_foreign,
+    parameters,
+    unknown_parameter,
+)
 from speech_gesture_pkg.errors import ConfigError
 
 Type = RosParameter.Type
-_OURS = ("autostart", "use_sim_time", "start_type_description_service")
+_OURS = (*NODE_PARAMETERS, "use_sim_time", "start_type_description_service")
 
 
 def declare_all(node: Node) -> dict[str, str]:
@@ -45,7 +52,8 @@ def declare_all(node: Node) -> dict[str, str]:
 def read_config(node: Node) -> tuple[GestureConfig, dict[str, tuple[str, ...]]]:
     """The configuration and the joints named by `controllers.<name>.joints`.
 
-    Raises ConfigError for an unknown parameter or a value that is not allowed.
+    Parameters that are other nodes' (of a `/**` section) are ignored, and named in the log. Raises ConfigError for an
+    unknown one that looks like ours, or a value that is not allowed.
     """
     given = getattr(node, "_parameter_overrides", {})
     values = {}
@@ -58,10 +66,26 @@ def read_config(node: Node) -> tuple[GestureConfig, dict[str, tuple[str, ...]]]:
     named = {n[len(head) : -len(tail)] for n in given if n.startswith(head) and n.endswith(tail) and n.count(".") > 1}
     for name in sorted(named.union(config.controllers.names)):
         joints |= _joints_of(node, name)
-    for name in given:
-        if not node.has_parameter(name) and name not in _OURS and not name.startswith("qos_overrides."):
+    unknown = [n for n in given if not node.has_parameter(n) and n not in _OURS and not n.startswith("qos_overrides.")]
+    for name in unknown:
+        if not is_foreign(name):
             raise ConfigError(unknown_parameter(name))
+    if unknown:
+        node.get_logger().info(f"ignored, no parameters of this node: {', '.join(unknown)}")
     return config, joints
+
+
+def given_description(node: Node) -> str:
+    """The URDF text of a parameter `robot_description`, which many robots' `/**` files give to all nodes; '' if none.
+
+    Raises ConfigError if it is no text.
+    """
+    override = getattr(node, "_parameter_overrides", {}).get("robot_description")
+    if override is None:
+        return ""
+    if override.type_ is not Type.STRING:
+        raise ConfigError(f"robot_description is {override.value!r}; it must be the text of a URDF")
+    return override.value
 
 
 def _joints_of(node: Node, controller: str) -> dict[str, tuple[str, ...]]:

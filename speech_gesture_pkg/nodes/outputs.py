@@ -79,7 +79,8 @@ class DelayedAudio:
 
 
 class Diagnostics:
-    """`/diagnostics`, once a second, in every lifecycle state."""
+    """`/diagnostics`, once a second, in every lifecycle state. All robots share that topic: the status carries the full
+    name of the node."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
@@ -117,7 +118,7 @@ class Diagnostics:
         values |= {f"dropped: {reason}": count for reason, count in list(drops.items())}
         message = diagnostics.diagnostic_array(
             time_from_seconds(now),
-            f"{self._node.get_name()}: pipeline",
+            f"{self._node.get_fully_qualified_name()}: pipeline",
             level,
             problem or notice or state.value,
             values,

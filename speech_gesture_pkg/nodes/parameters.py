@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 
 from speech_gesture_pkg.errors import ConfigError, one_of
 
-_FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+_FOREIGN = ("use_sim_time", "start_type_description_service", "robot_description", "qos_overrides.")
 
 
 def declare(

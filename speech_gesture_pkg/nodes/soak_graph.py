@@ -30,7 +30,7 @@ from speech_gesture_pkg.evaluation.bag import BagMessage
 from speech_gesture_pkg.nodes.clock import NANO, duration_msg
 
 NODE = "/speech_gesture"
-STATUS = "speech_gesture: pipeline"
+STATUS = f"{NODE}: pipeline"
 FOREIGN = "foreign"
 """Frame id by which the trajectories of the foreign commander are told from the gesture node's."""
 _CDR_STAMP = slice(4, 12)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -47,11 +51,40 @@ class StopFlag:
 
 def init(args: Sequence[str] | None = None) -> None:
     """`rclpy.init` without its signal handlers (see `StopFlag`). Raises ConfigError for a malformed command line."""
+    arguments = list(sys.argv if args is None else args)
+    moved = _log_elsewhere()
     try:
-        rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except UnicodeEncodeError as e:
+        text = os.fsencode(e.object).decode("utf-8", "backslashreplace")
+        raise ConfigError(f"the ROS argument {text!r} needs a UTF-8 locale, e.g. LANG=C.UTF-8") from e
     except RuntimeError as e:  # rcl's errors derive from it
         reason = str(e).split(", at ")[0].removeprefix("failed to initialize rcl: ")
         raise ConfigError(f"the ROS arguments cannot be used: {reason}") from e
+    if moved:
+        get_logger("speech_gesture").warning(moved)
+
+
+def _log_elsewhere() -> str:
+    """Without a folder that can be written for its log files ROS does not start: then it gets a temporary one.
+
+    Returns a sentence about that, '' if all is well. Raises ConfigError if there is no temporary folder either.
+    """
+    named = next((n for n in ("ROS_LOG_DIR", "ROS_HOME", "HOME") if os.environ.get(n)), "")
+    folder = Path(os.environ.get(named, "")) / {"ROS_HOME": "log", "HOME": ".ros/log"}.get(named, "")
+    why = "neither HOME nor ROS_LOG_DIR is set"
+    try:
+        if named:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return ""
+    except OSError as e:
+        why = f"{folder} cannot be written ({e.strerror})"
+    try:
+        os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="ros_log_")
+    except OSError as e:
+        raise ConfigError(f"ROS has no folder for its log files ({why}); set ROS_LOG_DIR to one") from e
+    return f"{why}: log files go to {os.environ['ROS_LOG_DIR']}"
 
 
 def run(make: Callable[[], Node], args: Sequence[str] | None = None) -> int:

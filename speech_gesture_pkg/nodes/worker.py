@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,15 @@ from trajectory_msgs.msg import JointTrajectory
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import AudioNotFiniteError, ClippedAudioError, InputError
 from speech_gesture_pkg.nodes.clock import Timebase
+from speech_gesture_pkg.nodes.messages.graph import gid_of, publishers_of
 from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
+from speech_gesture_pkg.nodes.orders import Orders
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
+from speech_gesture_pkg.runtime.mover import Mover
 from speech_gesture_pkg.runtime.states import Severity, State
 from speech_gesture_pkg.runtime.stats import RateLimiter
+from speech_gesture_pkg.trajectory.composer import Window
 
 COMMAND_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 """Of the trajectories."""
@@ -31,14 +35,16 @@ PERIOD = 0.02
 """Longest time between two steps, s."""
 
 APART = 0.025
-"""Least time between two windows, s: each one costs the controllers of Humble and Jazzy a cycle, so that the second of
-two in a row would find the robot late."""
+"""Least time between two windows, s: more of them would be work for nothing."""
 
 REBASE = 3600.0
 """A clock that is farther from its base when motion starts gets a new base, s."""
 
-LEAST_LEAD = 0.012
-"""A window that would be sent later than this before its stamp is not sent (the machine held the process up), s."""
+ANSWER_S = 0.5
+"""A service waits for the pipeline to take an order until it has made no step for so long, s."""
+
+JOIN_S = 2.0
+"""So long the end of the thread is waited for when the node is deactivated, s."""
 
 LOG_PERIOD = 5.0
 """The same kind of event is logged once in so many seconds."""
@@ -47,8 +53,8 @@ LOG_PERIOD = 5.0
 class Worker:
     """Runs `pipeline.step` when audio comes and every 20 ms, and publishes what it gives.
 
-    Only its thread touches the pipeline; what others want of it waits in a queue, so that a generator that hangs never
-    holds up services, joint states or diagnostics.
+    Only its thread touches the pipeline; what others want of it waits in `Orders`, so that a generator that hangs never
+    holds up services, joint states or diagnostics for long.
 
     Attributes:
         time: what the pipeline calls node time.
@@ -69,11 +75,10 @@ class Worker:
         self._node, self._outputs = node, outputs
         self._wake = threading.Event()
         self._audio: deque[tuple[Any, float]] = deque(maxlen=1000)
-        self._orders: deque[Callable[[float], None]] = deque(maxlen=100)
+        self._orders = Orders()
         self._limit = RateLimiter(LOG_PERIOD)
-        self._running = self._paused = self._stalled = False
+        self._running = self._stalled = False
         self._waits_for = ""
-        self._heard: set[str] = set()
         self._stepped = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._sent_at = 0.0
@@ -94,16 +99,23 @@ class Worker:
             return
         self._running = False
         self._wake.set()
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=JOIN_S)
         if self._thread.is_alive():
-            self._node.get_logger().error("the pipeline does not answer: the robot stays where its braking tail ended")
+            self._node.get_logger().error(f"{self._held_up}: the robot stays where its braking tail ended")
             return
         if not self.failure:
             self._run_orders()
-        self._send(self.pipeline.deactivate(self.time.now()))
+        now = self.time.now()
+        time.sleep(max(min(self.pipeline.mover.chance(now) - now, PERIOD), 0.0))
+        self._send(self.pipeline.deactivate(self.time.now()), whatever=True)
         self._tell_states()
         for publisher, _ in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=0.5))
+
+    @property
+    def abandoned(self) -> str:
+        """Sentence about a thread that has not ended after `stop`: it sends nothing, but its generator is not free."""
+        return "" if self._running or not self._thread.is_alive() else self._held_up
 
     def destroy(self) -> None:
         """Take the publishers off the graph."""
@@ -116,34 +128,60 @@ class Worker:
         return [publisher.topic_name for publisher, _ in self._publishers.values()]
 
     @property
-    def unheard(self) -> str:
-        """Sentence about controllers that listened and have gone, '' if there is none."""
-        listening = {p.topic_name for p, _ in self._publishers.values() if p.get_subscription_count()}
-        self._heard |= listening
-        gone = sorted(self._heard - listening)
-        return f"no controller listens on {', '.join(gone)} any more" if gone else ""
+    def listening(self) -> set[str]:
+        """Full names of the trajectory topics that have a subscription now."""
+        return {p.topic_name for p, _ in self._publishers.values() if p.get_subscription_count()}
 
     def put_audio(self, audio: Any, now: float) -> None:
         """Queue received audio that came at node time `now`."""
         self._audio.append((audio, now))
         self._wake.set()
 
-    def put_joint_state(self, message: Any) -> None:
+    def put_joint_state(self, message: Any, source: Hashable) -> None:
         """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
-        self.pipeline.push_joint_state(message.name[: len(message.position)], message.position)
+        stamp = message.header.stamp
+        known = stamp.sec > 0 or stamp.nanosec > 0
+        ahead = self.time.of(stamp) - self.time.now() if known and self.clock_matters else None
+        self.pipeline.push_joint_state(message.name[: len(message.position)], message.position, source, ahead)
 
-    def pause(self, on: bool) -> None:
-        """See Pipeline.pause; done with the next step. It also holds for a pipeline that has not begun yet."""
-        self._paused = on
-        self._order(lambda now: self.pipeline.pause(on, now), forget=True)
+    @property
+    def clock_matters(self) -> bool:
+        """Whether controllers must be on this node's clock."""
+        return not self.pipeline.config.trajectory.stamp_zero
 
-    def reset(self) -> None:
-        """See Pipeline.reset; done with the next step. Audio that waits in the queue is forgotten, too."""
-        self._order(self.pipeline.reset, forget=True)
+    @property
+    def own_motion(self) -> tuple[Mover, int] | None:
+        """What moved the robot, and the base of its times; None if somebody else has since, or it is not known."""
+        lost = self.failure or self.held or self.pipeline.start.anew or self.abandoned
+        return None if lost else (self.pipeline.mover, self.time.base)
 
-    def restyle(self, config: GestureConfig) -> None:
-        """See Pipeline.restyle; done with the next step."""
-        self._order(lambda _: self.pipeline.restyle(config))
+    def pause(self, on: bool) -> str:
+        """See Pipeline.pause; it also holds for a pipeline that has not begun yet. '' once done, else why not yet."""
+        return self._answer(self._orders.pause(on))
+
+    def reset(self) -> str:
+        """See Pipeline.reset; audio that waits is forgotten, too. '' once it is done, else why it is not yet."""
+        return self._answer(self._orders.reset())
+
+    def restyle(self, config: GestureConfig) -> str:
+        """See Pipeline.restyle; done with the next step. Why that is not to be expected soon, '' if it is."""
+        self._orders.restyle(config)
+        self._wake.set()
+        return self.failure or (self._held_up if time.monotonic() - self._stepped > ANSWER_S else "")
+
+    def _answer(self, ticket: int) -> str:
+        """Wait until the thread has done an order, unless it has been held up for long already."""
+        self._wake.set()
+        patience = ANSWER_S - (time.monotonic() - self._stepped)
+        if not self.failure and self._orders.wait(ticket, patience):
+            return ""
+        return self.failure or f"{self._held_up}; it is done when that answers, and the robot brakes until then"
+
+    @property
+    def _held_up(self) -> str:
+        """Sentence about a thread that makes no steps."""
+        since, generator = time.monotonic() - self._stepped, self.pipeline.generator.name
+        return f"the pipeline has made no step for {since:.1f} s (generator {generator})"
 
     @property
     def state(self) -> State:
@@ -153,7 +191,11 @@ class Worker:
     @property
     def notice(self) -> str:
         """What a person should look at although nothing is broken, '' if there is nothing."""
-        return self._waits_for or self.pipeline.problem
+        stopped = ""
+        if self.pipeline.state is State.BRAKING:
+            waits = self._named(self.pipeline.start.waits_for)
+            stopped = f"the robot is stopped: {waits or self.pipeline.states.reason}"
+        return self._waits_for or stopped or self.pipeline.problem
 
     def watch(self) -> str:
         """What is wrong with the thread, '' if nothing is. To be called often by another one; tells it once."""
@@ -161,10 +203,7 @@ class Worker:
             return self.failure
         held_up = time.monotonic() - self._stepped
         stalled = self.pipeline.active and held_up > self.pipeline.config.safety.watchdog
-        sentence = (
-            f"the pipeline has made no step for {held_up:.1f} s (generator {self.pipeline.generator.name}): the "
-            "controllers have finished their braking tails"
-        )
+        sentence = f"{self._held_up}: the controllers have finished their braking tails"
         if stalled and not self._stalled:
             self._node.get_logger().error(sentence)
         self._stalled = stalled
@@ -194,31 +233,35 @@ class Worker:
         else:
             self.drop("unusable audio", f"audio message dropped: {error}")
 
-    def _order(self, job: Callable[[float], None], forget: bool = False) -> None:
-        """Have `job(now)` done before the next step; `forget`: audio that waits is not used."""
-
-        def done(now: float) -> None:
-            if forget:
-                self._audio.clear()
-            job(now)
-
-        self._orders.append(done)
-        self._wake.set()
-
     def _run_orders(self) -> None:
-        while self._orders:
-            self._orders.popleft()(self.time.now())
+        """Do what others want; audio that came before a pause or reset is not used."""
+        while (order := self._orders.take()) is not None:
+            pipeline, now = self.pipeline, self.time.now()
+            if order.interrupt or order.reset:
+                self._audio.clear()
+            if order.reset:
+                pipeline.reset(now)
+            if order.style is not None:
+                pipeline.restyle(order.style)
+            if order.interrupt:
+                pipeline.pause(True, now)
+            if order.pause is not None:
+                pipeline.pause(order.pause, now)
+            self._orders.done(order)
 
     def _run(self) -> None:
         try:
             while self._running:
-                self._wake.wait(PERIOD)
+                self._wake.wait(self._patience())
                 time.sleep(max(self._sent_at + APART - time.monotonic(), 0.0))
                 self._wake.clear()
                 if self._running and self._node.context.ok():
                     self._cycle()
                     self._stepped = time.monotonic()
         except BaseException as e:  # also what a driver raises to end the process
+            if not self._running:
+                self._node.get_logger().warning(f"the pipeline that was given up has ended: {type(e).__name__}: {e}")
+                return
             # The last line of defence: the robot finishes the braking tail that it already has.
             self.failure = f"the pipeline died: {type(e).__name__}: {e}; deactivate and activate to start anew"
             self.pipeline.fail()
@@ -226,11 +269,17 @@ class Worker:
             self._tell_states()
             raise
 
+    def _patience(self) -> float:
+        """Until when to wait for audio, s: the next step, or the next time at which windows can be sent."""
+        now = self.time.now()
+        wait = self.pipeline.mover.chance(now) - now if self.pipeline.active else 0.0
+        return min(wait, PERIOD) if wait > 0.0 else PERIOD
+
     def _cycle(self) -> None:
         self._run_orders()
         now = self.time.now()
         if self.held:
-            self.pipeline.deactivate(now)
+            self.pipeline.yield_robot(self.held)
             self._tell_states()
             self._audio.clear()
             return
@@ -241,13 +290,19 @@ class Worker:
                 return
             now = self.time.now()
             self.pipeline.activate(now)
-            self.pipeline.pause(self._paused, now)
+            self.pipeline.pause(self._orders.paused, now)
         while self._audio:
             self._push(*self._audio.popleft())
         result = self.pipeline.step(now)
-        if not self._send(result.windows, LEAST_LEAD):
+        if not self._running or (result.windows and self._orders.stopping):
+            # Deactivated or paused during the step: what it planned is not sent, the robot brakes instead.
+            self.pipeline.mover.withdraw()
+            self._wake.set()
+        elif not self._send(result.windows):
             self.pipeline.mover.withdraw()
             self.drops["window too late to send"] += 1
+        if not self._running:  # it may have been given up: its publishers are gone
+            return
         self._outputs.publish(result.frames, self.time)
         for event in result.events:
             self._log(event)
@@ -257,9 +312,22 @@ class Worker:
 
     def _missing(self) -> str:
         """What must come before the robot can be commanded, '' if nothing."""
-        if self.pipeline.measured is None:
-            return "waiting for joint states"
-        return "" if self._clock_runs() else "use_sim_time is set: waiting for /clock"
+        if self._clock_runs():
+            return self._named(self.pipeline.start.problem(self.time.now()))
+        count = self._node.count_publishers("/clock")
+        return f"use_sim_time is true and no time has come on /clock ({count or 'no'} publishers)"
+
+    def _named(self, sentence: str) -> str:
+        """A sentence about joint states, with their topic; and with the nodes, where two publish them."""
+        if not sentence:
+            return ""
+        topic = self._node.resolve_topic_name("joint_states")
+        if found := self.pipeline.feedback.two_sources:
+            joint, *sources = found
+            nodes = {gid_of(p.gid): p.node for p in publishers_of(self._node, topic)}
+            names = " and ".join(nodes[s] for s in sources if s in nodes) or "two nodes"
+            return f"{names} both publish {joint} on {topic}: only one may; stop one of them"
+        return f"{sentence} ({topic})"
 
     def _tell_states(self) -> None:
         for change in self.pipeline.states.take():
@@ -272,6 +340,7 @@ class Worker:
         if abs(self.time.now()) > REBASE:
             self._audio.clear()
             self.time.base += int(self.time.now())
+            self.pipeline.start.anew = True  # what was sent before is in the times of before
         return True
 
     def _push(self, audio: Any, arrived: float) -> None:
@@ -282,8 +351,8 @@ class Worker:
         except InputError as e:
             self.drop_audio(e)
 
-    def _send(self, windows: dict[str, Any], least_lead: float = -np.inf) -> bool:
-        """Publish windows, unless the first of them would begin in less than `least_lead` s; whether it did."""
+    def _send(self, windows: dict[str, Window], whatever: bool = False) -> bool:
+        """Publish windows, unless it is too late for them (`whatever`: then too); whether it did."""
         zero = self.pipeline.config.trajectory.stamp_zero
         ready = []
         for name, window in windows.items():
@@ -291,8 +360,8 @@ class Worker:
             curve = (window.time_from_start, window.position, window.velocity, window.acceleration)
             ready.append((publisher, message.fill(None if zero else self.time.msg(window.stamp), *curve)))
         # Nothing between the look at the clock and publishing: a busy machine would hold the process up there, too.
-        stamp = min((w.stamp for w in windows.values()), default=np.inf)
-        if self.time.now() + least_lead > stamp or (not self._running and np.isfinite(least_lead)):
+        latest = min((w.send_by for w in windows.values()), default=np.inf)
+        if not whatever and (self.time.now() > latest or not self._running):
             return False
         for publisher, message in ready:
             publisher.publish(message)

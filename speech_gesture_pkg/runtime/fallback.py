@@ -180,10 +180,9 @@ class Fallback:
         self.active, change.generator = True, spare.generator
         self._troubles.clear()
         spare.in_charge(None)
-        text = (
-            f"{self._last}; {self._rule.after} such troubles within {span:.1f} s: the {spare.generator.name} generator "
-            "takes over"
-        )
+        # one step of some seconds is several troubles at once
+        often = f"{self._rule.after} such troubles within {span:.1f} s: " if span >= 0.1 else ""
+        text = f"{self._last}; {often}the {spare.generator.name} generator takes over"
         change.events.append(Event(Severity.ERROR, "degraded", f"{text}; {self._plan(now)}"))
         self.problem = f"running on {spare.generator.name} instead of {self._name}: {self._last}; {self._outlook}"
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.config import SafetyConfig
+from speech_gesture_pkg.runtime.sync import ClockOffset
+from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.turns import nearest_turn
 
 STILL = 0.4
@@ -37,25 +39,21 @@ class JointFeedback:
     Messages may come in another thread than questions: a pipeline that is held up must not make them look old.
 
     Args:
-        limits: of the J joints of interest; others are ignored.
-        timeout: older positions count as lost, s.
+        layout: the J joints of interest; others are ignored. Where a driver wraps the position of a continuous joint
+            round, it goes on.
+        safety: how old positions may be, and how far off the clock of their stamps.
         steady: steady clock, s.
-        continuous: joints that turn without end: where a driver wraps their position round, it goes on. Shape [J].
     """
 
-    def __init__(
-        self,
-        limits: MotionLimits,
-        timeout: float,
-        steady: Callable[[], float],
-        continuous: np.ndarray | None = None,
-    ) -> None:
+    def __init__(self, layout: JointLayout, safety: SafetyConfig, steady: Callable[[], float]) -> None:
+        limits, timeout = layout.limits, safety.joint_state_timeout
         self._names, count = limits.joint_names, len(limits.joint_names)
         self._index = {name: i for i, name in enumerate(limits.joint_names)}
         self._timeout, self._steady = timeout, steady
         self._lower, self._upper = limits.lower - BEYOND, limits.upper + BEYOND
         self._fastest = limits.velocity
-        self._continuous = np.zeros(count, bool) if continuous is None else continuous
+        self._continuous = layout.continuous
+        self._clock = ClockOffset(safety.clock_tolerance)
         self._position = np.full(count, np.nan)
         self._seen = np.full(count, -np.inf)
         self._place, self._since = self._position.copy(), np.full(count, np.inf)
@@ -71,14 +69,22 @@ class JointFeedback:
         self._lock = threading.Lock()
 
     def push(
-        self, names: Sequence[str], positions: Sequence[float] | np.ndarray, source: Hashable | None = None
+        self,
+        names: Sequence[str],
+        positions: Sequence[float] | np.ndarray,
+        source: Hashable | None = None,
+        ahead: float | None = None,
     ) -> None:
         """Positions of some joints, rad or m, from the publisher `source` (None: not known).
+
+        `ahead`: how far the stamp is ahead of the node's clock, s (None: no stamp).
 
         Names without a finite position near their limits are passed over.
         """
         with self._lock:
             now = self._steady()
+            if ahead is not None:
+                self._clock.see(ahead, now)
             count = min(len(names), len(positions))
             joints, given = self._joints_of(list(names[:count])), np.asarray(positions[:count], float)[self._known]
             given = nearest_turn(given, self._position[joints], self._continuous[joints])
@@ -155,6 +161,12 @@ class JointFeedback:
             return self._conflict[1:]
 
     @property
+    def clock_problem(self) -> str:
+        """How far the clock of the joint states' stamps is off, in a sentence; '' if it is not."""
+        with self._lock:
+            return self._clock.problem(self._steady())
+
+    @property
     def doubt(self) -> str:
         """Why it is not believed that the robot stands where it is said to be, in a sentence; '' if it is.
 
@@ -166,6 +178,8 @@ class JointFeedback:
             old = now - self._seen
             if (old > max(self._timeout, FRESH)).any():
                 return self._unheard(old, now)
+            if off := self._clock.problem(now):
+                return off
             if now - self._leapt[0] < STILL:
                 return f"joint states: {self._leapt[1]}"
             if self._conflict is not None and now - self._conflict[0] < STILL:

@@ -143,6 +143,16 @@ class Mover:
         self.silent, self._outbox, self._pose, self._bridge = False, {}, q, bridge
         self.reference = self._composer.start(q, now + self._lead, bridge)
 
+    def go_on_from(self, other: Mover) -> bool:
+        """Another mover of the same robot has sent what the controllers execute now; whether this one can go on."""
+        same = other.layout.joint_names == self.layout.joint_names and other.dt == self.dt
+        if not same or other.reference.sent is None or other.silent:
+            return False
+        self.reference, self._hold = self._composer.adopt(other.reference), other._hold
+        self._joined, self._sent_at = other._joined, other._sent_at
+        self.director = replace(self.director, rest=self.layout.rest_from(self._hold))
+        return True
+
     def lead_to(self, goal: Goal, now: float) -> None:
         """Blend from where the reference would stop to `goal`."""
         self.silent = False
@@ -232,7 +242,7 @@ class Mover:
         if window is None:
             state, window = composer.hold(self.reference, now, lead, self._past)
         self.reference, self._sent_at = state, now
-        return self._split(window, now)
+        return self._split(window, now + lead - self._lead)
 
     def move(
         self,
@@ -309,5 +319,5 @@ class Mover:
         fitted: dict[Timing, Window] = {}
         for timing in self._timing.values():
             if timing not in fitted:
-                fitted[timing] = timing.fit(self.reference, window, now)
+                fitted[timing] = timing.fit(self.reference, window, now, self._lead)
         return {name: fitted[self._timing[name]].select(joints) for name, joints in self.layout.controllers.items()}

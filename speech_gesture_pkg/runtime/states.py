@@ -36,8 +36,8 @@ _ACTIVE = (
     *(State.APPROACHING, State.GESTURING, State.IDLE, State.DEGRADED),
     *(State.RESTING, State.BRAKING, State.PAUSED),
 )
-_BLEND = "a blend into a new piece of motion, a late one, or after a reset, a clock that was set, a held-up step"
-_BRAKE = "joint states lost, the robot does not follow, no step in time, or generator or solver failed"
+_BLEND = "a blend into new motion"
+_BRAKE = "a fault"
 _HEARD = "speech is heard"
 _BACK = "the learned generator is back"
 
@@ -55,8 +55,8 @@ def _table() -> dict[tuple[State, State], str]:
         (s.DEGRADED, s.APPROACHING): _BACK,
         (s.RESTING, s.APPROACHING): _HEARD,
         (s.RESTING, s.DEGRADED): f"{_HEARD}, on the fall-back",
-        (s.BRAKING, s.APPROACHING): "the input is back, or the robot stands",
-        (s.BRAKING, s.DEGRADED): "the generator failed repeatedly, or the input is back on the fall-back",
+        (s.BRAKING, s.APPROACHING): "the fault is gone and the robot stands",
+        (s.BRAKING, s.DEGRADED): "the fault is gone, on the fall-back",
         (s.BRAKING, s.GESTURING): "the frame after a bad one is good",
         (s.BRAKING, s.IDLE): "the frame after a bad one is good, in silence",
         (s.PAUSED, s.APPROACHING): "resumed",
@@ -64,26 +64,26 @@ def _table() -> dict[tuple[State, State], str]:
         (s.FAILED, s.INACTIVE): "deactivated",
     }
     for state in (s.APPROACHING, s.GESTURING, s.IDLE):
-        table[state, s.DEGRADED] = "the generator is late repeatedly, the fall-back takes over"
+        table[state, s.DEGRADED] = "the fall-back takes over"
     for state in (s.GESTURING, s.IDLE, s.DEGRADED):
         table[state, s.RESTING] = "long silence"
     for state in _ACTIVE:
-        table[state, s.INACTIVE] = "deactivated, SIGINT, or somebody else commands the robot"
+        table[state, s.INACTIVE] = "deactivated"
         table[state, s.FAILED] = "the pipeline's thread died"
         if state is not s.BRAKING:
             table[state, s.BRAKING] = _BRAKE
         if state is not s.PAUSED:
-            table[state, s.PAUSED] = "pause (barge-in)"
+            table[state, s.PAUSED] = "pause"
     return table
 
 
 TRANSITIONS: dict[tuple[State, State], str] = _table()
-"""Which state may follow which, and why."""
+"""Which state may follow which, and in short why; who changes it may know the cause more exactly."""
 
 
 @dataclass(frozen=True)
 class Transition:
-    """A change of state. `reason` is that of the table."""
+    """A change of state. `reason` is the one cause that applied."""
 
     before: State
     after: State
@@ -98,24 +98,26 @@ class StateLog:
 
     Attributes:
         state: now.
+        reason: why, '' at first.
         unforeseen: changes that are not in the table; a running robot goes on, tests fail.
     """
 
     def __init__(self) -> None:
         self.state = State.INACTIVE
+        self.reason = ""
         self.unforeseen: list[str] = []
         self._changes: deque[Transition] = deque(maxlen=100)
 
-    def enter(self, state: State) -> None:
-        """The state is `state` from now on; entering it twice changes nothing."""
+    def enter(self, state: State, cause: str = "") -> None:
+        """The state is `state` from now on, because of `cause` ('' = as the table has it); twice changes nothing."""
         if state is self.state:
             return
-        reason = TRANSITIONS.get((self.state, state), "")
-        change = Transition(self.state, state, reason or "not foreseen")
-        if not reason and len(self.unforeseen) < 100:
+        foreseen = TRANSITIONS.get((self.state, state), "")
+        change = Transition(self.state, state, cause or foreseen or "not foreseen")
+        if not foreseen and len(self.unforeseen) < 100:
             self.unforeseen.append(str(change))
         self._changes.append(change)
-        self.state = state
+        self.state, self.reason = state, change.reason
 
     def take(self) -> list[Transition]:
         """The changes since the last call, oldest first (the last 100)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from speech_gesture_pkg.config import SyncConfig
@@ -17,6 +18,13 @@ CLOCK_FORWARD = 0.5
 
 CLOCK_STANDS = 1.0
 """A node clock that shows the same time for so long stands still, s. (Simulators send /clock more often.)"""
+
+
+BEHIND = 0.25
+"""Joint states whose stamps are always farther behind than this are of another clock, or useless, s."""
+
+OFFSET_MEMORY = 1.0
+"""The offset of clocks is judged by the quickest message of so long, s."""
 
 
 def pipeline_latency(lookahead: float, chunk: float, lead: float, dt: float, jitter: float) -> float:
@@ -73,3 +81,40 @@ class ClockWatch:
         jump = now - before - (self._last[1] - steady)
         back = now < before and jump < -CLOCK_BACK
         return jump if back or jump > CLOCK_FORWARD else 0.0
+
+
+class ClockOffset:
+    """Tells from the stamps of joint states whether the controllers' clock is another than the node's.
+
+    A message is on its way for a while, so that its stamp is behind; it can never be ahead. Windows are stamped on the
+    node's clock: a controller whose clock is ahead would be beyond what is fixed of them, one that is behind would
+    bridge to their beginning.
+
+    Args:
+        tolerance: stamps may be so far ahead, s; 0 = not watched.
+    """
+
+    def __init__(self, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self._newest: deque[tuple[float, float]] = deque()
+
+    def see(self, ahead: float, steady: float) -> None:
+        """A stamp is `ahead` s ahead of the node's clock at its arrival, at steady time `steady`."""
+        while self._newest and (self._newest[-1][1] <= ahead or self._newest[-1][0] < steady - OFFSET_MEMORY):
+            self._newest.pop()
+        self._newest.append((steady, ahead))
+        while self._newest[0][0] < steady - OFFSET_MEMORY:
+            self._newest.popleft()
+
+    def problem(self, steady: float) -> str:
+        """What is wrong, in a sentence; '' if nothing is."""
+        if not self._tolerance or not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
+            return ""
+        ahead = self._newest[0][1]  # the quickest message of late
+        if -BEHIND <= ahead <= self._tolerance:
+            return ""
+        way = f"{ahead:.2f} s ahead of" if ahead > 0 else f"{-ahead:.2f} s behind"
+        return (
+            f"joint states are stamped {way} this node's clock: the robot's clock is another one; synchronise them "
+            "(NTP, chrony; use_sim_time alike), or set trajectory.stamp_zero"
+        )

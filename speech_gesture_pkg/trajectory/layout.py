@@ -118,7 +118,7 @@ def make_layout(
         groups: mapped joints by group (left_arm, head, ...).
         mapped: the retargeter's joints, R.
         rest: the retargeter's rest pose. Shape [R].
-        controllers: controller name -> its joints, in its order.
+        controllers: controller name -> its joints, in its order; those without a mapped joint are left alone.
         safety: margins and acceleration limits.
         strict: whether a mapped joint without a controller is an error (else its group stays still, with a sentence).
         robot_map: where hands and elbows are; without it their speed is not limited.
@@ -131,6 +131,11 @@ def make_layout(
     if not names:
         raise RobotError("no trajectory controller with joints is known; name them in controllers.names")
     _check_controllers(robot, controllers, names)
+    # A lift, wheels, a gripper that gestures do not move: other people's, so that it gets no commands at all.
+    controllers = {c: joints for c, joints in controllers.items() if not set(mapped).isdisjoint(joints)}
+    if not controllers:
+        raise RobotError("no controller moves a joint that gestures; name others in controllers.names")
+    names = tuple(j for joints in controllers.values() for j in joints)
     dropped = []
     for group, joints in groups.items():
         absent = [j for j in joints if j not in names]

@@ -25,7 +25,7 @@ class Window:
         position, velocity, acceleration: in rad, rad/s, rad/s^2 (or m). Shape [M, J]. The last velocity and
             acceleration are exactly zero.
         joint_names: J joints.
-        due: time by which the controllers must have it, s: up to then it repeats what was sent before.
+        send_by: latest time of sending, s: the controllers must have it before it differs from what was sent before.
     """
 
     stamp: float
@@ -34,7 +34,7 @@ class Window:
     velocity: np.ndarray
     acceleration: np.ndarray
     joint_names: tuple[str, ...]
-    due: float
+    send_by: float
 
     @property
     def end(self) -> float:
@@ -46,7 +46,7 @@ class Window:
         index = np.asarray(joints, np.intp)
         names = tuple(self.joint_names[j] for j in index)
         parts = (self.position[:, index], self.velocity[:, index], self.acceleration[:, index])
-        return Window(self.stamp, self.time_from_start, *parts, names, self.due)
+        return Window(self.stamp, self.time_from_start, *parts, names, self.send_by)
 
     def trajectory(self) -> RobotTrajectory:
         """The window as a RobotTrajectory with time 0 at `stamp`."""

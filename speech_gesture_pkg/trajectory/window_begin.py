@@ -22,11 +22,12 @@ from enum import Enum
 from typing import Any
 
 from speech_gesture_pkg.trajectory.composer import ComposerState, Window, ahead_of
+from speech_gesture_pkg.trajectory.windows import TRANSPORT
 
 PAST = 0.06
 """Windows begin so long before they are sent, s: three cycles of a controller at 50 Hz."""
-TRANSPORT = 0.012
-"""A window is on its way for less than this, s, or the machine is overloaded."""
+SPARE = 0.003
+"""A window that has to be there for a certain cycle must be sent so long before, s: it is on its way for 1 to 2 ms."""
 SLOWEST = 0.01
 """Cycle of a controller that does not tell its rate, s."""
 _QUICKEST = 0.0002
@@ -52,15 +53,15 @@ class Timing:
     begin: Begin = Begin.PAST
     period: float = 0.01
 
-    def fit(self, state: ComposerState, window: Window, now: float) -> Window:
-        """`window` (with its past) as this controller should get it, sent at `now`, s."""
+    def fit(self, state: ComposerState, window: Window, now: float, lead: float) -> Window:
+        """`window` (with its past) as this controller should get it, sent at `now`, s, new from `now + lead` on."""
         if self.begin is Begin.PAST or window.stamp > now:  # it has not begun yet: they have no past
             return window
         if self.begin is Begin.AHEAD:
-            return ahead_of(state, window)
+            return ahead_of(state, window, now + lead)
         stamp = now + self._ahead(state.dt)
         times = window.time_from_start + (window.stamp - stamp)
-        return replace(window, stamp=stamp, time_from_start=times, due=min(window.due, stamp - self.period))
+        return replace(window, stamp=stamp, time_from_start=times, send_by=stamp - self.period - SPARE)
 
     def _ahead(self, dt: float) -> float:
         return min(self.period + TRANSPORT, 0.75 * dt)
@@ -87,8 +88,8 @@ def timing_of(parameters: Mapping[str, Any]) -> tuple[Timing, str]:
     period = 1.0 / rate if rate > 0.0 else SLOWEST
     if parameters.get("allow_trajectory_replacement"):
         return Timing(Begin.BLENDED, period), (
-            "allow_trajectory_replacement is true, so new windows are blended with old ones; they are timed to be joined "
-            "exactly by that controller's rules of 2026, but false does not depend on them: set it"
+            "allow_trajectory_replacement is true, so new windows are blended with old ones; they are timed to be "
+            "joined exactly by that controller's rules of 2026, but false does not depend on them: set it"
         )
     if {"interpolate_from_desired_state", "open_loop_control", "allow_trajectory_replacement"} & set(parameters):
         return Timing(Begin.PAST, period), ""

@@ -13,6 +13,8 @@ from speech_gesture_pkg.trajectory.state import ComposerState, Window, cut, fini
 
 HISTORY = 2.0
 """Seconds of past motion that a state keeps for `positions_at`."""
+TRANSPORT = 0.012
+"""A window is on its way for less than this, s, or the machine is overloaded."""
 MIN_STEP = 0.005
 """Points of a window are at least so far apart, s."""
 HORIZON = 2.0
@@ -137,7 +139,7 @@ def publish(
     ahead = state.last_index if math.isinf(horizon) else index + math.ceil(horizon / state.dt)
     end = min(max(index + 1, state.frozen, ahead), state.last_index)
     begin = index if past <= 0.0 else _knot_before(state, now - past, index)
-    return _remember(state, end), _window(state, index, end, min_length, begin, now + lead)
+    return _remember(state, end), _window(state, index, end, min_length, begin, now + lead - TRANSPORT)
 
 
 def window(state: ComposerState, now: float, lead: float, min_length: float = 0.4) -> Window:
@@ -147,7 +149,7 @@ def window(state: ComposerState, now: float, lead: float, min_length: float = 0.
     """
     state = commit(state, now, lead)
     index = _first_knot(state, now, lead)
-    return _window(state, index, state.last_index, min_length, index, now + lead)
+    return _window(state, index, state.last_index, min_length, index, now + lead - TRANSPORT)
 
 
 def _knot_before(state: ComposerState, time: float, index: int) -> int:
@@ -155,7 +157,7 @@ def _knot_before(state: ComposerState, time: float, index: int) -> int:
     return min(max(math.floor((time - state.grid) / state.dt + 1e-6), state.first + 1), index)
 
 
-def _window(state: ComposerState, index: int, end: int, min_length: float, begin: int, due: float) -> Window:
+def _window(state: ComposerState, index: int, end: int, min_length: float, begin: int, send_by: float) -> Window:
     points = state.points[begin - 1 - state.first : end - state.first + 1]
     points = np.concatenate([points, tail_points(points[-1], points[-1] - points[-2], state.rules)])
     shortest = math.ceil(finite("min_length", min_length) / state.dt) + 3 + index - begin
@@ -163,16 +165,16 @@ def _window(state: ComposerState, index: int, end: int, min_length: float, begin
         points = np.concatenate([points, np.repeat(points[-1:], shortest - len(points), axis=0)])
     position, velocity, acceleration = bspline.at_knots(points, state.dt)
     times = np.arange(len(position)) * state.dt
-    return Window(state.time_of(begin), times, position, velocity, acceleration, state.rules.joint_names, due)
+    return Window(state.time_of(begin), times, position, velocity, acceleration, state.rules.joint_names, send_by)
 
 
-def ahead_of(state: ComposerState, window: Window) -> Window:
-    """The part of `window` from the time on at which it is due.
+def ahead_of(state: ComposerState, window: Window, begin: float) -> Window:
+    """The part of `window` from time `begin` on.
 
-    For controllers that bridge from the state that they think they are in to the first point: that is the point at the
-    due time itself, not the next knot, so that the bridge is short.
+    For controllers that bridge from the state that they think they are in to the first point: that is the point at
+    `begin` itself, not the next knot, so that the bridge is short.
     """
-    step, begin = state.dt, window.due
+    step = state.dt
     first = max(math.ceil((begin - window.stamp) / step - 1e-6), 0)
     position, velocity, acceleration = (x[first:] for x in (window.position, window.velocity, window.acceleration))
     times, knot = np.arange(len(position)) * step, window.stamp + first * step
@@ -184,7 +186,7 @@ def ahead_of(state: ComposerState, window: Window) -> Window:
         p, v, a = bspline.at_times(near, step, np.array([begin - state.time_of(state.first + index)]))
         position, velocity = np.concatenate([p, position]), np.concatenate([v, velocity])
         acceleration, times, knot = np.concatenate([a, acceleration]), np.concatenate([[0.0], times + ahead]), begin
-    return Window(knot, times, position, velocity, acceleration, window.joint_names, begin)
+    return Window(knot, times, position, velocity, acceleration, window.joint_names, window.send_by)
 
 
 def positions_at(state: ComposerState, times: np.ndarray | float) -> np.ndarray:

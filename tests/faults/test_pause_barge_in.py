@@ -109,3 +109,26 @@ def test_reset_blends_into_what_comes_next():
     stage.speak(1.0)
     assert stage.pipeline.state is State.PAUSED
     stage.stop()
+
+
+def test_pauses_at_any_moment_of_a_step_keep_the_motion_continuous(probe, start, demo_urdf):
+    """What a step planned before the pause came is withdrawn: the next window goes on from what was sent."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
+    from gesture_rig import Promise, Speaker, Watch
+    from std_srvs.srv import SetBool
+
+    promise = Promise(probe, demo_urdf.read_text())
+    start("sim_robot_node")
+    gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
+    watch = Watch(probe)
+    Speaker(probe)
+    probe.wait(watch.moving, 30.0)
+    client = probe.node.create_client(SetBool, "/speech_gesture/pause")
+    probe.wait(client.service_is_ready)
+    for k in range(60):
+        asked = [client.call_async(SetBool.Request(data=on)) for on in (True, False, k % 2 == 0)]
+        probe.wait(lambda a=asked: all(f.done() for f in a))
+        assert all(f.result().success for f in asked)
+    probe.wait(watch.moving, 30.0)
+    assert promise.kept() > 50
+    assert gesture.stop() == 0

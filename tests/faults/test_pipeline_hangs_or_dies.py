@@ -94,7 +94,6 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     """One run of real processes: the spare takes over and the learned one returns; a hang; the end of the thread."""
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
     from gesture_rig import Promise, Speaker, Watch, change, told
-    from std_srvs.srv import SetBool
 
     word = tmp_path / "mischief"
     promise = Promise(probe, demo_urdf.read_text())
@@ -124,14 +123,11 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     begin = probe.node.get_clock().now().nanoseconds * 1e-9
     probe.wait(lambda: watch.still(since=begin - 0.3))
     safe = time.monotonic() - hung
-    # services and diagnostics do not wait for it
-    assert probe.call(SetBool, "/speech_gesture/pause", SetBool.Request(data=True)).success
-    assert probe.call(SetBool, "/speech_gesture/pause", SetBool.Request(data=False)).success
     word.write_text("")
     probe.wait(watch.moving, 30.0)
     assert int(watch.values["stalls"]) >= 1
     windows = promise.kept()
-    fault.note("generator hangs (real processes)", "told; stands; services answer; approached anew", safe, windows)
+    fault.note("generator hangs (real processes)", "told; stands; approached anew", safe, windows)
 
     word.write_text("die")
     died = time.monotonic()
@@ -149,3 +145,66 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     text = "state failed, told; stands; the node answers; deactivate and activate start anew"
     fault.note("pipeline thread ends (real processes)", text, safe, windows)
     assert gesture.stop() == 0
+
+
+def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start, demo_urdf, tmp_path):
+    """The pipeline hangs for 6 s; paused, then 150 changes of parameters: it wakes up paused. So it is with the end."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
+    from gesture_rig import Promise, Speaker, Watch, change, rest_pose, set_parameter, told
+    from std_srvs.srv import SetBool, Trigger
+
+    def pause(on):
+        return probe.call(SetBool, "/speech_gesture/pause", SetBool.Request(data=on))
+
+    word = tmp_path / "mischief"
+    promise = Promise(probe, demo_urdf.read_text())
+    start("sim_robot_node")
+    params = {"generator__name": "mischief", "generator__model": tmp_path}
+    gesture = start(SCRIPT, autostart=True, robot__urdf=demo_urdf, **params)
+    watch = Watch(probe)
+    Speaker(probe)
+    probe.wait(watch.moving, 30.0)
+
+    word.write_text("hang")
+    hung = time.monotonic()
+    probe.wait(lambda: "the pipeline has made no step for" in watch.values["message"])
+    asked = time.monotonic()
+    answer = pause(True)
+    assert time.monotonic() - asked < 0.5 + 4 * 0.25, "services do not wait for a pipeline that hangs"
+    assert not answer.success
+    assert "not yet paused: the pipeline has made no step for" in answer.message
+    assert "(generator mischief)" in answer.message
+    assert not probe.call(Trigger, "/speech_gesture/reset", Trigger.Request()).success
+    for k in range(150):
+        assert set_parameter(probe, "style.amplitude", 1.0 + 0.001 * k) == ""
+    probe.wait(lambda: time.monotonic() > hung + 6.0)
+    del watch.diagnostics[:]
+    word.write_text("")
+    watch.until_state("paused")
+    began = watch.now()
+    probe.wait(lambda: watch.still(since=began + 0.3))
+    seen = {v.value for d in watch.diagnostics for s in d.status for v in s.values if v.key == "state"}
+    assert seen <= {"braking", "paused"}
+    assert " -0.0 s" not in gesture.output
+    assert max(abs(watch.positions()[j] - q) for j, q in rest_pose().items()) < 0.02
+    assert pause(True).success, "it is paused already"
+    assert pause(False).message == "running"
+    probe.wait(watch.moving, 30.0)
+    windows = promise.kept()
+    text = "answered 'not yet paused' with the generator's name; when it came back: paused, at rest, no gesture"
+    fault.note("hangs for 6 s; ~/pause, then 150 parameter changes", text, "never gestures on", windows)
+
+    word.write_text("hang")
+    probe.wait(lambda: "the pipeline has made no step for" in watch.values["message"])
+    assert change(probe, "deactivate")
+    assert told(gesture.output, "[ERROR]", "the robot stays where its braking tail ended")
+    assert not change(probe, "activate")
+    assert told(gesture.output, "[WARN]", "generator mischief", "clean up and configure")
+    promise.forget()
+    word.write_text("")
+    probe.wait(lambda: change(probe, "activate"))
+    probe.wait(watch.moving, 30.0)
+    text = "sends nothing after it comes back; activation is refused while it hangs, by the generator's name"
+    fault.note("hangs; deactivated, activated", text, "never gestures on", promise.kept())
+    assert gesture.stop() == 0
+    assert "Traceback" not in gesture.output

@@ -16,7 +16,8 @@ from mutation import spoilt_bytes, spoilt_text
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.files import load_body_shape, load_motion, save_motion
 from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml
+from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.datasets.textgrid import read_words
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
 

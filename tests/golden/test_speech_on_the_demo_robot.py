@@ -24,6 +24,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.evaluation.offline_run import OfflineRun, run_offline
 from speech_gesture_pkg.evaluation.promise import urdf_limits
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.trajectory.windows import TRANSPORT
 
 ARM_LINK = re.compile(r"(left|right)_.*(arm|hand|shoulder|elbow|wrist|thumb|index|middle|ring|pinky|finger|palm)")
 CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})
@@ -108,7 +109,7 @@ def assert_promise(run: OfflineRun) -> int:
         lower, upper, speed = (np.array([limits[n][k] for n in names]) for k in range(3))
         auditor = Auditor(names, lower, upper, speed, np.full(len(names), 250.0), windows[0].position[0])
         for window in windows:
-            auditor.receive(window, window.due - lead, lead, CONFIG.trajectory.window)
+            auditor.receive(window, window.send_by - lead + TRANSPORT, lead, CONFIG.trajectory.window)
         table = np.concatenate([w.position for w in windows])
         moving += int((np.ptp(table, axis=0) > 0.02).sum())
     return moving

@@ -1,8 +1,8 @@
-"""A robot in virtual time whose sensors lie, whose controllers restart and whose clocks step; and a judge of what it does.
+"""A robot in virtual time whose sensors lie, whose controllers restart and whose clocks step; and a judge of it.
 
-The controllers are simulated by the rules of a distribution, at their own rate, with the joints' lag. What is judged is what
-they execute in each cycle: velocity, and acceleration over a cycle or 10 ms, against the limits. Where a controller is
-switched off or on, or its clock is set, its joints stop or leap by themselves: the judge begins anew there.
+The controllers are simulated by the rules of a distribution, at their own rate, with the joints' lag. What is judged is
+what they execute in each cycle: velocity, and acceleration over a cycle or 10 ms, against the limits. Where a
+controller is switched off or on, or its clock is set, joints stop or leap by themselves: the judge begins anew there.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class World:
         spread = rng.uniform(-0.4, 0.4, len(NAMES))
         self.home = np.clip(self.layout.rest_from(np.full(len(NAMES), 0.04)) + spread, ROBOT.lower, ROBOT.upper)
         limits = self.config.safety
-        self.bend = np.array([limits.acceleration_arms] * 3 + [limits.acceleration_torso] + [limits.acceleration_head] * 2)
+        self.bend = np.array(
+            [limits.acceleration_arms] * 3 + [limits.acceleration_torso] + [limits.acceleration_head] * 2
+        )
         self.machines = []
         for name, joints in CONTROLLERS.items():
             index = np.array([NAMES.index(j) for j in joints])
@@ -120,9 +122,7 @@ class World:
         """A node that starts."""
         self.puppeteer = Puppeteer()
         self.generator = Talkative(self._spend)
-        return Pipeline(
-            self.config, self.generator, self.puppeteer, self.layout, None, self.steady, timing=self.timing
-        )
+        return Pipeline(self.config, self.generator, self.puppeteer, self.layout, None, self.steady, timing=self.timing)
 
     def _spend(self, seconds: float) -> None:
         self.steady.now += seconds
@@ -216,7 +216,12 @@ class World:
                 w = windows[m.name]
                 stamp = w.stamp - EPOCH
                 goal = Goal(
-                    m.sim.joints, stamp, w.time_from_start, w.position.tolist(), w.velocity.tolist(), w.acceleration.tolist()
+                    m.sim.joints,
+                    stamp,
+                    w.time_from_start,
+                    w.position.tolist(),
+                    w.velocity.tolist(),
+                    w.acceleration.tolist(),
                 )
                 m.coming.append((self.theirs + float(self.rng.uniform(0.0005, 0.003)), goal))
 

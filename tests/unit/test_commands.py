@@ -14,7 +14,8 @@ from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.files import load_motion
 from speech_gesture_pkg.cli import main
 from speech_gesture_pkg.commands.run import ros_arguments
-from speech_gesture_pkg.config import GestureConfig, load_yaml, parameters
+from speech_gesture_pkg.config import GestureConfig, parameters
+from speech_gesture_pkg.config_files import load_yaml
 from speech_gesture_pkg.evaluation.promise import urdf_limits
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory

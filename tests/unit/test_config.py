@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from speech_gesture_pkg.config import GestureConfig, controller_joints, load_yaml, parameters, unknown_parameter
+from speech_gesture_pkg.config import GestureConfig, parameters, unknown_parameter
+from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.errors import ConfigError
 
 TABLE = {p.name: p for p in parameters()}
@@ -97,6 +98,27 @@ def test_yaml_of_ros_and_plain_yaml_are_the_same(tmp_path):
     for path in (plain, ros):
         assert load_yaml(str(path)) == {"sync.mode": "delay", "safety.rest_after": 5}
         assert GestureConfig().with_values(load_yaml(str(path))).sync.mode == "delay"
+
+
+def test_of_a_file_for_many_nodes_only_our_part_counts(tmp_path):
+    """Robots give one file to all nodes: with a robot_description, and with sections of others."""
+    path = tmp_path / "robot.yaml"
+    path.write_text(
+        "/**: {ros__parameters: {robot_description: <robot/>, update_rate: 500, gains.elbow.p: 3.0, style.rate: 0.5}}\n"
+        "controller_manager: {ros__parameters: {style: {rate: 9.0}, arm.type: JTC}}\n"
+        "robot1: {speech_gesture: {ros__parameters: {style.amplitude: 0.5}}}\n"
+    )
+    assert load_yaml(str(path)) == {"robot_description": "<robot/>", "style.rate": 0.5, "style.amplitude": 0.5}
+    path.write_text("my_node: {ros__parameters: {style.rate: 0.5}}\n")
+    assert load_yaml(str(path)) == {"style.rate": 0.5}, "a node of another name"
+
+
+@pytest.mark.parametrize("wrong", ["style.amplitud", "stile.amplitude", "safety.anything", "controllers.arm.joint"])
+def test_what_looks_like_ours_is_not_ignored(tmp_path, wrong):
+    path = tmp_path / "robot.yaml"
+    path.write_text(f"/**: {{ros__parameters: {{{wrong}: 1.0}}}}\n")
+    with pytest.raises(ConfigError, match=f"'{wrong}' is unknown"):
+        GestureConfig().with_values(load_yaml(str(path)))
 
 
 def test_yaml_that_cannot_be_used_is_named(tmp_path):

@@ -16,7 +16,7 @@ from bag_writing import BagWriter, joint_state
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.body.files import read_npz
-from speech_gesture_pkg.config import load_yaml
+from speech_gesture_pkg.config_files import load_yaml
 from speech_gesture_pkg.datasets import unpickle
 from speech_gesture_pkg.datasets.textgrid import read_words
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle

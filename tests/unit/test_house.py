@@ -22,6 +22,7 @@ LAYERS = (
     ("errors",),
     ("plain_yaml",),
     ("config", "resources"),
+    ("config_files",),
     ("audio",),
     ("features",),
     ("body",),

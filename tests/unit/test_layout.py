@@ -27,6 +27,17 @@ def test_joints_of_all_controllers_in_their_order():
     assert [ROBOT.joint_names[i] for i in layout.robot_index] == list(layout.joint_names)
 
 
+def test_controllers_without_a_joint_that_gestures_are_left_alone():
+    layout = build(
+        {"claw": ("gripper",), **{c: tuple(j for j in js if j != "gripper") for c, js in CONTROLLERS.items()}}
+    )
+    assert "claw" not in layout.controllers
+    assert "gripper" not in layout.joint_names
+    assert set(layout.controllers) == set(CONTROLLERS)
+    with pytest.raises(RobotError, match="no controller moves a joint that gestures"):
+        build({"claw": ("gripper",)})
+
+
 def test_limits_are_the_robots_tightened_by_the_parameters():
     layout = build()
     # 0.02 rad off both ends for arms and head; the gripper is not ours and keeps its range

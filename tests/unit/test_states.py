@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from speech_gesture_pkg.runtime.states import TRANSITIONS, State, mermaid
+from speech_gesture_pkg.runtime.states import TRANSITIONS, State, StateLog, mermaid
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ROOT / "tests" / "faults"
@@ -95,3 +95,21 @@ def test_the_results_are_of_every_row_and_none_broke_the_promise(page):
     results = rows(block(page, "results"))
     assert {cells[0] for cells in results} == set(declared())
     assert all(cells[-1] == "0" for cells in results)
+
+
+def test_a_change_names_the_one_cause_that_applied():
+    log = StateLog()
+    log.enter(State.APPROACHING)
+    log.enter(State.BRAKING, "no joint states of left_elbow for 0.5 s")
+    log.enter(State.BRAKING, "something else")
+    log.enter(State.INACTIVE)
+    first, second, third = log.take()
+    assert first.reason == TRANSITIONS[State.INACTIVE, State.APPROACHING]
+    assert str(second).startswith("approaching -> braking (no joint states of left_elbow for 0.5 s): ")
+    assert third.reason == "deactivated"
+    assert log.reason == "deactivated"
+    assert not log.unforeseen
+
+
+def test_no_reason_is_a_list_of_possible_ones():
+    assert not [reason for reason in TRANSITIONS.values() if " or " in reason]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from speech_gesture_pkg.config import SyncConfig
+from speech_gesture_pkg.config import SafetyConfig, SyncConfig
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
@@ -96,7 +97,9 @@ def test_what_is_too_late_is_skipped():
 def test_feedback_needs_every_joint_and_forgets():
     steady = VirtualClock(0.0)
     ones = np.ones(2)
-    feedback = JointFeedback(MotionLimits(("a", "b"), -ones, 2 * ones, ones, ones), 0.5, steady)
+    limits = MotionLimits(("a", "b"), -ones, 2 * ones, ones, ones)
+    layout = SimpleNamespace(limits=limits, continuous=np.zeros(2, bool))
+    feedback = JointFeedback(layout, SafetyConfig(joint_state_timeout=0.5), steady)
     assert feedback.position is None
     feedback.push(["a", "other"], [1.0, 9.0])
     assert feedback.position is None

@@ -18,7 +18,7 @@ def diagnostic_array(
 
     Args:
         stamp: time of the report.
-        name: what is reported on, e.g. `speech_gesture: pipeline`.
+        name: what is reported on, e.g. `/robot1/speech_gesture: pipeline`.
         level: `OK`, `WARN`, `ERROR` or `STALE` of this module.
         summary: one line.
         values: shown in this order; floats with 4 significant digits.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ AUDIO_QOS = QoSProfile(
 """Of the audio subscription: BEST_EFFORT and VOLATILE match every publisher; 100 chunks are seconds of audio."""
 
 POLL_S = 0.05
+GID_BYTES = 16
+"""Length of a DDS identifier; Humble pads it with zeros."""
 INCOMPATIBLE = "incompatible QoS"
 
 
@@ -66,6 +69,11 @@ class AudioTopic:
             got = ", ".join(sorted({p.type_name for p in self.publishers}))
             return f"{self.topic} has type {got}, which is no audio type; it must be one of: {', '.join(AUDIO_TYPES)}"
         return ""
+
+
+def gid_of(identifier: Iterable[int]) -> bytes:
+    """What tells a publisher apart, in the graph and in what is known of a message (Humble pads one of them)."""
+    return bytes(identifier)[:GID_BYTES]
 
 
 def publishers_of(node: Node, topic: str) -> tuple[Publisher, ...]:
