@@ -12,9 +12,16 @@ import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.retarget.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.retarget.urdf_bounds import check_length
 
 PLACEHOLDER_VELOCITY = 50.0
 """rad/s; a limit above this is taken for a placeholder (no gesturing joint is that fast)."""
+
+
+FARTHEST_POSITION = 1e6
+"""rad or m; position limits beyond this are none, and their squares may overflow."""
+FASTEST = 1e4
+"""rad/s or m/s; a velocity limit above this is read as this."""
 
 
 class RobotModel:
@@ -28,7 +35,7 @@ class RobotModel:
         urdf: the URDF text.
         joint_names: the J actuated joints (moving, not mimic), in the order of the file.
         lower, upper: position limits, rad or m; -inf / inf for continuous joints. Shape [J].
-        velocity: velocity limits, rad/s or m/s, as in the file. Shape [J].
+        velocity: velocity limits, rad/s or m/s, as in the file, at most `FASTEST`. Shape [J].
         continuous: whether each joint turns without end. Shape [J], bool.
         prismatic: whether each joint slides. Shape [J], bool.
         links: link name -> `Link` with visual and collision shapes.
@@ -89,6 +96,7 @@ class RobotModel:
         Raises:
             RobotError: in one sentence, for a file that is no robot, or has not one joint with usable limits.
         """
+        check_length(xml, name)
         return cls(parse_urdf(xml, name), xml, name)
 
     @property
@@ -145,6 +153,8 @@ class RobotModel:
                 continue
             endless = joint.kind == "continuous" and key != "velocity"
             values[i] = (-math.inf if key == "lower" else math.inf) if endless else getattr(joint, key)
+            if key == "velocity":
+                values[i] = min(values[i], FASTEST)
         return values
 
     def _build(self, moving: list[Joint]) -> None:
@@ -252,6 +262,11 @@ def _limit_problem(joint: Joint) -> str:
             return f"{where} has no position limits (absent or NaN); give <limit lower upper velocity>"
         if not (math.isfinite(joint.lower) and math.isfinite(joint.upper)):
             return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
+        if max(abs(joint.lower), abs(joint.upper)) > FARTHEST_POSITION:
+            return (
+                f"{where} has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint goes; give "
+                "real ones or make it 'continuous'"
+            )
         if joint.lower > joint.upper:
             return f"{where} has lower {joint.lower:g} > upper {joint.upper:g}; swap them"
     if math.isnan(joint.velocity):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.retarget.urdf_bounds import check_counts, check_names
 
 FARTHEST = 1000.0
 """Lengths in a URDF beyond this are mistakes, m."""
@@ -138,6 +139,10 @@ def parse_urdf(text: str, name: str) -> Urdf:
     joints = tuple(_joint(element, name) for element in root.findall("joint"))
     if not links:
         raise RobotError(f"URDF {name} has no links; a robot needs at least one")
+    check_counts(len(links), sum(j.kind in MOVING_TYPES for j in joints), name)
+    check_names([root.get("name") or ""], "robot", name)
+    check_names(links, "link", name)
+    check_names((j.name for j in joints), "joint", name)
     _check_names(joints, links, name)
     return _tree(root.get("name") or name, links, joints, name)
 
