@@ -264,8 +264,8 @@ def _limit_problem(joint: Joint) -> str:
             return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
         if max(abs(joint.lower), abs(joint.upper)) > FARTHEST_POSITION:
             return (
-                f"{where} has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint goes; give "
-                "real ones or make it 'continuous'"
+                f"{where} has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint goes; "
+                "give real ones or make it 'continuous'"
             )
         if joint.lower > joint.upper:
             return f"{where} has lower {joint.lower:g} > upper {joint.upper:g}; swap them"

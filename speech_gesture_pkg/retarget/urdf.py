@@ -126,6 +126,8 @@ def parse_urdf(text: str, name: str) -> Urdf:
         raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
     colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
+    moving = sum(joint.get("type") in MOVING_TYPES for joint in root.findall("joint"))
+    check_counts(len(root.findall("link")), moving, name)
     for element in root.findall("link"):
         link = Link(
             _name(element, "link", name),
@@ -139,7 +141,6 @@ def parse_urdf(text: str, name: str) -> Urdf:
     joints = tuple(_joint(element, name) for element in root.findall("joint"))
     if not links:
         raise RobotError(f"URDF {name} has no links; a robot needs at least one")
-    check_counts(len(links), sum(j.kind in MOVING_TYPES for j in joints), name)
     check_names([root.get("name") or ""], "robot", name)
     check_names(links, "link", name)
     check_names((j.name for j in joints), "joint", name)

@@ -8,7 +8,7 @@ from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.outside_text import LONGEST, one_line
 
 MOST_LINKS = 2000
-"""Links that are read: ten times the largest humanoid. The search for limbs and the collision model grow with the square."""
+"""Links that are read, ten times those of the largest humanoid: some of the work grows with the square."""
 MOST_MOVING = 500
 """Joints that can move."""
 MOST_CHARACTERS = 16 << 20
@@ -37,6 +37,6 @@ def check_names(names: Iterable[str], what: str, name: str) -> None:
     for found in names:
         if not found.isprintable() or len(found) > LONGEST:
             raise RobotError(
-                f"URDF {name} has a {what} named '{one_line(found, 60)}'; a name must be printable, on one line, and at "
-                f"most {LONGEST} characters long"
+                f"URDF {name} has a {what} named '{one_line(found, 60)}'; a name must be printable, on one line, and "
+                f"at most {LONGEST} characters long"
             )

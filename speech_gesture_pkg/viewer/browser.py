@@ -10,8 +10,9 @@ from typing import Any
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_motion, read_npz
+from speech_gesture_pkg.body.files import load_motion
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.outside_text import as_markdown
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory

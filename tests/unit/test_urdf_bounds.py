@@ -27,7 +27,7 @@ def test_a_chain_of_20000_joints_is_refused_at_once():
         RobotModel.from_string(text)
     with pytest.raises(RobotError, match="has 20001 links; at most 2000 are served"):
         RobotFigure(text)
-    assert time.process_time() - began < 8.0
+    assert time.process_time() - began < 5.0
 
 
 def test_joints_that_move_are_counted_apart():
@@ -62,7 +62,9 @@ def test_names_that_forge_a_line_are_refused(what):
     text = robot(link("base"), link("tip"), joint("elbow", "base", "tip"))
     old = {"robot": 'name="odd"', "link": '"tip"', "joint": '"elbow"'}[what]
     new = f'name="{forged}"' if what == "robot" else f'"{forged}"'
-    with pytest.raises(RobotError, match=rf"has a {what} named 'arm\\n\[ERROR\] all is lost'; a name must be") as caught:
+    with pytest.raises(
+        RobotError, match=rf"has a {what} named 'arm\\n\[ERROR\] all is lost'; a name must be"
+    ) as caught:
         RobotModel.from_string(text.replace(old, new))
     assert "\n" not in str(caught.value)
     with pytest.raises(RobotError, match="most 300 characters"):
