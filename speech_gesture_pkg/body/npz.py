@@ -150,9 +150,7 @@ def _array(path: str, archive: Any, key: str) -> np.ndarray:
         return np.asarray(archive[key])
     except ValueError as error:
         if "pickle" in str(error):
-            text = (
-                f"{path}: key '{one_line(key)}' holds Python objects, which are never loaded; store numbers"
-            )
+            text = f"{path}: key '{one_line(key)}' holds Python objects, which are never loaded; store numbers"
         else:
             text = f"{path}: key '{one_line(key)}' is damaged ({_why(error)}); save the file again with numpy.savez"
         raise InputError(text) from error
