@@ -1,4 +1,4 @@
-"""Code run in a process of its own that may take no more than so much memory."""
+"""Code run in a process of its own whose memory is measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rss():
 def here():
     return int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 before = rss()
-resource.setrlimit(resource.RLIMIT_AS, (here() + {most} * 2**20, -1))
+resource.setrlimit(resource.RLIMIT_AS, (here() + {guard} * 2**20, -1))
 """
 _AFTER = """
 grown = rss() - before
@@ -24,16 +24,20 @@ assert grown < {most}, f"grew by {{grown:.0f}} MB"
 """
 
 
+_GUARD_MB = 8192
+"""Address space that is left to the process, so that a failing test does not take the machine."""
+
+
 def run_bounded(imports: str, code: str, most_mb: int, timeout: float = 60.0) -> str:
-    """Output of `code` in a new interpreter that may grow by `most_mb` after its imports; fails the test otherwise.
+    """Output of `code` in a new interpreter; the test fails if it grows by more than `most_mb` after its imports.
 
     Args:
         imports: lines to run first, with memory of any size.
         code: lines to run within the bound.
-        most_mb: growth of the address space and of the resident memory that is allowed, MB.
+        most_mb: growth of the resident memory that is allowed, MB.
         timeout: s.
     """
-    text = _BEFORE.format(imports=imports, most=most_mb) + code + _AFTER.format(most=most_mb)
+    text = _BEFORE.format(imports=imports, guard=_GUARD_MB) + code + _AFTER.format(most=most_mb)
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
