@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -141,3 +142,25 @@ def test_the_command_logs_lines():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr == "WARNING joint a\\nERROR b\n"
+
+
+def test_nodes_log_lines():
+    """Forged lines, terminal escapes; severity and place are those of the caller, as rclpy wants it."""
+    pytest.importorskip("rclpy")
+    code = (
+        "import speech_gesture_pkg.nodes\n"
+        "from rclpy.logging import get_logger\n"
+        "logger = get_logger('robot')\n"
+        "logger.info('joint a\\n[ERROR] [1.0] [robot]: b')\n"
+        "logger.error('joint \\x1b[31mc', throttle_duration_sec=5.0)\n"
+        "logger.warning(f'{7}')\n"
+    )
+    form = {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "{severity} {line_number} {message}", "RCUTILS_COLORIZED_OUTPUT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ | form
+    )
+    assert sorted((done.stdout + done.stderr).splitlines()) == [
+        "ERROR 5 joint \\x1b[31mc",
+        "INFO 4 joint a\\n[ERROR] [1.0] [robot]: b",
+        "WARN 6 7",
+    ]
