@@ -11,11 +11,9 @@ import atexit
 import json
 import math
 import os
-import select
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -179,33 +177,31 @@ class _Worker:
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
-        deadline = time.monotonic() + MOST_SECONDS
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(MOST_SECONDS, stop)
+        timer.daemon = True
+        timer.start()
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-        except BrokenPipeError as e:
-            raise EOFError("its reader ended") from e
-        got = b""
-        while b"\n" not in got and len(got) < _MOST_LINE:
-            got += _more(process.stdout.fileno(), deadline)
-        line, _, rest = got.partition(b"\n")
-        header = json.loads(line)
-        size = _size(header)
-        parts, left = [rest], size - len(rest)
-        while left > 0:
-            parts.append(_more(process.stdout.fileno(), deadline))
-            left -= len(parts[-1])
-        return header, b"".join(parts)
-
-
-def _more(pipe: int, deadline: float) -> bytes:
-    ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0.0))
-    if not ready:
-        raise TimeoutError(f"it takes longer than {MOST_SECONDS:g} s")
-    data = os.read(pipe, 1 << 20)
-    if not data:
-        raise EOFError("its reader ended; the file may need too much memory")
-    return data
+            line = process.stdout.readline(_MOST_LINE)
+            header = json.loads(line) if line.endswith(b"\n") else None
+            size = _size(header) if header is not None else 0
+            data = process.stdout.read(size)
+        except BrokenPipeError:
+            header, size, data = None, 0, b""
+        finally:
+            timer.cancel()
+        if header is None or len(data) < size:
+            if late.is_set():
+                raise TimeoutError(f"it takes longer than {MOST_SECONDS:g} s")
+            raise EOFError("its reader ended; the file may need too much memory")
+        return header, data
 
 
 _worker = _Worker()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,19 @@ MOST_FACES = 2_000_000
 
 
 def bound_memory(most: int) -> None:
-    """Let allocations fail beyond `most` bytes more than now; allow no files to be written and no core dumps."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    for kind, value in (
-        (resource.RLIMIT_AS, used + most),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    """Let allocations fail beyond `most` bytes more than now; allow no files to be written and no core dumps.
+
+    Linux knows all of these; where a system knows no such limits there is still the one of time.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    limits = [(resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)]
+    sizes = Path("/proc/self/statm")
+    if sizes.exists():
+        limits.append((resource.RLIMIT_AS, int(sizes.read_text().split()[0]) * resource.getpagesize() + most))
+    for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
