@@ -126,7 +126,10 @@ class _Worker:
             if self._process is None or self._process.poll() is not None:
                 self._start()
             try:
-                return self._exchange(request)
+                header, data = self._exchange(request)
+                if header.get("last"):  # its memory has run out: it ends by itself, at some time
+                    self._end()
+                return header, data
             except BaseException:  # its next answer could be the one to this request
                 self._end()
                 raise

@@ -1,8 +1,8 @@
 """The program that reads mesh files through trimesh, in a process of its own with bounded memory (see `mesh_process`).
 
 A request is a line of JSON on the standard input: `{"path": ..., "scene": true or false}`. The answer is a line of JSON
-on the standard output: `{"error": sentence}`, or `{"pieces": [...], "arrays": [[dtype, shape], ...]}` and after it the
-bytes of those arrays, corners and faces of one piece after the other.
+on the standard output: `{"error": sentence, "last": whether the process ends with it}`, or `{"pieces": [...], "arrays":
+[[dtype, shape], ...]}` and after it the bytes of those arrays, corners and faces of one piece after the other.
 """
 
 from __future__ import annotations
@@ -35,6 +35,15 @@ def bound_memory(most: int) -> None:
     for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def peak_memory() -> int:
+    """Largest memory of this process so far, bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _faces(scene: Any) -> int:
@@ -101,6 +110,7 @@ def main() -> None:
     import trimesh  # noqa: F401 - what it takes is not counted
 
     bound_memory(MOST_MEMORY)
+    before = peak_memory()
     for line in sys.stdin.buffer:
         enough = True
         try:
@@ -110,8 +120,9 @@ def main() -> None:
             enough, told = False, f"it needs more than {MOST_MEMORY >> 20} MB"
         except Exception as e:  # the readers of ten formats raise what they like
             told = " ".join(str(e).split()) or type(e).__name__
-            enough = not isinstance(e.__context__, MemoryError)
-        out.write(json.dumps({"error": told[:200]}).encode() + b"\n")
+            if isinstance(e.__context__, MemoryError) or peak_memory() > before + MOST_MEMORY // 4:
+                enough, told = False, f"it needs too much memory ({told[:100]}); {MOST_MEMORY >> 20} MB are allowed"
+        out.write(json.dumps({"error": told[:200], "last": not enough}).encode() + b"\n")
         out.flush()
         if not enough:
             return

@@ -52,7 +52,7 @@ class Budget:
     """
 
     def __init__(self, path: Path, size: int) -> None:
-        self._path, self._size = path, size
+        self.path, self._size = path, size
         self.left = FREE_BYTES + MOST_TIMES * size
 
     def spend(self, count: int) -> None:
@@ -60,7 +60,7 @@ class Budget:
         self.left -= count
         if self.left < 0:
             raise TooLargeError(
-                f"bag {self._path} has {self._size} bytes and unpacks to more than "
+                f"bag {self.path} has {self._size} bytes and unpacks to more than "
                 f"{FREE_BYTES + MOST_TIMES * self._size}; so much is not read"
             )
 
@@ -90,7 +90,8 @@ def unpack(data: bytes, compression: str, size: int) -> bytes:
         TooLargeError: more than `MOST_CHUNK`, or than the budget.
         ValueError: more than it says.
     """
-    made = unpack_part(data, compression, size + 1)
+    _check_declared(size)
+    made = _unpacked(data, compression, size + 1)
     if len(made) > size:
         raise ValueError(f"a chunk unpacks to more than the {size} bytes that it declares")
     return made
@@ -98,8 +99,18 @@ def unpack(data: bytes, compression: str, size: int) -> bytes:
 
 def unpack_part(data: bytes, compression: str, most: int) -> bytes:
     """As `unpack`, the first `most` bytes of data that may be cut off."""
-    if most > MOST_CHUNK + 1:
-        raise TooLargeError(f"a chunk of the bag declares {most} bytes; at most {MOST_CHUNK} are unpacked")
+    _check_declared(most)
+    return _unpacked(data, compression, most)
+
+
+def _check_declared(size: int) -> None:
+    if size > MOST_CHUNK:
+        budget = _budget.get()
+        where = f"bag {budget.path}" if budget is not None else "the bag"
+        raise TooLargeError(f"{where} has a chunk that declares {size} bytes; at most {MOST_CHUNK} are unpacked")
+
+
+def _unpacked(data: bytes, compression: str, most: int) -> bytes:
     parts: list[bytes] = []
     while data and most > 0:
         if compression == "zstd":

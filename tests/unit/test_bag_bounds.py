@@ -114,12 +114,12 @@ def test_small_bags_of_this_kind_are_read(tmp_path):
 def test_chunks_that_declare_too_much_are_refused(tmp_path):
     for kind in ("zstd", "lz4"):
         path = bag_of(tmp_path / f"{kind}.mcap", unindexed(chunk(packed_zeros(BIG, kind), BIG, kind.encode())))
-        with pytest.raises(TooLargeError, match=r"declares 62914560\d bytes; at most 134217728 are unpacked"):
+        with pytest.raises(TooLargeError, match=f"bag {path} has a chunk that declares {BIG} bytes; at most 134217728"):
             Bag(path)
     path = bag_of(tmp_path / "indexed.mcap", indexed(packed_zeros(BIG), BIG, 1))
-    with pytest.raises(TooLargeError, match="declares 629145600 bytes"):
+    with pytest.raises(TooLargeError, match=f"declares {BIG} bytes"):
         Bag(path)
-    with pytest.raises(TooLargeError, match=r"declares 62914560\d bytes"):  # without its end: the repair
+    with pytest.raises(TooLargeError, match=f"declares {BIG} bytes"):  # without its end: the repair
         Bag(bag_of(tmp_path / "cut.mcap", MAGIC + HEADER + chunk(packed_zeros(BIG), BIG)))
 
 
