@@ -13,6 +13,7 @@ from importlib import import_module
 
 from speech_gesture_pkg import __version__
 from speech_gesture_pkg.errors import MissingDependencyError, OutputError, SpeechGestureError
+from speech_gesture_pkg.outside_text import LONGEST_SENTENCE, one_line
 
 VERBS = {
     "demo": "the whole loop: speech file -> audio topic -> gesture node -> simulated robot; bag, video, report",
@@ -59,7 +60,9 @@ def main(argv: list[str] | None = None) -> int:
             sub.add_argument("--json", action="store_true", help="print the result as JSON")
             sub.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, handlers=[handler])
     try:
         return int(import_module(f"speech_gesture_pkg.commands.{options.verb}").run(options) or 0)
     except SpeechGestureError as e:
@@ -80,6 +83,14 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"speech-gesture {options.verb}: interrupted", file=sys.stderr)
         return 130
+
+
+class _OneLine(logging.Formatter):
+    """A line of the log for each message, whatever the names in it are."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = one_line(record.message, LONGEST_SENTENCE)
+        return super().formatMessage(record)
 
 
 def _interrupt_on(number: int) -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from speech_gesture_pkg.outside_text import LONGEST_SENTENCE, one_line
+
 
 class SpeechGestureError(Exception):
     """Base of everything that a user can cause and can mend.
 
     The command line prints the message on one line and exits with `exit_code`; the node logs it and fails the
-    lifecycle transition. A bug is any other exception.
+    lifecycle transition. A bug is any other exception. However many lines the names in a message have, it is one line:
+    nothing from outside can forge a line of a log.
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The sentence on one line: names in it may come from outside."""
+        return one_line(super().__str__(), LONGEST_SENTENCE)
 
 
 class InputError(SpeechGestureError):

@@ -25,8 +25,8 @@ from speech_gesture_pkg.evaluation.bag import BagMessage
 from speech_gesture_pkg.evaluation.promise import PromiseCheck, urdf_limits
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
-from speech_gesture_pkg.nodes.worker import LEAST_LEAD
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.trajectory.windows import TRANSPORT
 
 NODE = "/speech_gesture"
 # shutdown: of an active node
@@ -193,8 +193,8 @@ class Promise:
 
     def kept(self) -> int:
         """How many windows came; fails the test if one broke the promise."""
-        busy = self._pulse.stall() > LEAST_LEAD
-        assert not set(self.check.report.broken) - ({"future"} if busy else set()), self.check.report.examples
+        busy = self._pulse.stall() > TRANSPORT
+        assert not set(self.check.report.broken) - ({"late"} if busy else set()), self.check.report.examples
         return self._before + self.check.report.messages
 
 

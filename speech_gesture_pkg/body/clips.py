@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from speech_gesture_pkg.body.files import load_motion, read_npz
+from speech_gesture_pkg.body.files import load_motion
 from speech_gesture_pkg.body.motion import MotionFrames, resample
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.body.skeleton import NUM_JOINTS
 from speech_gesture_pkg.errors import InputError
 

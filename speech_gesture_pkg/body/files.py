@@ -7,17 +7,12 @@ Keys of BEAT2: `poses [T, 165]` axis-angle (55 joints x 3, rad), `expressions [T
 
 from __future__ import annotations
 
-import math
-import struct
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES, PARTS
 from speech_gesture_pkg.body.skeleton import NUM_JOINTS
 from speech_gesture_pkg.errors import InputError, OutputError
@@ -26,76 +21,6 @@ NUM_BETAS = 300
 NUM_EXPRESSIONS = 100
 POSE_SIZE = NUM_JOINTS * 3
 DEFAULT_FPS_KEY = "mocap_frame_rate"
-NPY_MAGIC = b"\x93NUMPY"
-DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError, EOFError, ValueError, TypeError),
-    *(LookupError, OverflowError, RecursionError, NotImplementedError, RuntimeError, MemoryError),
-)
-"""What numpy and zipfile raise on archives that are not whole, or lie about their sizes."""
-MOST_BYTES = 1 << 30
-"""Largest archive that is read, unpacked."""
-
-
-def read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """Every array of an npz file, pickles refused.
-
-    Raises:
-        InputError: the file is missing, not an npz, or holds Python objects.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"file {path} does not exist; give the path of an npz file")
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(NPY_MAGIC))
-        if not magic:
-            raise InputError(f"{path} is empty; an npz archive with named arrays is needed")
-        if magic == NPY_MAGIC:
-            raise InputError(f"{path} holds one array (npy); an npz archive with named arrays is needed")
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{path} is no npz archive, or its end is missing; save it again with numpy.savez")
-        _check_sizes(path)
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: _array(path, archive, key) for key in archive.files}
-    except DAMAGED as error:
-        why = " ".join(str(error).split())[:300]
-        raise InputError(f"{path} is a damaged npz archive ({why}); save it again with numpy.savez") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _check_sizes(path: Path) -> None:
-    """InputError for an archive that unpacks to more than `MOST_BYTES`, or whose arrays claim more than it holds."""
-    with zipfile.ZipFile(path) as archive:
-        size = sum(info.file_size for info in archive.infolist())
-        if size > MOST_BYTES:
-            raise InputError(f"{path} unpacks to {size} bytes; more than {MOST_BYTES} are not read")
-        for info in archive.infolist():
-            with archive.open(info) as file:
-                if file.read(len(NPY_MAGIC)) != NPY_MAGIC:
-                    continue
-                file.seek(0)
-                header = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if header[0] == 1 else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(file)
-            if math.prod(shape) * dtype.itemsize > info.file_size:
-                raise InputError(
-                    f"{path}: '{info.filename}' claims shape {list(shape)} of {dtype}, which is more than its "
-                    f"{info.file_size} bytes; save the file again with numpy.savez"
-                )
-
-
-def _array(path: Path, archive: Any, key: str) -> np.ndarray:
-    """One array of an open npz. Raises InputError for Python objects and for one that is damaged."""
-    try:
-        return np.asarray(archive[key])
-    except ValueError as error:
-        if "pickle" in str(error):
-            text = f"{path}: key '{key}' holds Python objects, which are never loaded; store arrays of numbers"
-        else:
-            why = " ".join(str(error).split())[:300]
-            text = f"{path}: key '{key}' is damaged ({why}); save the file again with numpy.savez"
-        raise InputError(text) from error
 
 
 def _check(path: Path, key: str, value: np.ndarray, shape: tuple[int | None, ...]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.body.skeleton import JOINT_NAMES, NUM_JOINTS, PARENTS
 from speech_gesture_pkg.errors import InputError
 
@@ -65,10 +65,6 @@ def _needed(path: Path, keys: set[str]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"SMPL-X model {path} does not exist; give the path of SMPLX_NEUTRAL.npz")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = sorted(keys - set(archive.files)) if hasattr(archive, "files") else sorted(keys)
-            if missing:
-                raise InputError(f"{path} has no key '{missing[0]}'; it is not an SMPL-X model file")
-            return {key: archive[key] for key in keys}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as an SMPL-X npz ({error})") from error
+        return read_npz(path, keys)
+    except InputError as error:
+        raise InputError(f"{path} cannot be read as an SMPL-X npz: {error}") from error

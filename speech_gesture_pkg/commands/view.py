@@ -9,8 +9,9 @@ from typing import Any
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_motion, read_npz
+from speech_gesture_pkg.body.files import load_motion
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.commands.common import add_robot, report, urdf_of, writable_file
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.evaluation.bag_content import read_content

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.body.npz import read_npy
 from speech_gesture_pkg.datasets.face_model import speech_vectors
 from speech_gesture_pkg.errors import InputError, OutputError
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR, VERSION
@@ -63,8 +64,8 @@ class FeatureCache:
         path = self.path(audio, name)
         if path.is_file():
             try:
-                found = np.load(path, allow_pickle=False)
-            except (ValueError, OSError, EOFError):
+                found = read_npy(path)
+            except InputError:
                 found = np.zeros(0)
             if found.ndim == 2 and found.shape[1] == channels:
                 os.utime(path)

@@ -16,6 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npy
 from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.datasets.clip import Clip, Skipped, each, found
@@ -122,9 +123,6 @@ def read_facegood(folder: str | Path, split: str | None = None, skipped: Skipped
 
 
 def _load(path: Path) -> np.ndarray:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # headers written by Python 2 make numpy speak
-            return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a plain npy array ({error})") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # headers written by Python 2 make numpy speak
+        return read_npy(path)

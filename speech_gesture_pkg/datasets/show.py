@@ -16,6 +16,7 @@ import numpy as np
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.body.skeleton import NUM_JOINTS
 from speech_gesture_pkg.datasets.clip import SPLITS, Clip, Skipped, check_lengths, each, found, hashed_split
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
@@ -63,9 +64,8 @@ def read_npz_keys(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"SMPL-X model {path} does not exist; give the path of SMPLX_NEUTRAL.npz")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in keys}
-    except (KeyError, ValueError, OSError, EOFError) as error:
+        return read_npz(path, keys)
+    except InputError as error:
         raise InputError(f"{path} is not an SMPL-X npz with the hand PCA ({error})") from error
 
 

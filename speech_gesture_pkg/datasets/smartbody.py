@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS, forward_kinematics
 from speech_gesture_pkg.errors import InputError
 
@@ -71,10 +72,10 @@ def read_gestures(folder: str | Path) -> Iterator[GestureClip]:
             raise InputError(f"{path} does not exist; 'speech-gesture corpus smartbody' makes it of the raw files")
     try:
         clips = json.loads(table.read_text("utf-8"))["clips"]
-        with np.load(npz, allow_pickle=False) as archive:
-            index = archive["smplx55_index"]
-            for clip in clips:
-                yield _gesture(npz, clip, archive[f"{clip['key']}.poses"], archive[f"{clip['key']}.trans"], index)
+        arrays = read_npz(npz)
+        index = arrays["smplx55_index"]
+        for clip in clips:
+            yield _gesture(npz, clip, arrays[f"{clip['key']}.poses"], arrays[f"{clip['key']}.trans"], index)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(f"{folder} is not a converted SmartBody folder ({type(error).__name__}: {error})") from error
 

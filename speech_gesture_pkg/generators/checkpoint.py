@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from speech_gesture_pkg.errors import ConfigError, ModelError
+from speech_gesture_pkg.outside_text import one_line
 
 M = TypeVar("M")
 
@@ -56,17 +57,17 @@ def read_checkpoint(
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as e:
-        raise ModelError(f"checkpoint {path} is corrupt or not a safetensors file: {e}") from e
+    except (SafetensorError, OSError, ValueError, OverflowError) as e:
+        raise ModelError(f"checkpoint {path} is corrupt or not a safetensors file: {one_line(e)}") from e
     if metadata.get("format") != form:
         raise ModelError(f"checkpoint {path} has format {metadata.get('format')!r}; {form!r} is expected")
     try:
         model: Any = make(json.loads(metadata["config"]), int(metadata["channels"]))
         model.load_state_dict(tensors)
         facts = json.loads(metadata["facts"])
-    except (KeyError, ValueError, ConfigError) as e:
-        raise ModelError(f"checkpoint {path} cannot be used: {e}") from e
-    except RuntimeError as e:
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, ConfigError) as e:
+        raise ModelError(f"checkpoint {path} cannot be used: {one_line(e)}") from e
+    except (RuntimeError, MemoryError) as e:
         raise ModelError(f"checkpoint {path}: the configuration in it does not fit its weights: {_short(e)}") from e
     return model, facts
 

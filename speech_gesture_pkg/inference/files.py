@@ -16,6 +16,8 @@ _LARGEST_CARD = 1 << 20
 def sha256_of(path: Path) -> str:
     """Digest of a file, hexadecimal. Raises ModelError if it cannot be read."""
     digest = hashlib.sha256()
+    if path.exists() and not path.is_file():  # a device or a pipe never ends
+        raise ModelError(f"model file {path} is no file")
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -26,6 +26,7 @@ from speech_gesture_pkg.nodes.messages.audio_types import AUDIO_INFO, import_mes
 from speech_gesture_pkg.nodes.messages.graph import AUDIO_QOS, detect_audio_type
 from speech_gesture_pkg.nodes.parameters import declare, reject_unknown
 from speech_gesture_pkg.nodes.spin import run
+from speech_gesture_pkg.outside_text import as_markdown
 from speech_gesture_pkg.viewer.live import LiveStrip
 from speech_gesture_pkg.viewer.page import BrowserPage
 from speech_gesture_pkg.viewer.robot import RobotFigure
@@ -36,6 +37,9 @@ STALE_S = 2.0
 
 NEW_PLACE_M = 0.3
 """A root that jumps by more than this belongs to other motion: the figure is put back on the floor."""
+
+MOST_STATUSES, MOST_ROWS, MOST_CHARACTERS = 500, 200, 2000
+"""Diagnostics that are shown and kept, rows of each, characters of a text."""
 
 _STRIP_EVERY = 2
 _GRAPH_PERIOD_S = 0.5
@@ -55,14 +59,18 @@ def rotations_from(msg: MultiDOFJointState) -> tuple[np.ndarray, np.ndarray] | N
 
 
 def status_text(values: dict[str, tuple[str, list[tuple[str, str]]]], silent: Sequence[str]) -> str:
-    """Markdown of the diagnostics (name -> summary, pairs) and of the topics that are silent."""
+    """Markdown of the diagnostics (name -> summary, pairs) and of the topics that are silent.
+
+    Anyone on the graph may publish diagnostics: their text is shown as it is, as far as the bounds above go.
+    """
     parts = []
-    for name, (summary, pairs) in sorted(values.items()):
-        parts.append(f"**{name}**: {summary}")
+    for name, (summary, pairs) in sorted(values.items())[:MOST_STATUSES]:
+        parts.append(f"**{as_markdown(name)}**: {as_markdown(summary, MOST_CHARACTERS)}")
         if pairs:
-            parts.append("| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in pairs))
+            rows = (f"| {as_markdown(k)} | {as_markdown(v, MOST_CHARACTERS)} |" for k, v in pairs[:MOST_ROWS])
+            parts.append("| | |\n|---|---|\n" + "\n".join(rows))
     if silent:
-        parts.append(f"waiting for: {', '.join(silent)}")
+        parts.append(f"waiting for: {as_markdown(', '.join(silent))}")
     return "\n\n".join(parts)
 
 
@@ -157,6 +165,8 @@ class ViewerNode(Node):
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
         for status in msg.status:
+            if status.name not in self._diagnostics and len(self._diagnostics) >= MOST_STATUSES:
+                continue
             self._diagnostics[status.name] = (status.message, [(v.key, v.value) for v in status.values])
 
     def _find_audio(self) -> None:

@@ -118,6 +118,7 @@ class Anatomy:
         for node in self.nodes[1:]:
             self.children[node.parent].append(node.index)
         self._subtrees: dict[int, list[int]] = {}
+        self._reaches: dict[int, float] = {}
         # Parents come before their children: from the end, each node hands on whether it or anything below is driven.
         self._drives = [n.actuated for n in self.nodes]
         for node in reversed(self.nodes[1:]):
@@ -132,6 +133,7 @@ class Anatomy:
         if np.array_equal(rotation, np.eye(3)):
             return self
         other = copy(self)
+        other._reaches = {}
         other.nodes = [
             replace(n, origin=rotation @ n.origin, axis=rotation @ n.axis, points=n.points @ rotation.T)
             for n in self.nodes
@@ -162,8 +164,10 @@ class Anatomy:
 
     def reach(self, index: int) -> float:
         """Greatest distance from a joint's origin to anything that it carries, m."""
-        points = np.concatenate([self.nodes[i].points for i in self.subtree(index)])
-        return float(np.linalg.norm(points - self.nodes[index].origin, axis=1).max())
+        if index not in self._reaches:
+            points = np.concatenate([self.nodes[i].points for i in self.subtree(index)])
+            self._reaches[index] = float(np.linalg.norm(points - self.nodes[index].origin, axis=1).max())
+        return self._reaches[index]
 
     def driven(self, index: int) -> list[int]:
         """Children whose subtree holds an actuated joint."""

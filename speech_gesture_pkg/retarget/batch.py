@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import time
-import zipfile
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-import numpy as np
-
+from speech_gesture_pkg.body.npz import array_shape
 from speech_gesture_pkg.errors import InputError, SpeechGestureError
 
 _SHARE = 4000
@@ -99,11 +97,8 @@ def jobs_of(sources: Sequence[str | Path], folder: Path) -> list[Job]:
 def frames_in(path: Path) -> int:
     """Length of `poses` by its header alone; 0 if there is none."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("poses.npy") as array:
-            version = np.lib.format.read_magic(array)
-            if version == (1, 0):
-                return int(np.lib.format.read_array_header_1_0(array)[0][0])
-    except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as e:
+        return array_shape(path, "poses")[0]
+    except (InputError, IndexError) as e:
         _log.info("length of %s unknown: %s", path, e)
     return 0
 

@@ -19,6 +19,10 @@ _FAST = 10.0
 """Velocity limits of joints in degrees above this are in degrees too, rad/s."""
 _LONGEST_SLIDE = 5.0
 """Longer slides of robots that gesture are in millimetres, m."""
+FARTHEST_POSITION = 1e6
+"""Position limits beyond this are none, and their squares may overflow, rad or m."""
+FASTEST = 1e4
+"""A velocity limit above this is read as this, rad/s or m/s."""
 DEGREE, MILLIMETRE = math.pi / 180.0, 1e-3
 
 
@@ -52,14 +56,14 @@ def limits_of(joint: Joint, unit: float = 1.0) -> Limits:
     """The limits of a joint whose file is in multiples of `unit` (`DEGREE`, `MILLIMETRE`, or 1 for radians, metres)."""
     if problem := _problem(joint):
         return Limits(problem=problem)
-    remarks = []
+    remarks, velocity = [], min(joint.velocity, FASTEST)
     if joint.effort <= 0:
         remarks.append(f"joint '{joint.name}' has the effort limit {joint.effort:g}: a simulator may not move it")
     if joint.kind == "continuous":
         if joint.soft and joint.soft[0] < joint.soft[1]:
             remarks.append(f"{_soft(joint)}, which are not used because it is continuous; 'revolute' joints have them")
-        return Limits(-math.inf, math.inf, -math.inf, math.inf, joint.velocity, 0.0, "", tuple(remarks))
-    lower, upper, velocity = unit * joint.lower, unit * joint.upper, joint.velocity
+        return Limits(-math.inf, math.inf, -math.inf, math.inf, velocity, 0.0, "", tuple(remarks))
+    lower, upper = unit * joint.lower, unit * joint.upper
     if unit == DEGREE and velocity > _FAST:
         velocity *= unit
     if unit != 1.0:
@@ -153,6 +157,11 @@ def _problem(joint: Joint) -> str:
             return f"{where} has no position limits (absent or NaN); give <limit lower upper velocity>"
         if not (math.isfinite(joint.lower) and math.isfinite(joint.upper)):
             return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
+        if max(abs(joint.lower), abs(joint.upper)) > FARTHEST_POSITION:
+            return (
+                f"{where} has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint goes; "
+                "give real ones or make it 'continuous'"
+            )
         if joint.lower > joint.upper and joint.unstated:
             (key,) = joint.unstated
             other, value = ("lower", joint.lower) if key == "upper" else ("upper", joint.upper)

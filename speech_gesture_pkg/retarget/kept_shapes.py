@@ -2,7 +2,8 @@
 
 Files lie in $XDG_CACHE_HOME/speech_gesture_pkg (~/.cache/... by default) and are named by a SHA-256 of the URDF, its
 mesh files and the code that looked at them, so that none can be out of date. They may be deleted at any time; one that
-is damaged is made again, and where nothing can be written nothing is kept.
+is damaged is made again, and where nothing can be written nothing is kept. What keeps a robot from hitting itself comes
+from here: files and folders that another user may write are neither read nor written.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import hashlib
 import logging
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from speech_gesture_pkg.body.npz import read_open_npz
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.retarget.mesh_files import find_mesh
+from speech_gesture_pkg.retarget.private_files import check_private_folder, open_private
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.retarget.urdf import Geometry
 
@@ -72,30 +74,35 @@ def key_of(robot: RobotModel, purpose: str, code: Sequence[str]) -> str | None:
 
 
 def recall(key: str | None) -> dict[str, np.ndarray] | None:
-    """What is kept under a key; None if nothing is, or if it is damaged."""
+    """What is kept under a key; None if nothing is, if it is damaged, or if others may have written it."""
     place = folder()
     if key is None or place is None:
         return None
     path = place / f"{key}.npz"
     try:
-        if path.stat().st_size > _LARGEST:
-            return None
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+        check_private_folder(place)
+        with open_private(path) as file:
+            if os.fstat(file.fileno()).st_size > _LARGEST:
+                return None
+            return read_open_npz(file, str(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as e:
+    except PermissionError as e:
+        _log.warning("shapes that were found before are not used: %s", e)
+        return None
+    except (OSError, InputError) as e:
         _log.info("%s is damaged (%s): made again", path, e)
         return None
 
 
 def keep(key: str | None, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep arrays under a key. Nothing happens where that cannot be written."""
+    """Keep arrays under a key. Nothing happens where that cannot be written, or others may write."""
     place = folder()
     if key is None or place is None:
         return
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_private_folder(place)
         handle, name = tempfile.mkstemp(dir=place, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as out:

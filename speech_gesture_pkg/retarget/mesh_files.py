@@ -6,16 +6,19 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retarget.mesh_process import MOST_BYTES, read_pieces
 
 _HEADER = 84
 """Bytes before the triangles of a binary STL file: 80 of any text and their number."""
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _VERTEX = re.compile(rb"vertex\s+(\S+)\s+(\S+)\s+(\S+)")
+MOST_CORNERS = 6_000_000
+"""Corners of an STL file, three a triangle."""
 _FARTHEST = 1e7
 """Coordinates beyond this are no robot's, whatever the unit."""
 
@@ -95,17 +98,26 @@ def _read(path: Path, _changed: int) -> Mesh:
 
 
 def _stl(path: Path) -> Mesh:
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise RobotError(f"mesh {path} has {size} bytes; at most {MOST_BYTES} are read")
     data = path.read_bytes()
     count = int.from_bytes(data[80:_HEADER], "little") if len(data) >= _HEADER else 0
     length = _HEADER + count * _TRIANGLE.itemsize
     if data[:5].lower() == b"solid" and len(data) != length:
+        vertices = data.count(b"vertex")
+        if vertices > MOST_CORNERS:
+            raise RobotError(f"mesh {path} has {vertices} corners; at most {MOST_CORNERS} are read")
         try:
-            corners = np.array(_VERTEX.findall(data)).astype(float).reshape(-1, 3)
+            # Not by numpy from text: it would make room for the longest word in every place.
+            numbers = (float(number) for vertex in _VERTEX.finditer(data) for number in vertex.groups())
+            corners = np.fromiter(numbers, float).reshape(-1, 3)
         except ValueError as e:
             raise RobotError(f"mesh {path} holds corners that are no numbers") from e
         if len(corners) % 3 or b"endsolid" not in data[-400:].lower():
             raise RobotError(f"mesh {path} is cut off after {len(corners)} corners")
     else:
+        if 3 * count > MOST_CORNERS and len(data) >= length:
+            raise RobotError(f"mesh {path} has {3 * count} corners; at most {MOST_CORNERS} are read")
         if len(data) < length or not count:
             raise RobotError(
                 f"mesh {path} is cut off or no STL file: it has {len(data)} bytes and needs {length} for {count} "
@@ -116,13 +128,5 @@ def _stl(path: Path) -> Mesh:
 
 
 def _through_trimesh(path: Path) -> Mesh:
-    try:
-        import trimesh
-    except ImportError as e:
-        raise RobotError(f"mesh {path} needs trimesh to be read: pip install trimesh pycollada") from e
-    try:
-        mesh: Any = trimesh.load(path, force="mesh", process=False)
-        return Mesh(np.array(mesh.vertices, float).reshape(-1, 3), np.array(mesh.faces, int).reshape(-1, 3))
-    except Exception as e:  # the readers of ten formats raise what they like
-        told = " ".join(str(e).split()) or type(e).__name__
-        raise RobotError(f"mesh {path} cannot be read: {told[:200]}") from e
+    (piece,) = read_pieces(path, scene=False)
+    return Mesh(piece.corners, piece.faces)

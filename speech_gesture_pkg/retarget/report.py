@@ -114,8 +114,13 @@ def format_table(rows: list[MappingRow]) -> str:
     """The rows as aligned text, angles in degrees."""
     cells = [("group", "human", "robot joint", "role", "range [deg]", "speed [deg/s]", "remarks")]
     for r in rows:
-        span = f"{np.degrees(r.lower):.0f} .. {np.degrees(r.upper):.0f}"
+        span = f"{_degrees(r.lower)} .. {_degrees(r.upper)}"
         human = r.human if len(r.human) <= 36 else r.human[:33] + "..."
-        cells.append((r.group, human, r.joint, r.role, span, f"{np.degrees(r.velocity):.0f}", r.flags))
+        cells.append((r.group, human, r.joint, r.role, span, _degrees(r.velocity), r.flags))
     widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def _degrees(value: float) -> str:
+    """Whole degrees; what is no angle in few digits."""
+    return f"{np.degrees(value):.0f}" if abs(value) < 1e4 else f"{np.degrees(value):.3g}"

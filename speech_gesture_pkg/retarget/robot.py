@@ -11,6 +11,7 @@ import pinocchio as pin
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.retarget.joint_limits import absent, limits_of, other_units, told_once
 from speech_gesture_pkg.retarget.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.retarget.urdf_bounds import check_length
 from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
 
 PLACEHOLDER_VELOCITY = 50.0
@@ -30,7 +31,7 @@ class RobotModel:
         lower, upper: position limits, rad or m: the tighter of limits and soft limits; -inf / inf for continuous
             joints. Shape [J].
         stated_lower, stated_upper: as the <limit> says, to which joints keep that are not used. Shape [J].
-        velocity: velocity limits, rad/s or m/s. Shape [J].
+        velocity: velocity limits, rad/s or m/s, at most `FASTEST`. Shape [J].
         continuous: whether each joint turns without end. Shape [J], bool.
         prismatic: whether each joint slides. Shape [J], bool.
         links: link name -> `Link` with visual and collision shapes.
@@ -99,6 +100,7 @@ class RobotModel:
         Raises:
             RobotError: in one sentence, for a file that is no robot, or has not one joint with usable limits.
         """
+        check_length(xml, name)
         return cls(parse_urdf(xml, name), xml, name)
 
     @property

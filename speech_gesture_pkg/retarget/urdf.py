@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.retarget.urdf_bounds import check_counts, check_names
 from speech_gesture_pkg.retarget.urdf_text import unexpanded, urdf_root
 
 FARTHEST = 1000.0
@@ -124,6 +125,8 @@ def parse_urdf(text: str, name: str) -> Urdf:
         raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
     colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
+    moving = sum(joint.get("type") in MOVING_TYPES for joint in root.findall("joint"))
+    check_counts(len(root.findall("link")), moving, name)
     for element in root.findall("link"):
         link = Link(
             _name(element, "link", name),
@@ -137,6 +140,9 @@ def parse_urdf(text: str, name: str) -> Urdf:
     joints = tuple(_joint(element, name) for element in root.findall("joint"))
     if not links:
         raise RobotError(f"URDF {name} has no links; a robot needs at least one")
+    check_names([root.get("name") or ""], "robot", name)
+    check_names(links, "link", name)
+    check_names((j.name for j in joints), "joint", name)
     _check_names(joints, links, name)
     return _tree(root.get("name") or name, links, joints, name)
 

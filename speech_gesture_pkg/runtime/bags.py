@@ -17,6 +17,14 @@ from rosbags.rosbag2 import Reader
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.runtime.bag_types import type_store
 from speech_gesture_pkg.runtime.mcap_repair import repair
+from speech_gesture_pkg.runtime.unpacking import (
+    Budget,
+    TooLargeError,
+    bound_rosbags,
+    bound_rows,
+    check_chunks,
+    spending,
+)
 
 SUFFIXES = (".mcap", ".db3")
 
@@ -65,8 +73,10 @@ class Bag:
         self.damage = ""
         self._store: Any = None
         self._stack = ExitStack()
+        bound_rosbags()
         try:
-            self._readers = self._open()
+            with spending(self._budget()):
+                self._readers = self._open()
             self.topics = self._topics()
             self.start_ns, self.end_ns = self._span()
             if self.damage:
@@ -134,6 +144,10 @@ class Bag:
                 f"bag {self.path} is damaged (a message of {message.topic} is no {message.type_name}: {_line(error)})"
             )
 
+    def _budget(self) -> Budget:
+        files = [self.path] if self.path.is_file() else list(self.path.glob("*"))
+        return Budget(self.path, sum(f.stat().st_size for f in files if f.is_file()))
+
     def _open(self) -> list[Reader]:
         path = self.path
         if not path.exists():
@@ -144,6 +158,8 @@ class Bag:
         if path.is_file() or (path / "metadata.yaml").is_file():
             try:
                 return [self._enter(path)]
+            except TooLargeError:
+                raise
             except Exception as e:  # rosbags lets errors of apsw, ruamel, zstd and struct through
                 trouble = e
         files = [path] if path.is_file() else sorted(f for f in path.iterdir() if f.suffix in SUFFIXES)
@@ -151,6 +167,8 @@ class Bag:
         for file in files:
             try:
                 readers.append(self._enter_damaged(file))
+            except TooLargeError:
+                raise
             except Exception as e:  # as above: a damaged file can fail anywhere in the libraries
                 reasons.append(f"{file.name}: {_line(e)}")
         if not readers:
@@ -164,6 +182,9 @@ class Bag:
         reader = Reader(path)
         reader.open()
         self._stack.callback(reader.close)
+        storages = getattr(reader.storage, "storages", [reader.storage])
+        check_chunks(self.path, storages, self._budget())
+        bound_rows(storages)
         numbers = [reader.message_count, reader.start_time, reader.end_time, *(c.msgcount for c in reader.connections)]
         if not all(isinstance(n, int) for n in numbers):  # rosbags takes what metadata.yaml says as it is
             raise ValueError(f"its numbers of messages and times are {numbers[:4]}")
@@ -196,13 +217,17 @@ class Bag:
         wanted = [c for c in reader.connections if not topics or c.topic in topics]
         if not wanted:
             return
+        budget = self._budget()
         try:
             for connection, time_ns, data in reader.messages(wanted, start=start):
+                budget.spend(len(data) if isinstance(data, bytes | memoryview) else 0)
                 if isinstance(time_ns, int) and isinstance(data, bytes | memoryview):  # sqlite3 columns hold anything
                     yield BagMessage(time_ns, connection.topic, connection.msgtype, data)
                 elif not self.damage:
                     what = f"a message of {connection.topic} has no time or no bytes"
                     self.damage = f"bag {self.path} is damaged ({what})"
+        except TooLargeError:
+            raise
         except Exception as e:  # what could be read before the damage has been handed on
             self.damage = self.damage or f"bag {self.path} is damaged ({_line(e)})"
             if _line(e) not in self.damage:

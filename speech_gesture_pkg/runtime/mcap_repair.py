@@ -10,21 +10,15 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import numpy as np
-from lz4.frame import LZ4FrameDecompressor
 
 from speech_gesture_pkg.errors import InputError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from speech_gesture_pkg.runtime.unpacking import ZstdError, unpack_part
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0F
@@ -82,33 +76,24 @@ def _records(old: BinaryIO) -> Iterator[bytes]:
 
 
 def _cut_chunk(content: bytes) -> bytes:
-    """The bytes of records in a cut chunk; none if its compression is not known."""
+    """The bytes of records in a cut chunk, as many as it declares; none if its compression is not known.
+
+    Raises TooLargeError for more than is unpacked.
+    """
     if len(content) < _CHUNK_FIXED + 4:
         return b""
+    size = int.from_bytes(content[16:24], "little")
     length = int.from_bytes(content[_CHUNK_FIXED : _CHUNK_FIXED + 4], "little")
     begin = _CHUNK_FIXED + 4 + length + 8
     name, data = content[_CHUNK_FIXED + 4 : _CHUNK_FIXED + 4 + length], content[begin:]
-    if not data or name not in _DECOMPRESSORS:
+    if not name or not data:
+        return data
+    if name not in (b"zstd", b"lz4"):
         return b""
-    return _DECOMPRESSORS[name](data)
-
-
-def _part_of_zstd(data: bytes) -> bytes:
     try:
-        return zstd.ZstdDecompressor().decompress(data)
-    except zstd.ZstdError:
+        return unpack_part(data, name.decode(), size)
+    except (ZstdError, RuntimeError):  # damaged, too
         return b""
-
-
-def _part_of_lz4(data: bytes) -> bytes:
-    try:
-        return LZ4FrameDecompressor().decompress(data)
-    except RuntimeError:
-        return b""
-
-
-_DECOMPRESSORS = {b"": lambda data: data, b"zstd": _part_of_zstd, b"lz4": _part_of_lz4}
-"""Compression of a chunk -> function from the first bytes of it to what they hold."""
 
 
 def _split(data: bytes) -> Iterator[bytes]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.outside_text import LONGEST_SENTENCE, one_line
 from speech_gesture_pkg.runtime.states import Severity
 from speech_gesture_pkg.trajectory.composer import Window
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something a person should know. `code` names the kind, for counting and for rate limits."""
+    """Something a person should know, as one line. `code` names the kind, for counting and for rate limits."""
 
     severity: Severity
     code: str
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text, LONGEST_SENTENCE))
 
 
 @dataclass

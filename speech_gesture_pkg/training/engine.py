@@ -23,6 +23,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.outside_text import csv_cell
 from speech_gesture_pkg.training.curves import draw_curves
 from speech_gesture_pkg.training.settings import TrainSettings
 
@@ -242,7 +243,7 @@ class _Log:
             rows = csv.writer(file)
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, step)  # type: ignore[no-untyped-call]
-                rows.writerow([f"{time.monotonic() - self._began:.1f}", step, group, name, f"{value:.6g}"])
+                rows.writerow([f"{time.monotonic() - self._began:.1f}", step, group, csv_cell(name), f"{value:.6g}"])
 
     def close(self) -> None:
         if self._main:

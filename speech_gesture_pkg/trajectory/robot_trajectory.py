@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.errors import InputError, OutputError
 
 _KEYS = ("joint_names", "time", "position", "velocity", "acceleration", "fps")
@@ -69,20 +70,20 @@ class RobotTrajectory:
     @staticmethod
     def load(path: str | Path) -> RobotTrajectory:
         """Read the npz written by `save`. Raises InputError naming the file and the missing key."""
+        if not Path(path).is_file():
+            raise InputError(f"trajectory file {path} does not exist")
+        data = read_npz(path)
+        missing = [k for k in _KEYS if k not in data]
+        if missing:
+            raise InputError(f"{path} is not a trajectory npz: it lacks {', '.join(missing)}")
         try:
-            with np.load(path, allow_pickle=False) as data:
-                missing = [k for k in _KEYS if k not in data]
-                if missing:
-                    raise InputError(f"{path} is not a trajectory npz: it lacks {', '.join(missing)}")
-                return RobotTrajectory(
-                    tuple(str(n) for n in data["joint_names"]),
-                    data["time"],
-                    data["position"],
-                    data["velocity"],
-                    data["acceleration"],
-                    float(data["fps"]),
-                )
-        except FileNotFoundError as e:
-            raise InputError(f"trajectory file {path} does not exist") from e
-        except (OSError, ValueError) as e:
-            raise InputError(f"{path} is not a readable npz file: {e}") from e
+            return RobotTrajectory(
+                tuple(str(n) for n in data["joint_names"].reshape(-1)),
+                data["time"],
+                data["position"],
+                data["velocity"],
+                data["acceleration"],
+                float(data["fps"]),
+            )
+        except (TypeError, ValueError) as e:
+            raise InputError(f"{path} is not a trajectory npz: {e}") from e

@@ -10,9 +10,11 @@ from typing import Any
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_motion, read_npz
+from speech_gesture_pkg.body.files import load_motion
 from speech_gesture_pkg.body.motion import PHASES, MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.outside_text import as_markdown
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 from speech_gesture_pkg.viewer.frame import time_span
 from speech_gesture_pkg.viewer.page import BrowserPage
@@ -107,12 +109,12 @@ class FilePlayer:
             self.page.show_status(self._status())
 
     def _status(self) -> str:
-        text = f"**{self._title}** &nbsp; " if self._title else ""
+        text = f"**{as_markdown(self._title)}** &nbsp; " if self._title else ""
         text += f"{clock(self.time - self.begin)} / {clock(self.end - self.begin)}"
         if self._motion is not None and self._has_phases:
             text += f" &nbsp; *{PHASES[self._motion.phase(self.time)]}*"
         if self._note:
-            text += f"\n\n{self._note}"
+            text += f"\n\n{as_markdown(self._note)}"
         return text
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, Outpu
 from speech_gesture_pkg.viewer.human import LINK_NAMES, HumanFigure
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.shapes import LinkMesh
+from speech_gesture_pkg.viewer.visitors import Visitors, checked
 
 _APART = 0.62
 """Half the distance between robot and human when both stand on the page, metres."""
@@ -112,7 +113,8 @@ class BrowserPage:
                 "the browser view needs viser: pip install 'speech_gesture_pkg[viewer]'"
             ) from e
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # viser prints a banner, verbose or not
+            # viser prints a banner, verbose or not
+            with contextlib.redirect_stdout(io.StringIO()), checked(Visitors(host)):
                 self.server: Any = viser.ViserServer(host=host, port=port, label=title, verbose=False)
         except OSError as e:
             raise OutputError(f"the viewer cannot listen on {host}:{port}: {e.strerror or e}") from e
@@ -183,7 +185,7 @@ class BrowserPage:
             self._strip.image = picture
 
     def show_status(self, markdown: str) -> None:
-        """Text at the top of the side panel."""
+        """Text at the top of the side panel; what others wrote must have gone through `outside_text.as_markdown`."""
         if self._status.content != markdown:
             self._status.content = markdown
 

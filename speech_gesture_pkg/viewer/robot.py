@@ -15,6 +15,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.outside_text import one_line
+from speech_gesture_pkg.retarget.urdf_bounds import check_counts
 from speech_gesture_pkg.retarget.urdf_text import read_urdf_text, urdf_root
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
@@ -105,6 +107,8 @@ class RobotFigure:
     def _read_tree(self, root: ET.Element) -> None:
         names = [link.get("name", "") for link in root.findall("link")]
         joints = root.findall("joint")
+        moving = sum(joint.get("type") in ("revolute", "continuous", "prismatic") for joint in joints)
+        check_counts(len(names), moving, f"of robot '{one_line(self.name)}'")
         parent_of, joint_of = {}, {}
         for joint in joints:
             ends = [joint.find(k) for k in ("parent", "child")]

@@ -16,10 +16,13 @@ from mutation import spoilt_bytes, spoilt_text
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.body.files import load_body_shape, load_motion, save_motion
 from speech_gesture_pkg.body.motion import MotionFrames
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.datasets.textgrid import read_words
 from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
+from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.viewer.browser import load_any
 
 YAMLS = (
     "speech_gesture:\n  ros__parameters:\n    style:\n      amplitude: 1.5\n      parts: [body, hands]\n    audio:\n"
@@ -152,6 +155,26 @@ def test_npz(fuzz):
         assert motion.fps > 0
 
     fuzz.run("npz", lambda rng: _spoilt_npz(rng, samples), use)
+
+
+def test_trajectories(fuzz):
+    """What `view` and `retarget` write and read; the cache of robots' shapes is read by the same function."""
+    path, kept = fuzz.folder / "trajectory.npz", fuzz.folder / "kept.npz"
+    time = np.arange(4) / 30.0
+    zeros = np.zeros((4, 2))
+    RobotTrajectory(("a", "b"), time, zeros, zeros, zeros, 30.0).save(path)
+    np.savez(kept, link=np.array(["a", "b"]), start=np.zeros((2, 3)))
+    samples = [path.read_bytes(), kept.read_bytes()]
+
+    def use(data: bytes) -> None:
+        path.write_bytes(data)
+        for array in read_npz(path).values():
+            assert array.dtype != object
+        loaded = load_any(path)
+        assert isinstance(loaded, RobotTrajectory)
+        assert loaded.position.shape == (len(loaded.time), len(loaded.joint_names))
+
+    fuzz.run("trajectories", lambda rng: _spoilt_npz(rng, samples), use)
 
 
 def pickles() -> list[bytes]:

@@ -24,6 +24,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from speech_gesture_pkg.body.parts import ARKIT_INDEX
 from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES
 from speech_gesture_pkg.nodes.viewer_node import ViewerNode, rotations_from
+from speech_gesture_pkg.outside_text import as_markdown
 
 
 def free_port() -> int:
@@ -87,7 +88,8 @@ def test_everything_published_is_shown(viewer, probe, demo_urdf):
             status=[
                 DiagnosticStatus(
                     name="speech_gesture", message="ACTIVE", values=[KeyValue(key="latency p50 [ms]", value="61")]
-                )
+                ),
+                DiagnosticStatus(name="another", message="<iframe srcdoc='<script>alert(1)</script>'></iframe>"),
             ]
         ),
         make(Int16MultiArray, "audio", 10): Int16MultiArray(data=[20000] * 320),
@@ -109,7 +111,9 @@ def test_everything_published_is_shown(viewer, probe, demo_urdf):
             and node._strip._phase[-1] == 2
             and node._strip._level.max() > 0.5
             and "ACTIVE" in text
-            and "| latency p50 [ms] | 61 |" in text
+            and f"| {as_markdown('latency p50 [ms]')} | 61 |" in text
+            and "srcdoc" in text
+            and "<" not in text
             and "waiting for" not in text
         )
 

@@ -15,7 +15,7 @@ from bag_writing import BagWriter, joint_state
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.audio.formats import AudioFormat
-from speech_gesture_pkg.body.files import read_npz
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.config_files import load_yaml
 from speech_gesture_pkg.datasets import unpickle
 from speech_gesture_pkg.datasets.textgrid import read_words
@@ -144,7 +144,7 @@ def test_npz_headers_are_not_believed(tmp_path, header, sentence):
 
 
 def test_npz_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("speech_gesture_pkg.body.files.MOST_BYTES", 1000)
+    monkeypatch.setattr("speech_gesture_pkg.body.npz.MOST_BYTES", 1000)
     np.savez_compressed(tmp_path / "motion.npz", poses=np.zeros(1000))
     with pytest.raises(InputError, match="unpacks to"):
         read_npz(tmp_path / "motion.npz")

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "speech_gesture_pkg"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
+    ("outside_text",),
     ("errors",),
     ("plain_yaml",),
     ("config", "resources"),

@@ -132,3 +132,86 @@ def test_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # to be ignored, says the specification
     monkeypatch.setenv("HOME", str(tmp_path))
     assert kept_shapes.folder() == tmp_path / ".cache" / "speech_gesture_pkg"
+
+
+def trusted(tmp_path, made, caplog) -> bool:
+    """Whether what is kept is used; if not, it is not written either, and a warning says why."""
+    caplog.clear()
+    robot = RobotModel.from_file(mirrored(tmp_path, "1 1 1"))
+    before = len(made)
+    kept = {p: p.read_bytes() for p in (tmp_path / "cache" / "speech_gesture_pkg").glob("*")}
+    fit_capsules(robot)
+    if len(made) == before:
+        return True
+    assert "is not trusted" in caplog.text
+    assert {p: p.read_bytes() for p in (tmp_path / "cache" / "speech_gesture_pkg").glob("*")} == kept
+    return False
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o707, 0o1777])
+def test_a_folder_that_others_may_write_is_not_trusted(tmp_path, place, made, mode, caplog):
+    place.mkdir(parents=True)
+    place.chmod(mode)
+    for _ in range(2):
+        assert not trusted(tmp_path, made, caplog)
+    place.chmod(0o700)
+    fit_capsules(RobotModel.from_file(mirrored(tmp_path, "1 1 1")))
+    assert trusted(tmp_path, made, caplog)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_is_not_trusted(tmp_path, place, made, mode, caplog):
+    robot = RobotModel.from_file(mirrored(tmp_path, "1 1 1"))
+    fit_capsules(robot)
+    (path,) = place.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(mode)
+    fit_capsules(robot)
+    assert len(made) == 2
+    assert "others may write it" in caplog.text
+    assert path.stat().st_mode & 0o777 == 0o600  # a new one in its place
+    assert trusted(tmp_path, made, caplog)
+
+
+def test_a_folder_above_that_everybody_may_write_is_not_trusted(tmp_path, place, made, caplog):
+    place.mkdir(parents=True, mode=0o700)
+    place.parent.chmod(0o777)
+    assert not trusted(tmp_path, made, caplog)
+    assert f"everybody may write {place.parent}" in caplog.text
+    place.parent.chmod(0o1777)  # as /tmp: others cannot put another folder there
+    fit_capsules(RobotModel.from_file(mirrored(tmp_path, "1 1 1")))
+    assert trusted(tmp_path, made, caplog)
+
+
+def test_links_are_not_trusted(tmp_path, place, made, caplog):
+    robot = RobotModel.from_file(mirrored(tmp_path, "1 1 1"))
+    fit_capsules(robot)
+    (path,) = place.iterdir()
+    path.rename(tmp_path / "elsewhere.npz")
+    path.symlink_to(tmp_path / "elsewhere.npz")
+    fit_capsules(robot)
+    assert len(made) == 2
+    place.rename(tmp_path / "other")
+    place.symlink_to(tmp_path / "other")
+    assert not trusted(tmp_path, made, caplog)
+
+
+def test_what_another_user_owns_is_not_trusted(tmp_path, place, made, monkeypatch, caplog):
+    """Without root nobody can give files away: instead it is us who become another one."""
+    fit_capsules(RobotModel.from_file(mirrored(tmp_path, "1 1 1")))
+    (path,) = place.iterdir()
+    if os.geteuid() == 0:
+        os.chown(path, 1234, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    fit_capsules(RobotModel.from_file(mirrored(tmp_path, "1 1 1")))
+    assert len(made) == 2
+    assert "owns it" in caplog.text
+
+
+def test_a_bomb_in_the_cache_takes_no_memory(tmp_path, place):
+    kept_shapes.keep("x", {"a": np.zeros(2)})
+    with open(place / "x.npz", "wb") as out:
+        np.savez_compressed(out, a=np.zeros(40 << 20))
+    assert (place / "x.npz").stat().st_size < kept_shapes._LARGEST
+    assert kept_shapes.recall("x") is None

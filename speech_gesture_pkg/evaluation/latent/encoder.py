@@ -19,6 +19,7 @@ from speech_gesture_pkg.evaluation.latent.settings import AutoencoderSettings
 from speech_gesture_pkg.evaluation.latent.tensors import load_tensors, save_tensors
 from speech_gesture_pkg.evaluation.metrics.frechet import LatentStatistics, statistics_of
 from speech_gesture_pkg.evaluation.metrics.result import finite
+from speech_gesture_pkg.outside_text import one_line
 
 SLOPE = 0.2
 """Leaky ReLU below zero."""
@@ -186,8 +187,8 @@ def load_latents(path: str | Path) -> dict[str, LatentEncoder]:
             own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
             try:
                 found[name] = _loaded(name, own, json.loads(metadata[name]))
-            except (KeyError, ValueError, TypeError) as e:
-                raise InputError(f"{path}: the autoencoder {name!r} is incomplete ({e})") from e
+            except (KeyError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError) as e:
+                raise InputError(f"{path}: the autoencoder {name!r} is incomplete ({one_line(e)})") from e
             if found[name].weights != json.loads(metadata[name])["weights"]:
                 raise InputError(f"{path}: the weights of {name!r} do not have the sha256 that the file states")
     return found

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError, OutputError
+from speech_gesture_pkg.outside_text import one_line
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
@@ -25,6 +26,8 @@ _TYPES: dict[str, np.dtype[Any]] = {
 }
 _NAMES = {dtype: name for name, dtype in _TYPES.items()}
 _LARGEST_HEADER = 10_000_000
+_LARGEST = 1 << 30
+"""Bytes of a file; the autoencoders here have 2 MB."""
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
@@ -57,6 +60,8 @@ def save_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata: 
 def load_tensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays and metadata. Raises InputError if the file is missing, cut short, or no safetensors file."""
     try:
+        if (size := Path(path).stat().st_size) > _LARGEST:
+            raise InputError(f"weights {path} have {size} bytes; at most {_LARGEST} are read")
         data = Path(path).read_bytes()
     except OSError as e:
         raise InputError(f"weights {path} cannot be read: {e.strerror or e}") from e
@@ -66,10 +71,12 @@ def load_tensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str
             raise ValueError("the header is longer than the file")
         header = json.loads(data[8 : 8 + size])
         metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+            raise ValueError("its metadata are not texts by name")
         body = data[8 + size :]
         return {name: _array(entry, body) for name, entry in header.items()}, metadata
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise InputError(f"{path} is not a whole safetensors file: {e}") from e
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as e:
+        raise InputError(f"{path} is not a whole safetensors file: {one_line(e)}") from e
 
 
 def _array(entry: Mapping[str, Any], body: bytes) -> np.ndarray:

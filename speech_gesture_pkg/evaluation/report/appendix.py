@@ -95,7 +95,7 @@ def sanity(results: Mapping[str, Any]) -> str:
         if rows:
             parts.append(
                 f"<h3>{h(material['what'])}</h3>"
-                f"<p class=soft>{material['takes']} takes, {seconds(material['seconds'])}</p>"
+                f"<p class=soft>{h(material['takes'])} takes, {seconds(material['seconds'])}</p>"
             )
             heads = ["metric", "real", *(h(c.replace("_", " ")) for c in found["controls"]), ""]
             parts.append(table(heads, rows, numeric=range(1, 2 + len(found["controls"]))))

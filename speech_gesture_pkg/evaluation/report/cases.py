@@ -93,7 +93,7 @@ def _described(record: Mapping[str, Any]) -> str:
     audio = record.get("audio") or {}
     pieces = [h(record["file"]), h(record["mode"])]
     if record.get("seed") is not None:
-        pieces.append(f"seed {record['seed']}")
+        pieces.append(f"seed {h(record['seed'])}")
     if audio.get("seconds"):
         pieces.append(seconds(audio["seconds"]))
     if record.get("offset_s"):
@@ -136,17 +136,17 @@ def files(results: Mapping[str, Any]) -> str:
         key, name = record["key"], h(record["name"])
         label = f'<a href="#r-{h(key)}">{name}</a>' if key in visible else name
         audio = (record.get("audio") or {}).get("seconds")
-        seed = record.get("seed")
+        seed = "" if record.get("seed") is None else h(record["seed"])
         cells = [
             f'<td data-v="{name}">{label}</td>',
             f'<td data-v="{h(record["system"])}">{name_of(record["system"], order)}</td>',
-            f'<td class="num" data-v="{"" if seed is None else seed}">{"" if seed is None else seed}</td>',
-            f'<td class="num" data-v="{"" if audio is None else audio}">{number(audio)}</td>',
+            f'<td class="num" data-v="{seed}">{seed}</td>',
+            f'<td class="num" data-v="{"" if audio is None else h(audio)}">{number(audio)}</td>',
         ]
         for name_, kind in zip(named, kinds[4:], strict=True):
             value = _value(record, name_)
             why = "" if value is not None else f' title="{h((record["metrics"].get(name_) or {}).get("why") or "")}"'
-            cells.append(f'<td class="{kind}" data-v="{"" if value is None else value}"{why}>{number(value)}</td>')
+            cells.append(f'<td class="{kind}" data-v="{"" if value is None else h(value)}"{why}>{number(value)}</td>')
         body.append(f"<tr{' class=screen-only' if row >= PRINTED else ''}>{''.join(cells)}</tr>")
     more = len(results["records"]) - PRINTED
     note = f"<p class='print-only'>{plural(more, 'further row')} in results.csv.</p>" if more > 0 else ""
@@ -166,7 +166,7 @@ def _value(record: Mapping[str, Any], name: str) -> float | None:
 def failures(results: Mapping[str, Any]) -> str:
     """What could not be evaluated."""
     rows = [
-        [h(f["file"]), h(f["system"]), "" if f.get("seed") is None else str(f["seed"]), h(f["sentence"])]
+        [h(f["file"]), h(f["system"]), "" if f.get("seed") is None else h(f["seed"]), h(f["sentence"])]
         for f in results.get("failures") or ()
     ]
     return table(["file", "system", "seed", "why"], rows, "wordy") if rows else ""

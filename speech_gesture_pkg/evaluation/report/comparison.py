@@ -50,7 +50,7 @@ def write_comparison(comparison: Mapping[str, Any], out: Path) -> Path:
     sides = comparison["a"], comparison["b"]
     labels = [h(str(s.get("label") or s.get("path"))) for s in sides]
     body = (
-        f"<h1>A: {labels[0]}<br>B: {labels[1]}</h1><p class=soft>{plural(comparison['pairs'], 'file')} in both · "
+        f"<h1>A: {labels[0]}<br>B: {labels[1]}</h1><p class=soft>{h(plural(comparison['pairs'], 'file'))} in both · "
         f"{h(comparison['test'])} · significant below {comparison['alpha']:g}</p>{_count(comparison)}"
     )
     for pair in comparison["systems"]:
@@ -92,7 +92,7 @@ def _rows(rows: list[Mapping[str, Any]], alpha: float) -> str:
                 unit,
                 number(r["a_mean"]),
                 number(r["b_mean"]),
-                f"{number(r['difference'])}<span class=ci>{interval(r.get('low'), r.get('high'))} n {r['n']}</span>",
+                f"{number(r['difference'])}<span class=ci>{interval(r.get('low'), r.get('high'))} n {h(r['n'])}</span>",
                 bar,
                 strong,
                 ARROWS.get(r["better"], h(r["better"])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import re
 import textwrap
@@ -11,13 +10,9 @@ from pathlib import Path
 
 from speech_gesture_pkg.errors import OutputError
 from speech_gesture_pkg.evaluation.report.style import CSS, SCRIPT
+from speech_gesture_pkg.outside_text import as_html as h
 
 NONE = "–"
-
-
-def h(text: object) -> str:
-    """`text` for HTML, quotes included."""
-    return html.escape(str(text), quote=True)
 
 
 def number(value: float | None) -> str:

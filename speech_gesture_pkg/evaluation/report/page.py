@@ -69,13 +69,13 @@ def _head(results: Mapping[str, Any], sections: list[str]) -> str:
     pieces = [
         plural(len(results["records"]), "recording"),
         f"{seconds(results['corpus'].get('seconds'))} of speech",
-        f"<span class={'bad' if failed else 'good'}>{failed} failed</span>",
+        f"<span class={'bad' if failed else 'good'}>{h(failed)} failed</span>",
         h(str(chosen.get("mode"))),
         h(str((chosen.get("robot") or {}).get("name") or "no robot")),
         h(_moment(str(results.get("created")))),
     ]
     if counts.get("not_run"):
-        pieces.insert(3, f"<span class=bad>{counts['not_run']} not run yet</span>")
+        pieces.insert(3, f"<span class=bad>{h(counts['not_run'])} not run yet</span>")
     links = []
     for text in sections:
         if text:

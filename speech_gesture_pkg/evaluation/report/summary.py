@@ -46,7 +46,7 @@ def glance(results: Mapping[str, Any]) -> str:
     for system in order:
         entry = results["systems"][system]
         audio = (entry.get("timings") or {}).get("audio_s")
-        cells = [name_of(system, order), str(entry["records"]), seconds(audio)]
+        cells = [name_of(system, order), h(entry["records"]), seconds(audio)]
         for label, names, unit in _GLANCE:
             means = [m["mean"] for n in names if (m := entry["metrics"].get(n)) and m.get("mean") is not None]
             if not means:
@@ -118,9 +118,9 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
         return f'<span class=soft title="{h(reasons)}">{NONE}</span>'
     ends = interval(entry.get("low"), entry.get("high"))
     stamp = f' title="{h(entry["stamp"])}"' if entry.get("stamp") else ""
-    count = f"n {entry['n']}" if entry.get("n") else ""
+    count = f"n {h(entry['n'])}" if entry.get("n") else ""
     if entry.get("clips"):
-        count = f"{entry['clips']} clips"
+        count = f"{h(entry['clips'])} clips"
     if entry.get("biased"):
         count += ' <b class="warn" title="fewer clips than latent dimensions: the figure is too large">too few</b>'
     if entry.get("floor") is not None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speech_gesture_pkg.errors import OutputError, SpeechGestureError
+from speech_gesture_pkg.body.npz import read_npz
+from speech_gesture_pkg.errors import InputError, OutputError, SpeechGestureError
 from speech_gesture_pkg.evaluation.metrics.beats import EMAGE_JOINTS, central_speed
 from speech_gesture_pkg.evaluation.metrics.take import STANDARD_FPS, gesture_parameters, joint_positions, standard
 from speech_gesture_pkg.evaluation.study.from_motion import motion_of
@@ -25,10 +26,11 @@ def fit_normaliser(truths: Sequence[Path], target: Path, stamp: str) -> str:
         OutputError: `target` cannot be written.
     """
     try:
-        with np.load(target, allow_pickle=False) as data:
+        if target.is_file():
+            data = read_npz(target, ("stamp", "mean_speed"))
             if str(data["stamp"]) == stamp and len(data["mean_speed"]):
                 return stamp
-    except (OSError, ValueError, KeyError):
+    except (InputError, TypeError):
         target.unlink(missing_ok=True)
     count, total, square = 0, np.zeros(0), np.zeros(0)
     speed = np.zeros(len(EMAGE_JOINTS))

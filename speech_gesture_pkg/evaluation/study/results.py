@@ -23,6 +23,7 @@ from speech_gesture_pkg.evaluation.study.engine import cores
 from speech_gesture_pkg.evaluation.study.jobs import PACKAGE, Job, definitions_hash, hashed
 from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile
 from speech_gesture_pkg.evaluation.study.store import RecordStore
+from speech_gesture_pkg.outside_text import csv_cell
 
 RESULTS = "speech-gesture-evaluation/1"
 BASE_COLUMNS = ("file", "name", "system", "seed", "mode", "key", "audio_s", "offset_s", "warnings")
@@ -162,7 +163,7 @@ def csv_text(results: Mapping[str, Any]) -> str:
     header = [f"{n} [{table[n]['unit']}]" if table[n]["unit"] else n for n in names]
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
-    out.writerow([*BASE_COLUMNS, *header, *TIMING_COLUMNS, "failure"])
+    out.writerow([_cell(v) for v in (*BASE_COLUMNS, *header, *TIMING_COLUMNS, "failure")])
     for r in results["records"]:
         base = [r["file"], r["name"], r["system"], r["seed"], r["mode"], r["key"]]
         base += [r["audio"]["seconds"] if r["audio"] else None, r["offset_s"], "; ".join(r["warnings"])]
@@ -177,4 +178,4 @@ def csv_text(results: Mapping[str, Any]) -> str:
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    return f"{value:.9g}" if isinstance(value, float) else value
+    return f"{value:.9g}" if isinstance(value, float) else csv_cell(value)

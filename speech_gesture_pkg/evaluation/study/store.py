@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.errors import InputError, OutputError
 from speech_gesture_pkg.evaluation.study.record import SCHEMA
 
@@ -56,13 +56,7 @@ class RecordStore:
     def arrays(self, key: str) -> dict[str, np.ndarray]:
         """The arrays beside a record; none if there are none."""
         path = self.path(key).with_suffix(".npz")
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                return {k: data[k] for k in data.files}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, zipfile.BadZipFile) as e:
-            raise InputError(f"{path} cannot be read: {e}") from e
+        return read_npz(path) if path.is_file() else {}
 
     def save(self, key: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Write a record; its arrays first, so that a record never lacks them."""

@@ -15,7 +15,7 @@ from speech_gesture_pkg import __version__
 from speech_gesture_pkg.assembly import Robot, load_robot
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import read_npz
+from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError, SpeechGestureError
 from speech_gesture_pkg.evaluation.metrics.take import Normaliser

@@ -8,6 +8,8 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from speech_gesture_pkg.outside_text import LONGEST_SENTENCE, one_line
+
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 
 
@@ -23,9 +25,18 @@ def diagnostic_array(
         summary: one line.
         values: shown in this order; floats with 4 significant digits.
         hardware_id: e.g. the robot's name.
+
+    Texts become one line each: names in them may come from outside.
     """
-    pairs = [KeyValue(key=k, value=f"{v:.4g}" if isinstance(v, float) else str(v)) for k, v in values.items()]
-    status = DiagnosticStatus(level=level, name=name, message=summary, hardware_id=hardware_id, values=pairs)
+    shown = {k: f"{v:.4g}" if isinstance(v, float) else one_line(v, LONGEST_SENTENCE) for k, v in values.items()}
+    pairs = [KeyValue(key=one_line(k), value=text) for k, text in shown.items()]
+    status = DiagnosticStatus(
+        level=level,
+        name=one_line(name),
+        message=one_line(summary, LONGEST_SENTENCE),
+        hardware_id=one_line(hardware_id),
+        values=pairs,
+    )
     message = DiagnosticArray(status=[status])
     message.header.stamp = stamp
     return message
