@@ -20,7 +20,7 @@ _FAST = 10.0
 _LONGEST_SLIDE = 5.0
 """Longer slides of robots that gesture are in millimetres, m."""
 FARTHEST_POSITION = 1e6
-"""Position limits beyond this are none, and their squares may overflow, rad or m."""
+"""Position limits beyond this are read as this, rad or m: the squares of larger numbers may overflow."""
 FASTEST = 1e4
 """A velocity limit above this is read as this, rad/s or m/s."""
 DEGREE, MILLIMETRE = math.pi / 180.0, 1e-3
@@ -64,6 +64,12 @@ def limits_of(joint: Joint, unit: float = 1.0) -> Limits:
             remarks.append(f"{_soft(joint)}, which are not used because it is continuous; 'revolute' joints have them")
         return Limits(-math.inf, math.inf, -math.inf, math.inf, velocity, 0.0, "", tuple(remarks))
     lower, upper = unit * joint.lower, unit * joint.upper
+    if max(abs(lower), abs(upper)) > FARTHEST_POSITION:
+        remarks.append(
+            f"joint '{joint.name}' has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint "
+            f"goes: taken as {FARTHEST_POSITION:g} at most; give real ones or make it 'continuous'"
+        )
+        lower, upper = (min(max(x, -FARTHEST_POSITION), FARTHEST_POSITION) for x in (lower, upper))
     if unit == DEGREE and velocity > _FAST:
         velocity *= unit
     if unit != 1.0:
@@ -76,7 +82,7 @@ def limits_of(joint: Joint, unit: float = 1.0) -> Limits:
     if remark:
         remarks.append(remark)
     softened = (low, high) != (lower, upper)
-    return Limits(low, high, joint.lower, joint.upper, velocity, neutral, "", tuple(remarks), softened)
+    return Limits(low, high, *_stated(joint), velocity, neutral, "", tuple(remarks), softened)
 
 
 def other_units(joints: Sequence[Joint]) -> dict[str, float]:
@@ -100,6 +106,11 @@ def _clearly_degrees(joint: Joint) -> bool:
     turns = size / (2.0 * math.pi)
     whole = symmetric and size != round(size) and abs(turns - round(turns)) * 2.0 * math.pi < 0.05
     return size >= _CLEARLY_DEGREES and not whole and not (symmetric and size in _ROUND_RANGES)
+
+
+def _stated(joint: Joint) -> tuple[float, float]:
+    lower, upper = (min(max(x, -FARTHEST_POSITION), FARTHEST_POSITION) for x in (joint.lower, joint.upper))
+    return lower, upper
 
 
 def _size(joint: Joint) -> float:
@@ -157,11 +168,6 @@ def _problem(joint: Joint) -> str:
             return f"{where} has no position limits (absent or NaN); give <limit lower upper velocity>"
         if not (math.isfinite(joint.lower) and math.isfinite(joint.upper)):
             return f"{where} has infinite position limits; give finite ones or make it 'continuous'"
-        if max(abs(joint.lower), abs(joint.upper)) > FARTHEST_POSITION:
-            return (
-                f"{where} has position limits of {joint.lower:g} and {joint.upper:g}, farther than any joint goes; "
-                "give real ones or make it 'continuous'"
-            )
         if joint.lower > joint.upper and joint.unstated:
             (key,) = joint.unstated
             other, value = ("lower", joint.lower) if key == "upper" else ("upper", joint.upper)

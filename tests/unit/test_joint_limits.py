@@ -151,7 +151,7 @@ def test_joints_of_many_turns_in_radians_are_left_alone(limits):
         robot = RobotModel.from_string(ET.tostring(root, encoding="unicode"))
         assert robot.units == {}
         slot = robot.joint_index["left_wrist_roll"]
-        assert (robot.lower[slot], robot.upper[slot]) == limits
+        assert (robot.lower[slot], robot.upper[slot]) == tuple(np.clip(limits, -1e6, 1e6))
 
 
 @settings(max_examples=100, deadline=None)
