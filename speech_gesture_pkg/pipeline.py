@@ -8,7 +8,7 @@ node clock (the one stamps are on); ages and latencies are measured on the stead
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from speech_gesture_pkg.runtime.motion_source import MotionFault, MotionSource, 
 from speech_gesture_pkg.runtime.motion_timing import MotionTiming
 from speech_gesture_pkg.runtime.mover import AHEAD, Mover
 from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
-from speech_gesture_pkg.runtime.start import Start
+from speech_gesture_pkg.runtime.start import NotBelievedError, Start
 from speech_gesture_pkg.runtime.states import Severity, State, StateLog
 from speech_gesture_pkg.runtime.stats import RollingStats, WorkPerFrame
 from speech_gesture_pkg.runtime.sync import ClockWatch
@@ -93,14 +93,9 @@ class Pipeline:
             return []
         return self.source.push(samples, rate, stamp, now, self._steady())
 
-    def push_joint_state(
-        self, names: list[str], positions: np.ndarray, source: Hashable | None = None, ahead: float | None = None
-    ) -> None:
-        """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread.
-
-        `source` tells the publishers apart, `ahead` says how far the stamp is ahead of the node's clock, s.
-        """
-        self.feedback.push(names, positions, source, ahead)
+    def push_joint_state(self, names: list[str], positions: np.ndarray) -> None:
+        """Measured joint positions, of all joints or some; joints that are not commanded are ignored. Any thread."""
+        self.feedback.push(names, positions)
 
     @property
     def measured(self) -> np.ndarray | None:
@@ -134,21 +129,21 @@ class Pipeline:
         """How much later than the stamp of its sound a gesture happens, s (delay mode delays the audio by this)."""
         return self.source.offset if self.source.begun else self._timing.wanted_offset
 
-    def take_over(self, mover: Mover) -> None:
-        """`mover`, of a pipeline before this one, has sent what the controllers may still execute."""
-        self.start.anew = not self.mover.go_on_from(mover)
+    def take_over(self, before: Pipeline) -> None:
+        """Another pipeline of the same robot and clock has sent what the controllers may still execute."""
+        self.start.anew, self._clock = not self.mover.go_on_from(before.mover), before._clock
 
     def activate(self, now: float) -> None:
         """Begin slowly where the robot stands, or go on with own motion that still runs. Twice changes nothing.
 
-        Raises RuntimeError if it may not (see `runtime.start`).
+        Raises NotBelievedError if it may not (see `runtime.start`).
         """
         if self.state is not State.INACTIVE:
             return
         if self._clock.jump(now):
             self.start.anew = True
         if problem := self.start.problem(now):
-            raise RuntimeError(problem)
+            raise NotBelievedError(problem)
         self.counters, self._lateness.extra = Counters(), 0.0
         self._paused = self._failing = False
         self._clock.start(now)

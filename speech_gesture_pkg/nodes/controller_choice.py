@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.nodes.joint_report import some
+from speech_gesture_pkg.nodes.waiting import some
 
 YOURS = "controllers.names says which to command"
 

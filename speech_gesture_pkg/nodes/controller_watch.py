@@ -11,7 +11,7 @@ from rclpy.node import Node
 
 from speech_gesture_pkg.nodes.controller_parameters import AGAIN_S, ANSWER_S
 from speech_gesture_pkg.nodes.controllers import SUFFIX, UNKNOWN, Controller, full_name_of, listeners_of
-from speech_gesture_pkg.nodes.joint_report import some
+from speech_gesture_pkg.nodes.waiting import some
 
 
 class _Member:

@@ -61,15 +61,16 @@ class Found:
 
 def timings(controllers: Sequence[Controller], wanted: str) -> tuple[dict[str, Timing], list[str]]:
     """Where windows begin for each controller, by its own parameters or as `trajectory.begin` says; and advice."""
-    found, advice = {}, []
+    found: dict[str, Timing] = {}
+    advice: dict[str, list[str]] = {}
     for c in controllers:
         rate = c.parameters.get("update_rate") or c.parameters.get("controller_manager.update_rate")
         found[c.name], sentence = timing_of({**c.parameters, "update_rate": rate})
         if wanted != "auto":
             found[c.name] = replace(found[c.name], begin=Begin[wanted.upper()])
         elif sentence:
-            advice.append(f"controller {c.name}: {sentence}")
-    return found, advice
+            advice.setdefault(sentence, []).append(c.name)
+    return found, [f"{', '.join(names)}: {sentence}" for sentence, names in advice.items()]
 
 
 class ControllerSearch:

@@ -34,7 +34,6 @@ from speech_gesture_pkg.nodes.controllers import (
 )
 from speech_gesture_pkg.nodes.graph_probe import GraphProbe
 from speech_gesture_pkg.nodes.heap import keep_little, release, settle
-from speech_gesture_pkg.nodes.joint_report import wait_for_joint_states
 from speech_gesture_pkg.nodes.joint_state_reader import JointStateReader
 from speech_gesture_pkg.nodes.messages.graph import INCOMPATIBLE, unheard, unmatched
 from speech_gesture_pkg.nodes.node_parameters import declare_all, given_description, live_change, read_config
@@ -43,7 +42,7 @@ from speech_gesture_pkg.nodes.parameters import declare
 from speech_gesture_pkg.nodes.spin import WAKE_S, StopFlag, close, init
 from speech_gesture_pkg.nodes.waiting import AGAIN_S, FIRST_S, WaitLog
 from speech_gesture_pkg.nodes.worker import COMMAND_QOS, Worker
-from speech_gesture_pkg.runtime.mover import Mover
+from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.runtime.stats import RateLimiter
 
@@ -84,14 +83,16 @@ class GestureNode(LifecycleNode):
         self._audio: AudioInput | None = None
         self._outputs: MotionOutputs | None = None
         self._joint_states: JointStateReader | None = None
-        self._last: tuple[Mover, int] | None = None
+        self._last: tuple[Pipeline, int] | None = None
         """What moved the robot last, and the base of its times, if nobody else has since: it may still run."""
         self._watch: ControllerWatch | None = None
         self._actions: ActionWatch | None = None
         self._state = "unconfigured"
         self._limit = RateLimiter(AGAIN_S)
         """An attempt that fails for the same reason as one before is told only now and then."""
-        self._waits, self._idle = WaitLog(self.get_logger().warning), WaitLog(self.get_logger().info)
+        # rclpy allows one severity per call site
+        self._waits = WaitLog(lambda sentence: self.get_logger().warning(sentence))
+        self._idle = WaitLog(lambda sentence: self.get_logger().info(sentence))
         self.autostart = False
         """Whether it is configured and activated without a lifecycle manager."""
         self._diagnostics = Diagnostics(self)
@@ -131,12 +132,14 @@ class GestureNode(LifecycleNode):
         """Forget robot and generator."""
         self._stop()
         self._robot = self._hung = self._last = None
+        self._forget_joint_states()
         self._state = "unconfigured"
         return OK
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate."""
         self._stop()
+        self._forget_joint_states()
         self._state = "finalized"
         return OK
 
@@ -186,16 +189,18 @@ class GestureNode(LifecycleNode):
         for warning in self._robot.warnings:
             self.get_logger().warning(warning)
         self.get_logger().info(self._robot.summary)
+        self._joint_states = JointStateReader(self)
 
     def _activate(self) -> None:
         assert self._robot is not None
+        assert self._joint_states is not None
         if self._hung is not None and (why := self._hung.abandoned):
             raise ModelError(f"{why} and is still busy; clean up and configure to load the generator anew")
         self._hung = None
         timeout = self._config.controllers.discovery_timeout
         with GraphProbe(self, self.interrupted, self._tell) as probe:
             found = self._find_controllers(probe, timeout)
-            wait_for_joint_states(probe, {j for c in found.controllers for j in c.joints}, timeout)
+            self._joint_states.wait_for({j for c in found.controllers for j in c.joints}, probe, timeout)
         controllers = found.controllers
         try:
             timing, advice = timings(controllers, self._config.trajectory.begin)
@@ -213,9 +218,9 @@ class GestureNode(LifecycleNode):
         self._watch = ControllerWatch(self, controllers, self._worker.topics)
         self._actions = ActionWatch(self, full_names, self._look_after)
         if self._last is not None:
-            mover, self._worker.time.base = self._last
-            pipeline.take_over(mover)
-        self._joint_states = JointStateReader(self, self._worker.put_joint_state)
+            before, self._worker.time.base = self._last
+            pipeline.take_over(before)
+        self._joint_states.attach(self._worker.put_joint_state)
         self._audio = AudioInput(self, self._config.audio, self._worker, self._config.sync.mode == "delay")
         self.get_logger().info(
             f"commanding {', '.join(f'{c.name} ({len(c.joints)} joints)' for c in controllers)}; sync mode "
@@ -247,6 +252,8 @@ class GestureNode(LifecycleNode):
 
     def _stop(self) -> None:
         ran = self._worker is not None
+        if self._joint_states is not None:
+            self._joint_states.attach(None)
         if self._worker is not None:
             self._worker.stop()
             self._worker.destroy()
@@ -258,9 +265,7 @@ class GestureNode(LifecycleNode):
         for watch in (self._watch, self._actions):
             if watch is not None:
                 watch.destroy()
-        if self._joint_states is not None:
-            self._joint_states.destroy()
-        self._worker = self._audio = self._outputs = self._joint_states = self._watch = self._actions = None
+        self._worker = self._audio = self._outputs = self._watch = self._actions = None
         self._foreign = ""
         if ran:
             release()
@@ -349,6 +354,12 @@ class GestureNode(LifecycleNode):
     def close(self) -> None:
         """Leave the robot at rest, whatever the state."""
         self._stop()
+        self._forget_joint_states()
+
+    def _forget_joint_states(self) -> None:
+        if self._joint_states is not None:
+            self._joint_states.destroy()
+        self._joint_states = None
 
 
 def main(args: list[str] | None = None) -> int:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 FIRST_S = 1.0
 """What lasts for so long is said, s."""
+SHOWN = 6
+"""So many names stand in a sentence, then a number."""
 AGAIN_S = 30.0
 """And again after so long, s."""
+
+
+def some(names: Iterable[str]) -> str:
+    """Names for a sentence, sorted; only the first few of many."""
+    listed = sorted(names)
+    more = len(listed) - SHOWN
+    return ", ".join(listed[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 class WaitLog:

@@ -23,7 +23,7 @@ from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.orders import Orders
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
-from speech_gesture_pkg.runtime.mover import Mover
+from speech_gesture_pkg.runtime.start import NotBelievedError
 from speech_gesture_pkg.runtime.states import Severity, State
 from speech_gesture_pkg.runtime.stats import RateLimiter
 from speech_gesture_pkg.trajectory.composer import Window
@@ -137,12 +137,13 @@ class Worker:
         self._audio.append((audio, now))
         self._wake.set()
 
-    def put_joint_state(self, message: Any, source: Hashable) -> None:
-        """Keep the newest joint state; names without a position (some drivers leave them short) do not count."""
+    def put_joint_state(self, message: Any, source: Hashable, at: float) -> None:
+        """A joint state that came at steady time `at`; names without a position (drivers leave some) do not count."""
         stamp = message.header.stamp
         known = stamp.sec > 0 or stamp.nanosec > 0
-        ahead = self.time.of(stamp) - self.time.now() if known and self.clock_matters else None
-        self.pipeline.push_joint_state(message.name[: len(message.position)], message.position, source, ahead)
+        came = self.time.now() - (time.perf_counter() - at)
+        ahead = self.time.of(stamp) - came if known and self.clock_matters else None
+        self.pipeline.feedback.push(message.name[: len(message.position)], message.position, source, ahead, at)
 
     @property
     def clock_matters(self) -> bool:
@@ -150,10 +151,10 @@ class Worker:
         return not self.pipeline.config.trajectory.stamp_zero
 
     @property
-    def own_motion(self) -> tuple[Mover, int] | None:
+    def own_motion(self) -> tuple[Pipeline, int] | None:
         """What moved the robot, and the base of its times; None if somebody else has since, or it is not known."""
         lost = self.failure or self.held or self.pipeline.start.anew or self.abandoned
-        return None if lost else (self.pipeline.mover, self.time.base)
+        return None if lost else (self.pipeline, self.time.base)
 
     def pause(self, on: bool) -> str:
         """See Pipeline.pause; it also holds for a pipeline that has not begun yet. '' once done, else why not yet."""
@@ -289,7 +290,11 @@ class Worker:
                 self._audio.clear()
                 return
             now = self.time.now()
-            self.pipeline.activate(now)
+            try:
+                self.pipeline.activate(now)
+            except NotBelievedError as e:  # a joint state has come since
+                self._waits_for = self._named(str(e))
+                return
             self.pipeline.pause(self._orders.paused, now)
         while self._audio:
             self._push(*self._audio.popleft())

@@ -74,15 +74,19 @@ class JointFeedback:
         positions: Sequence[float] | np.ndarray,
         source: Hashable | None = None,
         ahead: float | None = None,
+        at: float | None = None,
     ) -> None:
-        """Positions of some joints, rad or m, from the publisher `source` (None: not known).
+        """Positions of some joints. Names without a finite position near their limits are passed over.
 
-        `ahead`: how far the stamp is ahead of the node's clock, s (None: no stamp).
-
-        Names without a finite position near their limits are passed over.
+        Args:
+            names: joints; those that nobody asked for are ignored.
+            positions: rad or m.
+            source: tells publishers apart; None = not known.
+            ahead: how far the message's stamp is ahead of the node's clock, s; None = no stamp.
+            at: steady time at which it came, s; None = now.
         """
         with self._lock:
-            now = self._steady()
+            now = self._steady() if at is None else at
             if ahead is not None:
                 self._clock.see(ahead, now)
             count = min(len(names), len(positions))

@@ -24,6 +24,10 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """After a first, and at most after so long a robot that does not follow is tried again, s."""
 
 
+class NotBelievedError(RuntimeError):
+    """Motion may not begin; the sentence says why."""
+
+
 class Start:
     """See above.
 

@@ -247,7 +247,7 @@ class World:
                 if q is None:
                     break
             if q is not None:
-                self.pipeline.push_joint_state(list(NAMES), q, ahead=stamp - self.now)
+                self.pipeline.feedback.push(list(NAMES), q, None, stamp - self.now)
 
     def _speak(self) -> None:
         if not self.speaking or not self.pipeline.active:

@@ -8,8 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 
-from speech_gesture_pkg.nodes.joint_report import JointReport, some
-from speech_gesture_pkg.nodes.waiting import WaitLog
+from speech_gesture_pkg.nodes.waiting import WaitLog, some
 
 
 class Steady:
@@ -50,24 +49,6 @@ def test_what_is_said_once_is_said_once(steady):
         log.look("idle", again=math.inf)
         steady.now += 100.0
     assert said == ["idle"]
-
-
-def test_joints_that_are_absent_nan_old_or_nowhere_are_named(steady):
-    report = JointReport({n: (-1.0, 1.0) for n in "abcde"}, 0.5, steady)
-    assert report.sentence("/j") == "no joint states of a, b, c, d, e on /j"
-    report.note(["a", "b", "c", "e", "stranger"], [0.1, math.nan, 0.0, -7.5, 0.0])
-    steady.now = 0.4
-    report.note(["a", "b", "d"], [0.1, math.nan])
-    assert report.unnamed == {"d"}, "a name without a position does not count"
-    steady.now = 0.7
-    assert report.sentence("/j").split("; ") == [
-        "no joint states of d on /j",
-        "joint states of b are not finite",
-        "e is at -7.5, far outside its limits -1 to 1",
-        "the last joint states of c, e are 0.7 s old or more (safety.joint_state_timeout is 0.5 s)",
-    ]
-    report.note(list("abcde"), [0.0, 0.0, 0.0, 0.0, 7.2])
-    assert report.sentence("/j") == "", "7.2 rad is less than a turn beyond its limit"
 
 
 def test_many_names_are_a_few_and_a_number():
