@@ -22,6 +22,7 @@ from speech_gesture_pkg.retarget.profile import MotionProfile
 from speech_gesture_pkg.retarget.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retarget.robot import RobotModel
 from speech_gesture_pkg.runtime.fallback import Spare
+from speech_gesture_pkg.runtime.sync import CLOCK_STEP
 from speech_gesture_pkg.trajectory.layout import JointLayout, default_controllers, make_layout
 from speech_gesture_pkg.trajectory.window_begin import Timing
 
@@ -142,8 +143,9 @@ def make_pipeline(
     controllers: Mapping[str, tuple[str, ...]],
     steady: Callable[[], float] = time.perf_counter,
     timing: Mapping[str, Timing] | None = None,
+    clock_step: float = CLOCK_STEP,
 ) -> Pipeline:
-    """A pipeline for these controllers (empty: one per group); `timing` says how they take up windows.
+    """A pipeline for these controllers (empty: one per group); `timing` and `clock_step` as for `Pipeline`.
 
     Raises:
         RobotError: joints do not fit.
@@ -158,7 +160,9 @@ def make_pipeline(
 
     distance = clearance_of(robot, layout)
     spare = spare_of(config, robot)
-    return Pipeline(adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare, timing)
+    return Pipeline(
+        adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare, timing, clock_step
+    )
 
 
 def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:

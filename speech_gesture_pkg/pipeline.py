@@ -15,6 +15,7 @@ import numpy as np
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.generators.base import Generator
+from speech_gesture_pkg.runtime.controller_states import ControllerStates
 from speech_gesture_pkg.runtime.fallback import Fallback, Spare
 from speech_gesture_pkg.runtime.follow_watch import FollowWatch
 from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
@@ -26,7 +27,7 @@ from speech_gesture_pkg.runtime.outcome import Counters, Event, StepResult
 from speech_gesture_pkg.runtime.start import NotBelievedError, Start
 from speech_gesture_pkg.runtime.states import Severity, State, StateLog
 from speech_gesture_pkg.runtime.stats import RollingStats, WorkPerFrame
-from speech_gesture_pkg.runtime.sync import ClockWatch
+from speech_gesture_pkg.runtime.sync import CLOCK_STEP, ClockWatch
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.director import Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
@@ -49,6 +50,7 @@ class Pipeline:
         adapt: what the robot's own profile makes of parameters that change while running.
         spare: what takes over if the generator fails repeatedly; None = nothing.
         timing: by controller, how it takes up windows; those that are not named are joined in the past.
+        clock_step: the node clock was set if it runs ahead by more than this between two steps, s.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Pipeline:
         adapt: Callable[[GestureConfig], GestureConfig] = lambda config: config,
         spare: Spare | None = None,
         timing: Mapping[str, Timing] | None = None,
+        clock_step: float = CLOCK_STEP,
     ) -> None:
         self._adapt = adapt
         self.config, self.layout = config, layout
@@ -77,9 +80,12 @@ class Pipeline:
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt, timing)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
         self.feedback = JointFeedback(layout, config.safety, steady)
+        if self.mover.exact:
+            self.feedback.clock.most_behind = CLOCK_STEP
         self._follows = FollowWatch(layout, config.safety, steady)
-        self.start = Start(self.feedback, self._follows, self.mover, steady)
-        self._clock = ClockWatch(steady)
+        self.controllers = ControllerStates(layout, steady)
+        self.start = Start(self.feedback, self.controllers, self._follows, self.mover, steady)
+        self._clock = ClockWatch(steady, clock_step)
         self._paused = self._failing = False
         self._active_since = self._stepped = 0.0
         self._clock_stands = False
@@ -142,6 +148,7 @@ class Pipeline:
             return
         if self._clock.jump(now):
             self.start.anew = True
+            self.feedback.clock.forget()
         if problem := self.start.problem(now):
             raise NotBelievedError(problem)
         self.counters, self._lateness.extra = Counters(), 0.0
@@ -236,10 +243,11 @@ class Pipeline:
             text = f"{self.problem}: nothing new is sent" if self._clock_stands else "the node's clock moves again"
             result.tell(Severity.WARN if self._clock_stands else Severity.INFO, "clock_stands", text)
         mover, measured = self.mover, self.measured
+        mover.behind = self.feedback.behind
         if mover.goal is not Goal.BRAKE:
-            if off := self.feedback.clock_problem:
+            if unreliable := self.start.unreliable:
                 self.start.anew = True
-                result.tell(Severity.ERROR, "clock_off", f"{off}: braking")
+                result.tell(Severity.ERROR, "unreliable", f"{unreliable}: braking")
                 mover.brake(now, silent=True)
             elif trouble := self._follows.trouble(measured, mover.commanded(now), now < mover.joined):
                 result.tell(Severity.ERROR, *trouble)
@@ -282,6 +290,7 @@ class Pipeline:
         if jump < 0:
             self.mover.shift(jump)
         self.start.anew = True
+        self.feedback.clock.forget()
         self.mover.brake(now, silent=True)
         return jump
 
@@ -335,7 +344,7 @@ class Pipeline:
             result.frames += self.source.pass_by(now + self.config.trajectory.lead)
         in_time = now + self.config.trajectory.lead + 2.0 * self.dt
         ready = bool(self.source.ready) and self.source.ready[-1].play > in_time
-        result.windows = self.mover.move(now, lambda time: self._take(time, result), ready, self.measured)
+        result.windows = self.mover.move(now, lambda time: self._take(time, result), ready, self.feedback.standing)
         if result.windows:
             self.counters.windows += 1
             if following:

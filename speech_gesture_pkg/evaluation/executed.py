@@ -22,8 +22,8 @@ ALLOWED = 1.05
 """Executed acceleration over the limit, from which on a robot ticks."""
 OVER = 0.01
 """Acceleration is taken over so long (one cycle at least), s: what a drive and a gear make of a tick."""
-TRANSPORT = 0.002
-"""Messages of a bag reach a controller about so late, s."""
+TRANSPORT = 0.0005
+"""Messages reach a controller so much later than the recorder of the bag, s."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 POLL = 0.02
 """Longest time between two steps, as in the node, s."""
-WATCHED = 0.5
+WATCHED = 1.0
 """So long before the start the robot is seen to stand, s."""
 
 
@@ -154,7 +154,7 @@ def run_messages(
     run = OfflineRun(seconds=end - start)
     positions, times = [], []
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
-    for clock.now in np.linspace(start - WATCHED, start, 10):
+    for clock.now in np.linspace(start - WATCHED, start, 20):
         pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
     pipeline.activate(clock.now)
     for message in chain(messages, [None]):

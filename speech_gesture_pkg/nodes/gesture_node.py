@@ -45,6 +45,7 @@ from speech_gesture_pkg.nodes.worker import COMMAND_QOS, Worker
 from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.runtime.stats import RateLimiter
+from speech_gesture_pkg.runtime.sync import CLOCK_STEP, SIMULATED_STEP
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 OK, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -207,7 +208,8 @@ class GestureNode(LifecycleNode):
             for sentence in advice:
                 self._advise(sentence)
             joints = {c.name: c.joints for c in controllers}
-            pipeline = make_pipeline(self._config, self._robot, joints, timing=timing)
+            step = SIMULATED_STEP if self.get_parameter("use_sim_time").value else CLOCK_STEP
+            pipeline = make_pipeline(self._config, self._robot, joints, timing=timing, clock_step=step)
         except RobotError as e:
             raise RobotError("; ".join([str(e), *found.left_out])) from e
         for sentence in pipeline.layout.dropped:

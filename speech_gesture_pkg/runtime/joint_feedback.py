@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -14,10 +15,13 @@ from speech_gesture_pkg.trajectory.turns import nearest_turn
 
 STILL = 0.4
 """A robot stands if its joints have stayed where they are for so long, s: longer than drivers report zeros at first."""
+LONG_STILL = 0.9
+"""Or for so long, s, if not one of all numbers changes: a driver that has stopped looks like this."""
 COUNT = 3
 """And so many messages of each joint have said so."""
-SAME = 0.02
-"""They have, if none has gone farther than this, rad or m: encoders tremble, and arms of legged robots sway."""
+SAME, SHARE = 0.02, 0.05
+"""They have, if none has gone farther than this, rad or m, or than this share of its range: encoders tremble, and arms
+of legged robots sway."""
 FRESH = 0.25
 """Motion begins only if each joint was heard of so lately, s."""
 BEYOND = 2.0 * np.pi
@@ -27,6 +31,8 @@ SPARE_S = 0.05
 TREMBLES = 0.25
 """An encoder whose numbers go up and down in so large a share of its messages does not repeat the same one for long."""
 
+LEAPS, LEAPS_WITHIN = 3, 1.0
+"""So many leaps within so long, s, are no hiccup of an encoder."""
 FORGOTTEN = 10.0
 """After so long it is taken for one that no longer trembles, s."""
 
@@ -52,8 +58,9 @@ class JointFeedback:
         self._timeout, self._steady = timeout, steady
         self._lower, self._upper = limits.lower - BEYOND, limits.upper + BEYOND
         self._fastest = limits.velocity
+        self._same = np.minimum(SAME, SHARE * (limits.upper - limits.lower))
         self._continuous = layout.continuous
-        self._clock = ClockOffset(safety.clock_tolerance)
+        self.clock = ClockOffset(safety.clock_tolerance)
         self._position = np.full(count, np.nan)
         self._seen = np.full(count, -np.inf)
         self._place, self._since = self._position.copy(), np.full(count, np.inf)
@@ -61,7 +68,8 @@ class JointFeedback:
         self._constant = np.full(count, np.inf)
         self._trembling = np.zeros(count, bool)
         self._refused: dict[int, tuple[float, float]] = {}
-        self._leapt: tuple[float, str] = (-np.inf, "")
+        self._leaps: deque[float] = deque(maxlen=LEAPS)
+        self._leapt = ""
         self._sources: dict[int, tuple[Hashable, float]] = {}
         self._conflict: tuple[float, str, Hashable, Hashable] | None = None
         self._given: list[str] = []
@@ -88,7 +96,7 @@ class JointFeedback:
         with self._lock:
             now = self._steady() if at is None else at
             if ahead is not None:
-                self._clock.see(ahead, now)
+                self.clock.see(ahead, now)
             count = min(len(names), len(positions))
             joints, given = self._joints_of(list(names[:count])), np.asarray(positions[:count], float)[self._known]
             given = nearest_turn(given, self._position[joints], self._continuous[joints])
@@ -108,7 +116,7 @@ class JointFeedback:
         """How the new positions go with those before."""
         gap = now - self._seen[joints]
         step = given - self._position[joints]
-        moved = ~(np.abs(given - self._place[joints]) <= SAME) | (gap > self._timeout)
+        moved = ~(np.abs(given - self._place[joints]) <= self._same[joints]) | (gap > self._timeout)
         if moved.any():
             self._look_for_leap(joints[moved], step[moved], gap[moved], now)
             anew = joints[moved]
@@ -132,7 +140,8 @@ class JointFeedback:
             k = int(leapt.argmax())
             before = self._position[joints[k]]
             text = f"{self._names[joints[k]]} leaps from {before:.2f} to {before + step[k]:.2f}"
-            self._leapt = (now, f"{text}, faster than it can move (two publishers? a driver that starts?)")
+            self._leaps.append(now)
+            self._leapt = f"joint states: {text}, faster than it can move (two publishers? a driver that starts?)"
 
     def _trace(self, joints: np.ndarray, source: Hashable, now: float) -> None:
         for j in joints.tolist():
@@ -157,6 +166,14 @@ class JointFeedback:
             return self._position.copy()
 
     @property
+    def standing(self) -> np.ndarray | None:
+        """All joints, if they have stayed where they are for a moment; else None. Shape [J]."""
+        position = self.position
+        with self._lock:
+            stands = (self._steady() - self._since >= 0.5 * STILL).all()
+        return position if stands else None
+
+    @property
     def two_sources(self) -> tuple[str, Hashable, Hashable] | None:
         """A joint that two publishers tell of, and who they are; None if there is none lately."""
         with self._lock:
@@ -165,10 +182,22 @@ class JointFeedback:
             return self._conflict[1:]
 
     @property
-    def clock_problem(self) -> str:
-        """How far the clock of the joint states' stamps is off, in a sentence; '' if it is not."""
+    def behind(self) -> float:
+        """How far the stamps of joint states are behind the node's clock at least, s."""
         with self._lock:
-            return self._clock.problem(self._steady())
+            return self.clock.behind(self._steady())
+
+    @property
+    def unreliable(self) -> str:
+        """Why joint states cannot be used at all, even by a robot that moves; '' if they can."""
+        with self._lock:
+            now = self._steady()
+            if off := self.clock.problem(now):
+                return off
+            if self._conflict is not None and now - self._conflict[0] < STILL:
+                return f"joint states of {self._conflict[1]} come from two publishers"
+            again = len(self._leaps) == LEAPS and now - self._leaps[0] < LEAPS_WITHIN
+            return self._leapt if again else ""
 
     @property
     def doubt(self) -> str:
@@ -182,15 +211,19 @@ class JointFeedback:
             old = now - self._seen
             if (old > max(self._timeout, FRESH)).any():
                 return self._unheard(old, now)
-            if off := self._clock.problem(now):
+            if off := self.clock.problem(now):
                 return off
-            if now - self._leapt[0] < STILL:
-                return f"joint states: {self._leapt[1]}"
+            if self._leaps and now - self._leaps[-1] < STILL:
+                return self._leapt
             if self._conflict is not None and now - self._conflict[0] < STILL:
                 return f"joint states of {self._conflict[1]} come from two publishers"
             for wrong, what in (
                 (old > FRESH, f"no joint state for {old.max():.1f} s of"),
-                ((now - self._since < STILL) | (self._heard < COUNT), "waiting until the robot stands; last to move:"),
+                (
+                    (self._seen - self._since < STILL) | (self._heard < COUNT),
+                    "waiting until the robot stands; last to move:",
+                ),
+                (self._all_constant(now), "waiting a little longer, since joint states repeat the very same numbers:"),
                 (
                     self._trembling & (now - self._constant > STILL),
                     "joint states repeat the same number though the encoder trembled before:",
@@ -199,6 +232,11 @@ class JointFeedback:
                 if wrong.any():
                     return f"{what} {self._list(np.flatnonzero(wrong))}"
             return ""
+
+    def _all_constant(self, now: float) -> np.ndarray:
+        """All joints, if not one number has changed of late, and that not yet for long. Shape [J], bool."""
+        quiet = now - float(self._constant.max())
+        return np.full(len(self._since), STILL <= quiet < LONG_STILL)
 
     def _unheard(self, old: np.ndarray, now: float) -> str:
         lost = np.flatnonzero(old > self._timeout)

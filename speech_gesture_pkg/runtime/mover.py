@@ -14,7 +14,7 @@ from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Wind
 from speech_gesture_pkg.trajectory.director import Director, Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.stuck import StuckWatch
-from speech_gesture_pkg.trajectory.window_begin import PAST, Timing, next_chance
+from speech_gesture_pkg.trajectory.window_begin import PAST, Begin, Timing, next_chance
 
 AHEAD = 0.3
 """How far beyond the lead known motion is put into a window, s."""
@@ -26,6 +26,10 @@ STRAY = 0.25
 """A controller may think that it is so far from where the robot stands, rad or m, if `follow_tolerance` is 0."""
 JOINED = 0.01
 """Windows go on so long after the controllers have reached the first point, s: their clock may be a little behind."""
+SPARE = 1.15
+"""The time for the way to the beginning is longer by this than a robot that stands would need."""
+SETTLING = 1.5
+"""Or by this, for one that may not quite have come to rest."""
 PROBE = 0.05
 """A robot that did not follow is moved by this to see whether it follows again, rad or m."""
 
@@ -51,6 +55,7 @@ class Mover:
         reference: the motion as known so far.
         director: where it leads.
         silent: whether nothing is sent: what the controllers have ends by itself.
+        behind: how far the controllers' clock may be behind the node's, s.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class Mover:
         self._hold = np.zeros(len(layout.joint_names))
         self.reference: ComposerState = self._composer.start(layout.rest_from(self._hold), 0.0)
         self.director = Director(layout.rest_from(self._hold), safety.approach_speed, layout.limits.links)
-        self.silent = False
+        self.silent, self.behind = False, 0.0
         self._pose, self._bridge, self._joined = self.reference.last, 0.0, 0.0
         self._sent_at = -np.inf
         self._sent = (self.reference, self._sent_at, self._joined)
@@ -99,6 +104,16 @@ class Mover:
         return counts.limited / counts.steps if counts.steps else 0.0
 
     @property
+    def _reach_back(self) -> float:
+        """How long before they are sent windows begin, s."""
+        return self._past + self.behind if self._past else 0.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether windows must be taken up by a certain cycle, so that clocks must agree within milliseconds."""
+        return any(t.begin is Begin.BLENDED for t in self._timing.values())
+
+    @property
     def joined(self) -> float:
         """Time from which on windows may follow the one that begins the motion, s."""
         return self._joined
@@ -118,15 +133,18 @@ class Mover:
         self._sent = (self._composer.adopt(self._sent[0]), *self._sent[1:])
         self.director = replace(self.director, links=self._composer.limits.links)
 
-    def start_from(self, q: np.ndarray, now: float) -> None:
+    def start_from(self, q: np.ndarray, now: float, desired: np.ndarray | None = None) -> None:
         """At rest at the measured joints `q` [J]; nothing is chased.
 
-        Controllers may think they are `safety.follow_tolerance` away, or where they were last sent.
+        Controllers say where they think they are (`desired` [J]); else they may be `safety.follow_tolerance` away, or
+        where they were last sent, and may still move slowly.
         """
         known = np.abs(q - self.stop_point()) if self.reference.sent is not None else np.zeros_like(self._stray)
+        known = np.maximum(known, 0.0 if desired is None else np.abs(q - desired))
+        away = known if desired is not None else np.maximum(self._stray, known)
         self._hold = np.array(q)
         self.director = replace(self.director.brake(), rest=self.layout.rest_from(self._hold))
-        self._begin(self._hold, now, bridge_duration(self._composer.limits, np.maximum(self._stray, known), known))
+        self._begin(self._hold, now, SPARE * bridge_duration(self._composer.limits, away, known))
 
     def _rejoin(self, measured: np.ndarray, now: float) -> None:
         """Go on from where the motion stands, on the same grid.
@@ -135,7 +153,7 @@ class Mover:
         """
         here, grid = self.stop_point(), self.reference.grid
         away = np.abs(measured - here)
-        bridge = bridge_duration(self._composer.limits, away, away)
+        bridge = SETTLING * bridge_duration(self._composer.limits, away, away)
         steps = np.ceil((now + self._lead + bridge - grid) / self.dt)
         self._begin(here, now, grid + steps * self.dt - now - self._lead)
 
@@ -183,7 +201,7 @@ class Mover:
         watched = self.layout.watched & (self.layout.source >= 0)
         end = np.where(watched, begin + np.clip(middle - begin, -PROBE, PROBE), begin)
         pose, speed = end, self.director.approach_speed
-        self.reference, window = self._composer.stop(self.reference, now, self._lead, pose, speed, self._past)
+        self.reference, window = self._composer.stop(self.reference, now, self._lead, pose, speed, self._reach_back)
         self.silent, self._outbox = True, self._split(window, now)
         self._joined, self._probe = window.end, (begin, self.stop_point())
         return window.end
@@ -233,14 +251,14 @@ class Mover:
         pose, speed = self.director.rest, self.director.approach_speed
         state, window = self.reference, None
         for _ in range(_ATTEMPTS if rest else 0):
-            state, final = composer.stop(self.reference, now, lead, pose, speed, self._past)
+            state, final = composer.stop(self.reference, now, lead, pose, speed, self._reach_back)
             spent = steady() - began
             if spent + 0.5 * self._lead < lead:
                 window = final
                 break
             lead = self._lead + 3.0 * spent
         if window is None:
-            state, window = composer.hold(self.reference, now, lead, self._past)
+            state, window = composer.hold(self.reference, now, lead, self._reach_back)
         self.reference, self._sent_at = state, now
         return self._split(window, now + lead - self._lead)
 
@@ -249,7 +267,7 @@ class Mover:
         now: float,
         take: Callable[[float], np.ndarray | None],
         ready: bool = True,
-        measured: np.ndarray | None = None,
+        standing: np.ndarray | None = None,
     ) -> dict[str, Window]:
         """Targets whose time has come to control points, and the windows from them; {} if nothing has changed.
 
@@ -257,7 +275,7 @@ class Mover:
             now: time of sending, s.
             take: the retargeter's joints [R] for a grid time, None if there are none; asked while following only.
             ready: whether `take` has something to give.
-            measured: where the robot is; None = not known. Shape [J].
+            standing: where the robot stands; None = it moves, or it is not known. Shape [J].
         """
         lead, composer = self._lead, self._composer
         self._sent = (self.reference, self._sent_at, self._joined)
@@ -273,8 +291,8 @@ class Mover:
         time, following = composer.next_time(self.reference), self.goal is Goal.FOLLOW
         resting = not following and composer.at_rest(self.reference) and not self.director.blending(time)
         wanted = ready if following else not resting
-        if wanted and measured is not None and now - self._sent_at > REJOIN and self.stands(now):
-            self._rejoin(measured, now)
+        if wanted and standing is not None and now - self._sent_at > REJOIN and self.stands(now):
+            self._rejoin(standing, now)
             return self._first(now)
         targets: list[np.ndarray] = []
         while time < now + lead + AHEAD:
@@ -301,12 +319,12 @@ class Mover:
         """The window that begins the motion, planned anew with every attempt to send it."""
         self.reference = self._composer.start(self._pose, now + self._lead, self._bridge)
         windows = self._publish(now)
-        self._joined = self.reference.grid + JOINED
+        self._joined = self._sent_at = self.reference.grid + JOINED + self.behind
         return windows
 
     def _publish(self, now: float) -> dict[str, Window]:
         self.reference, window = self._composer.publish(
-            self.reference, now, self._lead, self._shortest, past=self._past
+            self.reference, now, self._lead, self._shortest, past=self._reach_back
         )
         self._sent_at = now
         return self._split(window, now)

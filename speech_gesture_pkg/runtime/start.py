@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from speech_gesture_pkg.runtime.controller_states import ControllerStates
 from speech_gesture_pkg.runtime.follow_watch import LAG, FollowWatch
 from speech_gesture_pkg.runtime.joint_feedback import JointFeedback
 from speech_gesture_pkg.runtime.mover import PROBE, Mover
@@ -33,6 +34,7 @@ class Start:
 
     Args:
         feedback: where the robot is.
+        controllers: what they tell of themselves.
         follows: whether it goes where it is sent.
         mover: what moves it.
         steady: steady clock, s.
@@ -43,9 +45,15 @@ class Start:
     """
 
     def __init__(
-        self, feedback: JointFeedback, follows: FollowWatch, mover: Mover, steady: Callable[[], float]
+        self,
+        feedback: JointFeedback,
+        controllers: ControllerStates,
+        follows: FollowWatch,
+        mover: Mover,
+        steady: Callable[[], float],
     ) -> None:
-        self._feedback, self._follows, self._mover, self._steady = feedback, follows, mover, steady
+        self._feedback, self._controllers = feedback, controllers
+        self._follows, self._mover, self._steady = follows, mover, steady
         self.anew = True
         self.waits_for = ""
         self._since = self._told = 0.0
@@ -54,12 +62,25 @@ class Start:
 
     def problem(self, now: float) -> str:
         """Why motion may not begin at node time `now`, '' if it may."""
-        return "" if self._continues(now) else self._feedback.doubt
+        return "" if self._continues(now) else self._doubt
+
+    @property
+    def _doubt(self) -> str:
+        """Why motion may not begin from where the robot is said to be; '' if it may."""
+        moving = "the controllers still execute a trajectory" if self._controllers.moving else ""
+        return self.unreliable or self._feedback.doubt or moving
+
+    @property
+    def unreliable(self) -> str:
+        """Why the robot must not be commanded at all, even if it moves; '' if it may."""
+        if off := self._controllers.inactive:
+            return f"{', '.join(off)} is not active"
+        return self._feedback.unreliable
 
     def _continues(self, now: float) -> bool:
         """Whether the robot is on its way where it was last sent."""
         measured, mover = self._feedback.position, self._mover
-        if self.anew or self._follows.lost or measured is None or not mover.runs(now):
+        if self.anew or self._follows.lost or self.unreliable or measured is None or not mover.runs(now):
             return False
         return self._follows.near(measured, mover.commanded(now))
 
@@ -74,13 +95,13 @@ class Start:
     def _from_measured(self, now: float) -> None:
         measured = self._feedback.position
         assert measured is not None
-        self._mover.start_from(measured, now)
+        self._mover.start_from(measured, now, self._controllers.desired)
         self.anew, self._follows.lost, self._probe_end = False, False, None
 
     def recover(self, now: float) -> tuple[bool, list[Event]]:
         """Whether a robot that stopped for a fault, and stands, may go on; and what a person should know."""
         measured = self._feedback.position
-        doubt = self._feedback.doubt
+        doubt = self._doubt
         if self._probe_end is not None:
             if now < self._probe_end + LAG:
                 return False, []

@@ -7,21 +7,20 @@ from collections.abc import Callable
 
 from speech_gesture_pkg.config import SyncConfig
 
-CLOCK_BACK = 0.05
-"""Node clock steps back by more than this: a bag that loops, a clock that was set, s.
+CLOCK_STEP = 0.03
+"""Node clock steps back or forward by more than this between two looks: it was set, s. Less lies inside what windows
+repeat of the ones before, so that controllers on another clock go on exactly."""
 
-Less than that lies inside the window that controllers on the same clock execute, and they go back along it.
-"""
-
-CLOCK_FORWARD = 0.5
-"""Node clock runs ahead of the steady clock by more than this between two looks: it was set, s."""
+SIMULATED_STEP = 0.5
+"""Simulated time may run ahead of the steady clock by as much between two looks, s: /clock comes in large steps."""
 
 CLOCK_STANDS = 1.0
 """A node clock that shows the same time for so long stands still, s. (Simulators send /clock more often.)"""
 
 
 BEHIND = 0.25
-"""Joint states whose stamps are always farther behind than this are of another clock, or useless, s."""
+"""Joint states whose stamps are always farther behind than this are of another clock, or useless, s: windows begin so
+much earlier that controllers whose clock is behind find what was sent before."""
 
 OFFSET_MEMORY = 1.0
 """The offset of clocks is judged by the quickest message of so long, s."""
@@ -54,10 +53,11 @@ class ClockWatch:
 
     Args:
         steady: steady clock, s.
+        forward: it was set if it runs ahead by more than this between two looks, s.
     """
 
-    def __init__(self, steady: Callable[[], float]) -> None:
-        self._steady = steady
+    def __init__(self, steady: Callable[[], float], forward: float = CLOCK_STEP) -> None:
+        self._steady, self._forward = steady, forward
         self._last = (0.0, steady())
         self._moved = steady()
 
@@ -79,8 +79,8 @@ class ClockWatch:
         if abs(now - before) > 1e-6:  # rounding of sums
             self._moved = self._last[1]
         jump = now - before - (self._last[1] - steady)
-        back = now < before and jump < -CLOCK_BACK
-        return jump if back or jump > CLOCK_FORWARD else 0.0
+        back = now < before and jump < -CLOCK_STEP
+        return jump if back or jump > self._forward else 0.0
 
 
 class ClockOffset:
@@ -96,6 +96,8 @@ class ClockOffset:
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
+        self.most_behind = BEHIND
+        """Stamps may be so far behind, s."""
         self._newest: deque[tuple[float, float]] = deque()
 
     def see(self, ahead: float, steady: float) -> None:
@@ -106,12 +108,21 @@ class ClockOffset:
         while self._newest[0][0] < steady - OFFSET_MEMORY:
             self._newest.popleft()
 
+    def forget(self) -> None:
+        """The node's clock was set."""
+        self._newest.clear()
+
+    def behind(self, steady: float) -> float:
+        """How far stamps are behind at least: by a clock, or by the way of the messages, s; 0 if it is not known."""
+        known = self._newest and steady - self._newest[-1][0] <= OFFSET_MEMORY
+        return max(-self._newest[0][1], 0.0) if known else 0.0  # the quickest message of late
+
     def problem(self, steady: float) -> str:
         """What is wrong, in a sentence; '' if nothing is."""
         if not self._tolerance or not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
             return ""
-        ahead = self._newest[0][1]  # the quickest message of late
-        if -BEHIND <= ahead <= self._tolerance:
+        ahead = self._newest[0][1]
+        if -self.most_behind <= ahead <= self._tolerance:
             return ""
         way = f"{ahead:.2f} s ahead of" if ahead > 0 else f"{-ahead:.2f} s behind"
         return (

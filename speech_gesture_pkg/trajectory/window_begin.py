@@ -26,7 +26,7 @@ from speech_gesture_pkg.trajectory.windows import TRANSPORT
 
 PAST = 0.06
 """Windows begin so long before they are sent, s: three cycles of a controller at 50 Hz."""
-SPARE = 0.003
+SPARE = 0.004
 """A window that has to be there for a certain cycle must be sent so long before, s: it is on its way for 1 to 2 ms."""
 SLOWEST = 0.01
 """Cycle of a controller that does not tell its rate, s."""

@@ -7,6 +7,7 @@ controller is switched off or on, or its clock is set, joints stop or leap by th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.pipeline import Pipeline
 from speech_gesture_pkg.runtime.sim_controller import ControllerSettings, SimController
 from speech_gesture_pkg.runtime.sim_rules import Goal, rules_of
+from speech_gesture_pkg.runtime.start import NotBelievedError
 from speech_gesture_pkg.runtime.states import State
 from speech_gesture_pkg.trajectory.layout import make_layout
 from speech_gesture_pkg.trajectory.window_begin import timing_of
@@ -104,14 +106,17 @@ class World:
             sim = SimController(joints, rules, self.settings, self.home[index], 0.0)
             sim.trace = []
             self.machines.append(Machine(name, sim, index))
-        self.generator = Talkative(self._spend)
-        self.puppeteer = Puppeteer()
-        self.pipeline = self.make()
         self.state_lies: list = []
+        self.believable: list = []
+        """Lies that cannot be told from the truth by themselves: a robot that is said to stand somewhere else. A node
+        that has not moved the robot before, and is not told what the controllers hold, can only believe them."""
+        self.tells_desired = bool(rng.integers(2))
+        self.pipeline = self.make()
         self.state_every, self.state_delay = 0.01, 0.0
         self._state_due = 0.0
         self._delayed: list[tuple[float, np.ndarray]] = []
         self.loss = 0.0
+        self._jobs: list = []
         self.wants_active, self.stalled_until, self.foreign_until = True, 0.0, 0.0
         self.speaking = True
         self._phase = 0.0
@@ -122,7 +127,12 @@ class World:
         """A node that starts."""
         self.puppeteer = Puppeteer()
         self.generator = Talkative(self._spend)
-        return Pipeline(self.config, self.generator, self.puppeteer, self.layout, None, self.steady, timing=self.timing)
+        pipeline = Pipeline(
+            self.config, self.generator, self.puppeteer, self.layout, None, self.steady, timing=self.timing
+        )
+        for name in CONTROLLERS:
+            pipeline.controllers.expect(name)
+        return pipeline
 
     def _spend(self, seconds: float) -> None:
         self.steady.now += seconds
@@ -172,6 +182,8 @@ class World:
         self.pipeline.yield_robot()
         self.foreign_until = self.steady.now + seconds
         for m in self.machines:
+            self._settle(m)
+        for m in self.machines:
             lower, upper = ROBOT.lower[m.index], ROBOT.upper[m.index]
             q = np.clip(m.sim.position + self.rng.uniform(-0.3, 0.3, len(m.index)), lower, upper)
             length = float(self.rng.uniform(0.8, 2.5))
@@ -186,21 +198,40 @@ class World:
         )
         m.sim.trace, m.since = [], self.theirs
 
+    def deactivate(self) -> None:
+        """The node sends its last windows as soon as it can."""
+        if not self.pipeline.active:
+            return
+        while self.pipeline.mover.chance(self.now) > self.now:
+            self.steady.now += 0.001
+        self.send(self.pipeline.deactivate(self.now))
+
+    def later(self, seconds: float, job) -> None:
+        """Do something after so long."""
+        self._jobs.append((self.steady.now + seconds, job))
+
     # --- running -----------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         self.steady.now += TICK
+        due = [job for at, job in self._jobs if at <= self.steady.now]
+        self._jobs = [(at, job) for at, job in self._jobs if at > self.steady.now]
+        for job in due:
+            job()
         for m in self.machines:
             self._deliver(m)
         self._tell_states()
         if self.steady.now < self.stalled_until:
             return
         if self.foreign_until:
+            for m in self.machines:
+                m.sim.trace, m.since = [], self.theirs  # what somebody else does is not judged
             if self.steady.now < self.foreign_until:
                 return
             self.foreign_until = 0.0
         if self.wants_active and self.pipeline.state is State.INACTIVE and not self.pipeline.start.problem(self.now):
-            self.pipeline.activate(self.now)
+            with suppress(NotBelievedError):  # the clock was set since
+                self.pipeline.activate(self.now)
         self._speak()
         result = self.pipeline.step(self.now)
         self.send(result.windows)
@@ -234,6 +265,10 @@ class World:
             m.sim.advance(self.theirs)
 
     def _tell_states(self) -> None:
+        for m in self.machines:
+            if m.on:  # as `~/controller_state` does
+                desired = m.sim.desired if self.tells_desired else ()
+                self.pipeline.controllers.hear(m.name, m.sim.joints[: len(desired)], desired)
         if self.steady.now < self._state_due:
             return
         self._state_due = self.steady.now + self.state_every
@@ -242,7 +277,10 @@ class World:
         while self._delayed and self._delayed[0][0] <= self.steady.now:
             _, q = self._delayed.pop(0)
             stamp = self.theirs + EPOCH - self.state_delay
+            blind = not self.tells_desired and self.pipeline.start.anew  # it can only believe joint states
             for lie in self.state_lies:
+                if blind and lie in self.believable:
+                    continue
                 q = lie(q)
                 if q is None:
                     break
@@ -263,8 +301,10 @@ class World:
 
     def finish(self) -> Judge:
         """Deactivate, let it come to rest, and judge."""
-        if self.pipeline.active:
-            self.send(self.pipeline.deactivate(self.now))
+        if self.foreign_until:
+            for m in self.machines:
+                m.sim.trace, m.coming, m.on = [], [], False  # what somebody else does is not judged
+        self.deactivate()
         for _ in range(round(6.0 / TICK)):
             self.steady.now += TICK
             for m in self.machines:
