@@ -33,8 +33,17 @@ from speech_gesture_pkg.trajectory.director import Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.window_begin import Timing
 
-BACKLOG = 0.3
-"""A generator that takes over does not work off more audio than this: it begins with the newest, s."""
+CAUSES = (
+    "joint_states",
+    "unreliable",
+    "not_followed",
+    "motion_fault",
+    "clock_back",
+    "clock_forward",
+    "stall",
+    "approach",
+)
+"""Events that change the state."""
 
 
 class Pipeline:
@@ -76,7 +85,9 @@ class Pipeline:
         """Seconds from the arrival of the audio that completes a frame to its window."""
         self.compute = WorkPerFrame(2000)
         self._steady = steady
-        self.source = MotionSource(generator, retargeter, config, self._play, steady)
+        self.source = MotionSource(
+            generator, retargeter, config, lambda time: self._timing.play(time, self.mover.reference.grid), steady
+        )
         self.mover = Mover(layout, config, retargeter.rest, distance, self.dt, timing)
         self.fallback = Fallback(generator, spare, config.fallback, steady)
         self.feedback = JointFeedback(layout, config.safety, steady)
@@ -140,10 +151,7 @@ class Pipeline:
         self.start.anew, self._clock = not self.mover.go_on_from(before.mover), before._clock
 
     def activate(self, now: float) -> None:
-        """Begin slowly where the robot stands, or go on with own motion that still runs. Twice changes nothing.
-
-        Raises NotBelievedError if it may not (see `runtime.start`).
-        """
+        """Begin where the robot stands, or go on with own motion that still runs. Raises NotBelievedError if not yet."""
         if self.state is not State.INACTIVE:
             return
         if self._clock.jump(now):
@@ -223,12 +231,12 @@ class Pipeline:
         self._watch(now, result)
         self._hurry(began - self._stepped, now, result)
         self._listen(now, result)
-        # A slow generator: the window must start ahead of the time at which it is sent.
+        # A slow generator: what is new must begin after the time of sending.
         spent = self._steady() - began
         self._hurry(spent, now + spent, result)
         self._recast(now + spent, result)
         self._move(now + spent, result)
-        self._judge(now)
+        self._judge(now, next((e.text for e in reversed(result.events) if e.code in CAUSES), ""))
         self._stepped = self._steady()
         self.compute.step(self._stepped - began, len(result.frames))
         return result
@@ -318,22 +326,19 @@ class Pipeline:
             self._lateness.excuse(now + self.config.trajectory.lead)
         if begun and self.mover.goal is Goal.FOLLOW:
             self.mover.lead_to(Goal.FOLLOW, now)
-        self._realign(now, result)
+        verdict, event = self._timing.realign(self.source, self.counters, now)
+        result.events += [event] if event else []
+        if verdict is Verdict.SKIP:
+            self._flush()
+        elif verdict is Verdict.DELAY and self.mover.goal is Goal.FOLLOW:
+            self.mover.lead_to(Goal.FOLLOW, now)
 
     def _recast(self, now: float, result: StepResult) -> None:
         """Let another generator take over if this one fails repeatedly, and back."""
-        self.fallback.worked(self.source.worked(), self.counters.late_frames)
-        change = self.fallback.look()
-        result.events += change.events
-        if change.generator is None:
-            return
-        self._lateness.extra = 0.0
-        self._lateness.clear()
-        if self.source.stream.unread_s > BACKLOG:
-            self.source.flush()
-        speaker = None if self.fallback.active else self.config.generator.speaker or None
-        self.source.replace(change.generator, speaker)
-        if self.mover.goal is Goal.FOLLOW:
+        speaker = self.config.generator.speaker or None
+        events, changed = self.fallback.recast(self.source, self._lateness, self.counters, speaker)
+        result.events += events
+        if changed and self.mover.goal is Goal.FOLLOW:
             self.mover.discard(now)
             self.mover.lead_to(Goal.FOLLOW, now)
 
@@ -361,17 +366,6 @@ class Pipeline:
             self.latency.add(self._steady() - frame.arrival)
         return frame.q
 
-    def _play(self, stream_time: float) -> float:
-        return self._timing.play(stream_time, self.mover.reference.grid)
-
-    def _realign(self, now: float, result: StepResult) -> None:
-        verdict, event = self._timing.realign(self.source, self.counters, now)
-        result.events += [event] if event else []
-        if verdict is Verdict.SKIP:
-            self._flush()
-        elif verdict is Verdict.DELAY and self.mover.goal is Goal.FOLLOW:
-            self.mover.lead_to(Goal.FOLLOW, now)
-
     def _lead_on(self, now: float) -> None:
         """From where the motion begins to where it belongs."""
         self._active_since = now
@@ -382,15 +376,15 @@ class Pipeline:
         self.source.flush()
         self._lateness.clear()
 
-    def _judge(self, now: float) -> None:
-        """Which state we are in, and whether a long silence ends in the rest pose."""
+    def _judge(self, now: float, cause: str = "") -> None:
+        """Which state we are in, by what `cause` if it is known, and whether a long silence ends in the rest pose."""
         mover, rest_after = self.mover, self.config.safety.rest_after
         quiet = now - max(self.source.heard_at, self._active_since)
         enter = self.states.enter
         if self._paused:
             enter(State.PAUSED)
         elif mover.goal is Goal.BRAKE or (self._failing and mover.goal is Goal.FOLLOW):
-            enter(State.BRAKING)
+            enter(State.BRAKING, cause)
         elif mover.goal is Goal.REST:
             enter(State.RESTING)
             if quiet < rest_after or not rest_after:
@@ -399,6 +393,6 @@ class Pipeline:
         else:
             following = State.GESTURING if quiet < 1.0 else State.IDLE
             blending = mover.director.blending(now)
-            enter(State.DEGRADED if self.fallback.active else State.APPROACHING if blending else following)
+            enter(State.DEGRADED if self.fallback.active else State.APPROACHING if blending else following, cause)
             if not blending and rest_after and quiet > rest_after:
                 mover.lead_to(Goal.REST, now)

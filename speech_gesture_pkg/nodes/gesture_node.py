@@ -23,6 +23,7 @@ from speech_gesture_pkg.errors import ConfigError, ModelError, RobotError, Speec
 from speech_gesture_pkg.nodes.action_watch import ActionWatch
 from speech_gesture_pkg.nodes.audio_input import AudioInput, check_audio
 from speech_gesture_pkg.nodes.clock import now_seconds
+from speech_gesture_pkg.nodes.controller_state_reader import ControllerStateReader
 from speech_gesture_pkg.nodes.controller_watch import ControllerWatch
 from speech_gesture_pkg.nodes.controllers import (
     SUFFIX,
@@ -88,6 +89,7 @@ class GestureNode(LifecycleNode):
         """What moved the robot last, and the base of its times, if nobody else has since: it may still run."""
         self._watch: ControllerWatch | None = None
         self._actions: ActionWatch | None = None
+        self._states: ControllerStateReader | None = None
         self._state = "unconfigured"
         self._limit = RateLimiter(AGAIN_S)
         """An attempt that fails for the same reason as one before is told only now and then."""
@@ -131,16 +133,14 @@ class GestureNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget robot and generator."""
-        self._stop()
+        self.close()
         self._robot = self._hung = self._last = None
-        self._forget_joint_states()
         self._state = "unconfigured"
         return OK
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate."""
-        self._stop()
-        self._forget_joint_states()
+        self.close()
         self._state = "finalized"
         return OK
 
@@ -157,7 +157,6 @@ class GestureNode(LifecycleNode):
         return OK
 
     def _tell(self, sentence: str) -> None:
-        """What is waited for, or not needed: now and then."""
         if self._limit.ready(time.monotonic(), sentence):
             self.get_logger().info(sentence)
 
@@ -219,6 +218,7 @@ class GestureNode(LifecycleNode):
         full_names = {c.name: t.removesuffix(SUFFIX) for c, t in zip(controllers, self._worker.topics, strict=True)}
         self._watch = ControllerWatch(self, controllers, self._worker.topics)
         self._actions = ActionWatch(self, full_names, self._look_after)
+        self._states = ControllerStateReader(self, full_names, pipeline.controllers)
         if self._last is not None:
             before, self._worker.time.base = self._last
             pipeline.take_over(before)
@@ -261,13 +261,13 @@ class GestureNode(LifecycleNode):
             self._worker.destroy()
             self._last = self._worker.own_motion
             self._hung = self._worker if self._worker.abandoned else self._hung
-        for each in (self._audio, self._outputs):
-            if each is not None:
-                each.destroy(self)
-        for watch in (self._watch, self._actions):
+        for part in (self._audio, self._outputs):
+            if part is not None:
+                part.destroy(self)
+        for watch in (self._watch, self._actions, self._states):
             if watch is not None:
                 watch.destroy()
-        self._worker = self._audio = self._outputs = self._watch = self._actions = None
+        self._worker = self._audio = self._outputs = self._watch = self._actions = self._states = None
         self._foreign = ""
         if ran:
             release()
@@ -275,20 +275,17 @@ class GestureNode(LifecycleNode):
     # --- services, parameters, timer ------------------------------------------------------------------------------
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        response.success = self._worker is not None
-        if self._worker is None:
-            response.message = f"nothing to pause: the node is {self._state}"
-        else:
-            wanted, not_yet = "paused" if request.data else "running", self._worker.pause(request.data)
-            response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
-        return response
+        wanted = "paused" if request.data else "running"
+        return self._answer(response, "pause", wanted, lambda worker: worker.pause(request.data))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._worker is not None
+        return self._answer(response, "reset", "audio and generator state forgotten", lambda worker: worker.reset())
+
+    def _answer(self, response: Any, verb: str, wanted: str, order: Callable[[Worker], str]) -> Any:
         if self._worker is None:
-            response.message = f"nothing to reset: the node is {self._state}"
+            response.success, response.message = False, f"nothing to {verb}: the node is {self._state}"
         else:
-            wanted, not_yet = "audio and generator state forgotten", self._worker.reset()
+            not_yet = order(self._worker)
             response.success, response.message = not not_yet, f"not yet {wanted}: {not_yet}" if not_yet else wanted
         return response
 
@@ -356,9 +353,6 @@ class GestureNode(LifecycleNode):
     def close(self) -> None:
         """Leave the robot at rest, whatever the state."""
         self._stop()
-        self._forget_joint_states()
-
-    def _forget_joint_states(self) -> None:
         if self._joint_states is not None:
             self._joint_states.destroy()
         self._joint_states = None

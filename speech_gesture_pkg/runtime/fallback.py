@@ -20,7 +20,9 @@ import numpy as np
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import FallbackConfig
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.runtime.outcome import Event
+from speech_gesture_pkg.runtime.lateness import Lateness
+from speech_gesture_pkg.runtime.motion_source import MotionSource
+from speech_gesture_pkg.runtime.outcome import Counters, Event
 from speech_gesture_pkg.runtime.states import Severity
 
 BUSY = 0.9
@@ -82,6 +84,10 @@ class Change:
     generator: Generator | None = None
 
 
+BACKLOG = 0.3
+"""A generator that takes over does not work off more audio than this: it begins with the newest, s."""
+
+
 class Fallback:
     """Who is in charge.
 
@@ -115,6 +121,21 @@ class Fallback:
     def fault(self, sentence: str) -> None:
         """The generator in charge failed."""
         self._trouble(sentence)
+
+    def recast(
+        self, source: MotionSource, lateness: Lateness, counters: Counters, speaker: str | None
+    ) -> tuple[list[Event], bool]:
+        """Give the source another generator if it is time; what a person should know, and whether it got one."""
+        self.worked(source.worked(), counters.late_frames)
+        change = self.look()
+        if change.generator is None:
+            return change.events, False
+        lateness.extra = 0.0
+        lateness.clear()
+        if source.stream.unread_s > BACKLOG:
+            source.flush()
+        source.replace(change.generator, None if self.active else speaker)
+        return change.events, True
 
     def worked(self, spent: float, late: int) -> None:
         """The generator worked for `spent` s since the last call; `late` frames in all came too late for their time."""

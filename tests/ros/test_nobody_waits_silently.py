@@ -35,10 +35,10 @@ def test_each_thing_that_is_missing_is_named_in_its_turn(probe, start, demo_urdf
     probe.wait(lambda: seen("waiting for joint states of right_elbow", "on /joint_states"), 20.0)
     robot._message.position[ARM.index("right_elbow")] = math.nan
     robot.publishing = True
-    probe.wait(lambda: seen("[WARN]", "joint states of right_elbow are not finite"), 20.0)
+    probe.wait(lambda: seen("[WARN]", "joint states give nan for right_elbow", "(/joint_states)"), 20.0)
     began = stamp(gesture.output, "commanding my_arm")
-    assert stamp(gesture.output, "right_elbow are not finite") - began < SOON + pulse.stall()
-    probe.wait(lambda: "right_elbow are not finite" in watch.values["message"])
+    assert stamp(gesture.output, "give nan for right_elbow") - began < SOON + pulse.stall()
+    probe.wait(lambda: "give nan for right_elbow" in watch.values["message"])
     assert watch.values["level"] == "1"
     assert not robot.windows
 
@@ -50,7 +50,8 @@ def test_each_thing_that_is_missing_is_named_in_its_turn(probe, start, demo_urdf
     probe.wait(lambda: "nobody publishes on /audio" in watch.values["message"])
 
     robot.publishing = False
-    probe.wait(lambda: seen("[WARN]", "the last joint states of right_elbow", "safety.joint_state_timeout is 0.5 s"))
+    probe.wait(lambda: seen("[ERROR]", "no complete joint state for 0.5 s: braking"))
+    probe.wait(lambda: seen("[WARN]", "the robot is stopped: no joint states of right_elbow"))
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output
 
