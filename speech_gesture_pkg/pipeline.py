@@ -151,7 +151,7 @@ class Pipeline:
         self.start.anew, self._clock = not self.mover.go_on_from(before.mover), before._clock
 
     def activate(self, now: float) -> None:
-        """Begin where the robot stands, or go on with own motion that still runs. Raises NotBelievedError if not yet."""
+        """Begin where the robot stands, or go on with own motion that still runs. Raises NotBelievedError."""
         if self.state is not State.INACTIVE:
             return
         if self._clock.jump(now):
