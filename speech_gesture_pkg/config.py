@@ -146,7 +146,11 @@ class ControllersConfig:
 class TrajectoryConfig:
     window: float = _p(0.4, "Least length of each published window, braking tail included.", "s", 0.3, 1.0)
     lead: float = _p(
-        0.035, "How far in the future each window starts; more than the worst transport latency.", "s", 0.005, 0.5
+        0.035,
+        "How far ahead what is new in a window begins; more than the worst transport latency.",
+        "s",
+        0.005,
+        0.5,
     )
     begin: str = _p(
         "auto",

@@ -38,6 +38,7 @@ from speech_gesture_pkg.commands.soak_promise import PromiseThread
 from speech_gesture_pkg.errors import ConfigError, SpeechGestureError, one_of
 from speech_gesture_pkg.evaluation.self_collision import SelfCollision
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.trajectory.window_begin import PAST
 
 SLICE = 0.02
 """Between two looks at the robot, s."""
@@ -338,8 +339,9 @@ class Soak:
         begin, self._ends[message.topic] = _span(message.data)
         if message.data.points:
             self._rests[message.topic] = np.array(message.data.points[-1].positions)
-        if message.received >= begin and self._meters is not None:
-            self._meters.hold_ups.late(begin, message.received)
+        new = begin if begin > message.received else begin + PAST + self._config.trajectory.lead
+        if message.received >= new and self._meters is not None:
+            self._meters.hold_ups.late(new, message.received)
         self._promise.window(message)
 
     def _from_elsewhere(self, message: Any) -> bool:

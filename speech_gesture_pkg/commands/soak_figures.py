@@ -176,7 +176,7 @@ def own_p99(told: Sequence[tuple[float, float]], minutes: Sequence[int]) -> floa
 def broken(result: dict[str, Any]) -> dict[str, int]:
     """Broken promises by kind, without the windows that were late because the machine did not let the node run."""
     found = dict(result["promise"]["broken"])
-    found["future"] = found.get("future", 0) - result.get("held_up", {}).get("late_windows", 0)
+    found["late"] = found.get("late", 0) - result.get("held_up", {}).get("late_windows", 0)
     return {kind: count for kind, count in found.items() if count > 0}
 
 

@@ -124,12 +124,11 @@ def spoilers(name: str, values: Mapping[str, Any], simulated: bool, joints: Iter
     """
     told = []
     desired = values.get("interpolate_from_desired_state") or values.get("open_loop_control")
-    if not desired and "interpolate_from_desired_state" in values:
-        states = values.get("state_interfaces")
-        blind = "" if not states or "velocity" in states else " (and without a velocity in state_interfaces it jerks)"
+    which = next((n for n in ("interpolate_from_desired_state", "open_loop_control") if n in values), "")
+    if which and not desired:
         told.append(
-            "interpolate_from_desired_state is false, so each window starts from the measured state and the motion is "
-            f"rough{blind}; set it to true (Humble: open_loop_control)"
+            f"{which} is false, so every start of a motion begins at the measured state: a joint that sags under its "
+            "weight gives way by as much; set it to true"
         )
     if values.get("interpolation_method") == "none":
         told.append("interpolation_method is none, so the robot jumps from point to point; set it to splines")

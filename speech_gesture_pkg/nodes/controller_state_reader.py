@@ -27,16 +27,21 @@ class ControllerStateReader:
     """
 
     def __init__(self, node: Node, controllers: Mapping[str, str], states: ControllerStates) -> None:
-        self._node, self._states = node, states
+        self._node, self._states, self._kind = node, states, interface(STATES)
+        self._missing = dict(controllers) if self._kind is not None else {}
         self._subscriptions: list[Any] = []
-        kind = interface(STATES)
-        if kind is None:
-            return
-        for name, full in controllers.items():
-            topic = next((t for t in (f"{full}/{short}" for short in TOPICS) if node.count_publishers(t)), None)
+        self.look()
+
+    def look(self) -> None:
+        """Subscribe to those that have come since. To be called now and then."""
+        for name, full in list(self._missing.items()):
+            topics = (f"{full}/{short}" for short in TOPICS)
+            topic = next((t for t in topics if self._node.count_publishers(t)), None)
             if topic is not None:
-                states.expect(name)
-                self._subscriptions.append(node.create_subscription(kind, topic, partial(self.hear, name), QOS))
+                del self._missing[name]
+                self._states.expect(name)
+                hear = partial(self.hear, name)
+                self._subscriptions.append(self._node.create_subscription(self._kind, topic, hear, QOS))
 
     def hear(self, controller: str, message: Any) -> None:
         """One JointTrajectoryControllerState: its reference (Humble: desired) is what the controller holds."""

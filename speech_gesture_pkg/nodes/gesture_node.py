@@ -97,7 +97,6 @@ class GestureNode(LifecycleNode):
         self._waits = WaitLog(lambda sentence: self.get_logger().warning(sentence))
         self._idle = WaitLog(lambda sentence: self.get_logger().info(sentence))
         self.autostart = False
-        """Whether it is configured and activated without a lifecycle manager."""
         self._diagnostics = Diagnostics(self)
         self._stalled, self._foreign = False, ""
         # Not on the node's clock: simulated time may stand still.
@@ -302,8 +301,9 @@ class GestureNode(LifecycleNode):
     def _every_second(self) -> None:
         if self._audio is not None:
             self._audio.look()
-        if self._worker is not None and self._watch is not None:
+        if self._worker is not None and self._watch is not None and self._states is not None:
             self._watch.look_at_subscribers()
+            self._states.look()
             self._foreign = foreign_sentence(foreign_publishers(self, self._worker.topics, own=1))
         self._report()
 

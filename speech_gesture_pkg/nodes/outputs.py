@@ -136,6 +136,7 @@ class Diagnostics:
             "latency p99 [ms]": 1e3 * pipeline.latency.p99,
             "look-ahead [ms]": 1e3 * pipeline.generator.lookahead_s,
             "motion after sound [ms]": 1e3 * pipeline.offset,
+            "windows begin": pipeline.mover.begins,
             "limited [%]": 100.0 * pipeline.mover.limited_share,
             "frames": counters.frames,
             "late frames": counters.late_frames,

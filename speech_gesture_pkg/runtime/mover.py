@@ -114,6 +114,13 @@ class Mover:
         return any(t.begin is Begin.BLENDED for t in self._timing.values())
 
     @property
+    def begins(self) -> str:
+        """Where windows begin: past, ahead or blended; by controller, if not alike."""
+        kinds = {name: t.begin.name.lower() for name, t in self._timing.items()}
+        alike = len(set(kinds.values())) == 1
+        return next(iter(kinds.values())) if alike else ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+
+    @property
     def joined(self) -> float:
         """Time from which on windows may follow the one that begins the motion, s."""
         return self._joined

@@ -26,8 +26,8 @@ def test_lost_joint_states_brake_and_their_return_approaches(fault):
     assert stage.speed == 0.0
     assert [e.severity for e in stage.events if e.code == "joint_states"] == [Severity.ERROR]
     stage.joints_alive = True
-    stage.speak(0.3)
-    assert stage.pipeline.state is State.BRAKING  # not yet believed
+    stage.speak(0.8)
+    assert stage.pipeline.state is State.BRAKING  # numbers that never change are believed after 0.9 s
     stage.speak(0.3)
     assert stage.pipeline.state is State.APPROACHING
     stage.speak(3.0)
@@ -107,7 +107,7 @@ def test_a_robot_that_is_still_being_moved_is_waited_for():
         stage.silence(0.01)
         assert stage.pipeline.state is State.BRAKING
     stage.move_by_hand(AWAY)
-    stage.silence(0.6)
+    stage.silence(1.1)
     assert stage.pipeline.state is State.APPROACHING
     stage.speak(5.0)
     assert stage.pipeline.state is State.GESTURING

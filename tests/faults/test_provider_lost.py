@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
 from pipeline_rig import Understudy, gesturing
 
@@ -13,6 +14,7 @@ from speech_gesture_pkg import assembly
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
+from speech_gesture_pkg.inference import session
 from speech_gesture_pkg.inference.session import Session
 from speech_gesture_pkg.runtime.states import Severity, State
 
@@ -97,9 +99,14 @@ class Runtime:
 
 
 @pytest.fixture
-def network(tmp_path):
+def network(tmp_path, monkeypatch):
+    """One that adds; it is looked at before the runtime gets it."""
+    monkeypatch.setattr(session, "_bounded", True)  # the memory of a runtime that is none
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [4]) for n in "xy"]
+    node = onnx.helper.make_node("Add", ["x", "x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])
     file = tmp_path / "network.onnx"
-    file.write_bytes(b"onnx")
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9), file)
     return file
 
 

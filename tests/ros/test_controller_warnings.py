@@ -18,7 +18,7 @@ GOOD = {"joints": ["a"], "interpolate_from_desired_state": True, "interpolation_
         ({"interpolate_from_desired_state": False}, False, "interpolate_from_desired_state is false"),
         ({"interpolate_from_desired_state": False, "open_loop_control": True}, False, None),
         ({"interpolation_method": "none"}, False, "interpolation_method is none"),
-        ({"interpolate_from_desired_state": False, "state_interfaces": ["position"]}, False, "it jerks"),
+        ({"interpolate_from_desired_state": False}, False, "a joint that sags under its weight gives way"),
         ({"constraints.a.trajectory": 0.05}, False, "trajectory is 0.05: it stops"),
         ({"constraints.a.trajectory": 0.05}, False, "50 ms makes it at 1 rad/s; set it to 0"),
         ({"constraints.a.trajectory": 0.0, "constraints.b.trajectory": 0.1}, False, None),

@@ -155,6 +155,11 @@ class World:
             q[m.index] = m.sim.position
         return q
 
+    @property
+    def reference_moves(self) -> bool:
+        """Whether a controller's reference moves."""
+        return max(float(np.abs(m.sim.desired_velocity).max()) for m in self.machines) > 1e-6
+
     # --- what can happen ---------------------------------------------------------------------------------------------
 
     def switch(self, on: bool, which: list[int]) -> None:

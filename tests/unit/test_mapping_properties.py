@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from robot_variants import Variant
 from scipy.spatial.transform import Rotation
@@ -75,6 +75,7 @@ def test_link_frames_axis_signs_and_dummy_links_do_not_matter(demo_urdf, plain, 
 def test_the_root_frame_may_look_anywhere(demo_urdf, plain, seed):
     rng = np.random.default_rng(seed)
     turn = Rotation.random(random_state=rng)
+    assume(turn.inv().apply([0, 0, 1])[2] < np.cos(np.radians(5.0)))  # a root that is nearly upright counts as upright
     variant = Variant(demo_urdf).twist_frames(rng, turn)
     found = mapped(variant)
     assert_same(found, plain, turn, variant.flip_axes(np.random.default_rng(0), 0.0))

@@ -12,7 +12,7 @@ from speech_gesture_pkg.config import SafetyConfig, SyncConfig
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
-from speech_gesture_pkg.runtime.sync import ClockWatch, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import CLOCK_STEP, SIMULATED_STEP, ClockWatch, on_grid, pipeline_latency, play_time
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 
@@ -32,16 +32,17 @@ def test_on_grid_is_the_nearest_grid_time():
         assert (found - 0.01) * 30 == pytest.approx(round((found - 0.01) * 30), abs=1e-9)
 
 
-def watch(now: float) -> tuple[ClockWatch, VirtualClock]:
+def watch(now: float, forward: float = CLOCK_STEP) -> tuple[ClockWatch, VirtualClock]:
     steady = VirtualClock(5.0)
-    clock = ClockWatch(steady)
+    clock = ClockWatch(steady, forward)
     clock.start(now)
     return clock, steady
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1.0, 2.0, 10.0])
 def test_a_clock_that_runs_at_another_rate_has_not_jumped(rate):
-    clock, steady = watch(100.0)
+    """Simulated time."""
+    clock, steady = watch(100.0, SIMULATED_STEP)
     for i in range(1, 200):
         steady.now = 5.0 + 0.01 * i
         assert clock.jump(100.0 + rate * 0.01 * i) == 0.0
