@@ -17,6 +17,7 @@ import numpy as np
 from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.commands import bench_denoiser, bench_generators, bench_robots, soak
+from speech_gesture_pkg.commands.bench_executed import RATES, executed_figures, executed_table
 from speech_gesture_pkg.commands.bench_kinematics import kinematics, kinematics_table
 from speech_gesture_pkg.commands.common import (
     add_motion,
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinematics", nargs="+", metavar="WAV", help="only the figures of the motion, over these files"
     )
+    parser.add_argument(
+        "--executed", nargs="+", metavar="WAV", help="only what controllers execute in each cycle, over these files"
+    )
     bench_generators.add_arguments(parser)
     bench_denoiser.add_arguments(parser)
     bench_robots.add_arguments(parser)
@@ -52,6 +56,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print the table."""
     if options.soak:
         return soak.run(options)
+    if options.executed:
+        rows = executed_figures(options)
+        report(options, {"executed": rows}, f"{', '.join(map(str, RATES))} Hz\n{executed_table(rows)}")
+        return 0
     if options.kinematics:
         figures = kinematics(config_of(options), options.kinematics)
         report(options, figures, kinematics_table(figures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -17,6 +17,7 @@ from speech_gesture_pkg.pipeline import Event, Pipeline
 from speech_gesture_pkg.runtime.outcome import Counters
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.trajectory.window_begin import Timing
 
 POLL = 0.02
 """Longest time between two steps, as in the node, s."""
@@ -30,6 +31,7 @@ class OfflineRun:
 
     Attributes:
         windows: controller -> every window, in order.
+        sent: when each window was sent (all controllers get theirs at once), s.
         frames: (play time, frame) of all human motion that was played.
         events: all events.
         joints: commanded motion, sampled between the audio messages.
@@ -41,6 +43,7 @@ class OfflineRun:
     """
 
     windows: dict[str, list[Window]] = field(default_factory=dict)
+    sent: list[float] = field(default_factory=list)
     frames: list[tuple[float, MotionFrames]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     joints: RobotTrajectory | None = None
@@ -105,6 +108,7 @@ def run_offline(
     chunk_s: float = 0.032,
     settle_s: float = 1.0,
     start: float = 100.0,
+    timing: Mapping[str, Timing] | None = None,
 ) -> OfflineRun:
     """Play `audio` into the pipeline in pieces of `chunk_s`, as a topic would, from node time `start` on.
 
@@ -115,9 +119,10 @@ def run_offline(
         chunk_s: length of an audio message, s.
         settle_s: silence before and after the speech, s.
         start: node time at activation, s.
+        timing: by controller, how it takes up windows.
     """
     messages = messages_of(audio, start + settle_s, chunk_s)
-    return run_messages(config, robot, messages, start, start + audio.duration + 2 * settle_s)
+    return run_messages(config, robot, messages, start, start + audio.duration + 2 * settle_s, timing=timing)
 
 
 def messages_of(audio: AudioChunk, begin: float, chunk_s: float = 0.032) -> Iterator[AudioMessage]:
@@ -137,6 +142,7 @@ def run_messages(
     end: float,
     reset: float | None = None,
     stop: bool = True,
+    timing: Mapping[str, Timing] | None = None,
 ) -> OfflineRun:
     """Run the pipeline on a simulated clock that moves from message to message.
 
@@ -148,9 +154,10 @@ def run_messages(
         end: node time at deactivation, s.
         reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
         stop: whether the run ends with the windows that bring the robot to rest.
+        timing: by controller, how it takes up windows.
     """
     clock = VirtualClock(start - WATCHED)
-    pipeline = make_pipeline(config, robot, {}, steady=clock)
+    pipeline = make_pipeline(config, robot, {}, steady=clock, timing=timing)
     run = OfflineRun(seconds=end - start)
     positions, times = [], []
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
@@ -160,7 +167,8 @@ def run_messages(
     for message in chain(messages, [None]):
         arrival = end if message is None else message.arrival
         while clock.now + POLL < arrival:
-            clock.now += POLL
+            chance = pipeline.mover.chance(clock.now) - clock.now
+            clock.now += min(chance, POLL) if chance > 0.0 else POLL
             positions.append(_step(pipeline, clock, run))
             times.append(clock.now)
         clock.now = max(clock.now, arrival)
@@ -174,6 +182,7 @@ def run_messages(
     last = pipeline.deactivate(clock.now) if stop else {}
     for name, window in last.items():
         run.windows.setdefault(name, []).append(window)
+    run.sent += [clock.now] if last else []
     run.counters = pipeline.counters
     run.limited_share = pipeline.mover.limited_share
     run.joints = _trajectory(pipeline, np.array(times), np.array(positions))
@@ -194,6 +203,7 @@ def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarra
     run.events += result.events
     for name, window in result.windows.items():
         run.windows.setdefault(name, []).append(window)
+    run.sent += [clock.now] if result.windows else []
     return here
 
 

@@ -83,6 +83,7 @@ class Runtime:
 
     def __init__(self, offers, works) -> None:
         self.offers, self.works = offers, works
+        self.RunOptions = SimpleNamespace
         self.SessionOptions = lambda: SimpleNamespace(add_session_config_entry=lambda *_: None)
 
     def get_available_providers(self):
@@ -92,7 +93,7 @@ class Runtime:
         assert not enable_fallback, "onnxruntime itself would change the device silently"
         used = [p for p in providers if p in self.works] or [CPU]
 
-        def run(names, arrays):
+        def run(names, arrays, options=None):
             raise RuntimeError("CUDA failure 2: out of memory\nand a long trace")
 
         return SimpleNamespace(get_providers=lambda: used, get_inputs=list, get_outputs=list, run=run)
