@@ -31,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_robot(parser)
     parser.add_argument("--max-link-speed", type=float, help="limit of hands and elbows, m/s (default: only reported)")
     parser.add_argument(
+        "--update-rate",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="HZ",
+        help="the controllers' control cycles per second, for what they would execute (default: 1000, 500, 100, 50)",
+    )
+    parser.add_argument(
         "--meshes", action="store_true", help="also test the URDF's shapes (meshes) for self-collision: pairs and times"
     )
     parser.add_argument(
@@ -42,12 +50,15 @@ def run(options: argparse.Namespace) -> int:
     """0 if every trajectory keeps the promise (with --meshes: and nothing touched), 1 if not."""
     if not 0.1 <= options.rate <= 200:
         raise ConfigError(f"--rate is {options.rate:g}; it must be in [0.1, 200] poses a second")
+    if not all(1.0 <= rate <= 1e4 for rate in options.update_rate):
+        raise ConfigError(f"--update-rate is {options.update_rate}; it must be in [1, 10000] Hz")
     path = urdf_of(options)
     urdf = read_urdf_text(path)
     robot = RobotModel.from_string(urdf, str(path))
     mapping = map_robot(robot, strict=False)
     arms = [arm.joints for arm in mapping.arms.values()]
-    found = check_promise(options.bag, urdf, arms=arms, link_speed=options.max_link_speed or float("inf"))
+    link_speed = options.max_link_speed or float("inf")
+    found = check_promise(options.bag, urdf, arms=arms, link_speed=link_speed, rates=options.update_rate)
     contacts = contacts_of(options.bag, path, robot, mapping, options.rate) if options.meshes else []
     result = found.as_dict() | ({"contacts": [c.as_dict() for c in contacts]} if options.meshes else {})
     report(options, result, "\n".join([promise_text(found), *map(contacts_text, contacts)]))

@@ -153,13 +153,17 @@ def check_executed(
     messages: Mapping[str, Sequence[BagMessage]],
     speed: Mapping[str, float],
     acceleration: Mapping[str, float],
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = (),
 ) -> list[Execution]:
-    """Every rule that the windows are for, at every rate, over all topics."""
+    """Every rule that the windows are for, at every rate, over all topics.
+
+    Without `rates` at all usual ones; but windows with negative times are timed for controllers of one rate, which a bag
+    does not tell: those are judged at given rates only.
+    """
     found: dict[tuple[Rule, float], Execution] = {}
     for sent in messages.values():
         for rule in rules_for(sent):
-            for rate in rates:
+            for rate in rates or (() if rule in BLENDED_RULES else RATES):
                 one = execute(sent, rule, rate, speed, acceleration)
                 whole = found.setdefault((rule, rate), Execution(rule, rate))
                 whole.velocity |= one.velocity
@@ -171,7 +175,10 @@ def check_executed(
 def executed_text(found: Sequence[Execution]) -> str:
     """For a person: the worst of all, and each one that is not smooth."""
     if not found:
-        return "  executed: not judged (the windows begin ahead: what controllers do then depends on their own state)"
+        return (
+            "  executed: not judged (the windows begin ahead, or are timed for controllers that blend, at a rate that the "
+            "bag does not tell: give it by --update-rate)"
+        )
     worst = max(found, key=lambda e: max(e.acceleration.values(), default=0.0))
     share = max(worst.acceleration.values(), default=0.0)
     names = sorted({e.rule.distro for e in found})

@@ -109,7 +109,7 @@ def check_promise(
     acceleration: dict[str, float] | None = None,
     arms: Sequence[Sequence[str]] = (),
     link_speed: float = np.inf,
-    executed: bool = True,
+    rates: Sequence[float] = (),
 ) -> PromiseReport:
     """Check every JointTrajectory in a bag.
 
@@ -119,7 +119,7 @@ def check_promise(
         acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
         arms: joint names of each arm from the shoulder out; the speed of their links is reported.
         link_speed: and must not be above this, m/s.
-        executed: judge also what controllers of each distribution would execute.
+        rates: control cycles a second at which it is judged what controllers would execute; () = usual ones.
     """
     check = PromiseCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
@@ -131,8 +131,8 @@ def check_promise(
             messages[message.topic].append(message)
     if arms and sent:
         check.slow(sent, arms, link_speed)
-    if executed and messages:
-        check.executed(messages)
+    if messages:
+        check.executed(messages, rates)
     return check.report
 
 
@@ -188,11 +188,7 @@ class PromiseCheck:
             return None
         if message.topic in self._last:
             _continuous(message, received, self._last[message.topic], window, self._rates(joints), report)
-        elif lead <= 0:
-            report.note(
-                "future", f"{message.topic}: the first window was received {-1e3 * lead:.1f} ms after its stamp"
-            )
-        else:
+        elif lead > 0:  # else it goes on from windows that were sent before the recording began
             report.least_lead = min(report.least_lead, lead)
         self._last[message.topic] = window
         for i, joint in enumerate(joints):
@@ -219,10 +215,10 @@ class PromiseCheck:
                 np.array([end, end + 1e-3]), still, np.zeros_like(still), np.zeros_like(still)
             )
 
-    def executed(self, messages: dict[str, list[BagMessage]]) -> None:
+    def executed(self, messages: dict[str, list[BagMessage]], rates: Sequence[float] = ()) -> None:
         """Judge what controllers would execute of the windows of each topic (see `executed`)."""
         speed = {name: limit[2] for name, limit in self._limits.items() if limit[2] > 0.0}
-        self.report.executed = check_executed(messages, speed, self._acceleration)
+        self.report.executed = check_executed(messages, speed, self._acceleration, rates)
         for found in self.report.executed:
             if not found.smooth:
                 worst = max([*found.acceleration.values(), *found.velocity.values()], default=0.0)

@@ -22,12 +22,13 @@ from enum import Enum
 from typing import Any
 
 from speech_gesture_pkg.trajectory.composer import ComposerState, Window, ahead_of
-from speech_gesture_pkg.trajectory.windows import TRANSPORT
 
 PAST = 0.06
 """Windows begin so long before they are sent, s: three cycles of a controller at 50 Hz."""
 SPARE = 0.004
 """A window that has to be there for a certain cycle must be sent so long before, s: it is on its way for 1 to 2 ms."""
+MARGIN = 0.02
+"""Windows for controllers that blend are stamped so far ahead, and a cycle more, s."""
 SLOWEST = 0.01
 """Cycle of a controller that does not tell its rate, s."""
 _QUICKEST = 0.0002
@@ -64,7 +65,7 @@ class Timing:
         return replace(window, stamp=stamp, time_from_start=times, send_by=stamp - self.period - SPARE)
 
     def _ahead(self, dt: float) -> float:
-        return min(self.period + TRANSPORT, 0.75 * dt)
+        return min(self.period + MARGIN, 0.75 * dt)
 
     def chance(self, state: ComposerState, now: float) -> float:
         """The next time from `now` on at which a window can be sent to it, s."""

@@ -95,6 +95,7 @@ def test_only_controllers_that_gesture_and_drive_their_joints_are_commanded(faul
     watch = Watch(probe)
     Speaker(probe)
     assert change(probe, "configure")  # it answers: it has discovered us and our listeners
+    probe.wait(lambda: set(DEMO_CONTROLLERS) <= set(probe.node.get_node_names()), 20.0)
     assert change(probe, "activate")
     probe.wait(watch.moving, 30.0)
     assert told(gesture.output, "commanding", *(f"{n} ({len(j)} joints)" for n, j in DEMO_CONTROLLERS.items()))

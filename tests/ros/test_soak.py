@@ -93,12 +93,12 @@ def test_a_late_window_is_excused_only_by_what_held_the_process_up():
 
 
 def test_what_the_machine_did_is_not_a_broken_promise_and_the_rest_is():
-    promise = {"broken": {"future": 3}, "messages": 10}
+    promise = {"broken": {"late": 3}, "messages": 10}
     result = {"promise": promise, "held_up": {"late_windows": 3}, "problems": [], "unchecked": 0, "minutes": 60.0}
     result |= {"memory": {"growth_mb": 1.0}, "latency": {"first_p99_ms": 30.0, "last_p99_ms": 35.0}}
     assert judge(result) == []
-    promise["broken"] = {"future": 4, "continuous": 1}
-    assert broken(result) == {"future": 1, "continuous": 1}
+    promise["broken"] = {"late": 4, "continuous": 1}
+    assert broken(result) == {"late": 1, "continuous": 1}
     result |= {"memory": {"growth_mb": 6.0}, "latency": {"first_p99_ms": 30.0, "last_p99_ms": 37.0}}
     sentences = " ".join(judge(result))
     for part in ("the promise about motion was broken", "grew by 6.0 MB", "from 30.0 to 37.0 ms"):

@@ -15,9 +15,10 @@ from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
 POLICY = Path(__file__).resolve().parents[2] / "config" / "sros2" / "policy.xml"
 NEVER = {"/clock"}  # subscribed with use_sim_time only
 AGAIN = {f"/{name}/get_parameters" for name in DEMO_CONTROLLERS}
+STATES = {f"/{c}/{topic}" for c in DEMO_CONTROLLERS for topic in ("controller_state", "state")}
 SELDOM = {
-    # sync.mode delay; audio_common_msgs installed; a controller that has restarted
-    "speech_gesture": {"/speech_gesture/audio_out", "/audio_info", *AGAIN},
+    # sync.mode delay; audio_common_msgs or control_msgs installed; a controller that has restarted
+    "speech_gesture": {"/speech_gesture/audio_out", "/audio_info", *AGAIN, *STATES},
     "wav_player": {"/audio_info"},
 }
 KINDS = {

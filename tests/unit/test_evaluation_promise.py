@@ -120,9 +120,10 @@ def test_a_window_that_starts_somewhere_else_is_a_jump(tmp_path):
     assert report.worst["splice"] == pytest.approx(0.0011, abs=2e-5)
 
 
-def test_a_first_window_in_the_past_is_found(tmp_path):
+def test_a_recording_may_begin_in_the_middle(tmp_path):
+    """Its first window repeats what was sent before; nobody knows what that was."""
     report = check_promise(write(tmp_path / "bag", lead=-0.01), URDF)
-    assert report.broken == {"future": 1}
+    assert not report.broken
 
 
 def composed(path, begin, late=0.0, jump=0.0):
