@@ -157,8 +157,8 @@ def check_executed(
 ) -> list[Execution]:
     """Every rule that the windows are for, at every rate, over all topics.
 
-    Without `rates` at all usual ones; but windows with negative times are timed for controllers of one rate, which a bag
-    does not tell: those are judged at given rates only.
+    Without `rates` at all usual ones; but windows with negative times are timed for controllers of one rate, which a
+    bag does not tell: those are judged at given rates only.
     """
     found: dict[tuple[Rule, float], Execution] = {}
     for sent in messages.values():
@@ -176,8 +176,8 @@ def executed_text(found: Sequence[Execution]) -> str:
     """For a person: the worst of all, and each one that is not smooth."""
     if not found:
         return (
-            "  executed: not judged (the windows begin ahead, or are timed for controllers that blend, at a rate that the "
-            "bag does not tell: give it by --update-rate)"
+            "  executed: not judged (the windows begin ahead, or are timed for controllers that blend, at a rate that "
+            "the bag does not tell: give it by --update-rate)"
         )
     worst = max(found, key=lambda e: max(e.acceleration.values(), default=0.0))
     share = max(worst.acceleration.values(), default=0.0)
