@@ -22,7 +22,9 @@ from speech_gesture_pkg.trajectory.window_begin import Timing
 POLL = 0.02
 """Longest time between two steps, as in the node, s."""
 WATCHED = 1.0
-"""So long before the start the robot is seen to stand, s."""
+"""So long before the activation the robot is seen to stand, s."""
+JOINED = 1.0
+"""And so long before the start the node is active and paused, s, as between two files of a run through the node."""
 
 
 @dataclass
@@ -118,7 +120,7 @@ def run_offline(
         audio: speech.
         chunk_s: length of an audio message, s.
         settle_s: silence before and after the speech, s.
-        start: node time at activation, s.
+        start: node time at which it begins to listen, s.
         timing: by controller, how it takes up windows.
     """
     messages = messages_of(audio, start + settle_s, chunk_s)
@@ -150,20 +152,25 @@ def run_messages(
         config: all parameters.
         robot: from `load_robot`.
         messages: in the order of arrival.
-        start: node time at activation, s.
+        start: node time at which it begins to listen, s.
         end: node time at deactivation, s.
         reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
         stop: whether the run ends with the windows that bring the robot to rest.
         timing: by controller, how it takes up windows.
     """
-    clock = VirtualClock(start - WATCHED)
+    clock = VirtualClock(start - WATCHED - JOINED)
     pipeline = make_pipeline(config, robot, {}, steady=clock, timing=timing)
     run = OfflineRun(seconds=end - start)
     positions, times = [], []
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
-    for clock.now in np.linspace(start - WATCHED, start, 20):
+    for clock.now in np.linspace(start - WATCHED - JOINED, start - JOINED, 20):
         pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
     pipeline.activate(clock.now)
+    pipeline.pause(True, clock.now)
+    while clock.now < start - 1e-6:  # the controllers reach the beginning of the motion; the robot stays at rest
+        clock.now += min(POLL, start - clock.now)
+        _step(pipeline, clock, run)
+    pipeline.pause(False, clock.now)
     for message in chain(messages, [None]):
         arrival = end if message is None else message.arrival
         while clock.now + POLL < arrival:
