@@ -23,7 +23,7 @@ from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
 from speech_gesture_pkg.nodes.orders import Orders
 from speech_gesture_pkg.nodes.outputs import MotionOutputs
 from speech_gesture_pkg.pipeline import Event, Pipeline
-from speech_gesture_pkg.runtime.start import NotBelievedError
+from speech_gesture_pkg.runtime.start import WAITING, NotBelievedError
 from speech_gesture_pkg.runtime.states import Severity, State
 from speech_gesture_pkg.runtime.stats import RateLimiter
 from speech_gesture_pkg.trajectory.composer import Window
@@ -310,7 +310,8 @@ class Worker:
             return
         self._outputs.publish(result.frames, self.time)
         for event in result.events:
-            self._log(event)
+            if event.code != WAITING:  # the node says what it waits for, with the topic
+                self._log(event)
         self._tell_states()
         if self.each_cycle is not None:
             self.each_cycle(self.time.now())

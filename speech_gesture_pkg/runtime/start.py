@@ -21,6 +21,8 @@ from speech_gesture_pkg.runtime.states import Severity
 TOLD_AFTER = 1.0
 """What keeps the robot from going on is told after so long, s, and again every `TOLD_EVERY`."""
 TOLD_EVERY = 30.0
+WAITING = "waiting"
+"""Code of the events that tell what keeps the robot from going on."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """After a first, and at most after so long a robot that does not follow is tried again, s."""
 
@@ -141,4 +143,4 @@ class Start:
         if steady - self._told < TOLD_EVERY:
             return []
         self._told = steady
-        return [Event(Severity.WARN, "waiting", f"stopped for {steady - self._since:.0f} s: {doubt}")]
+        return [Event(Severity.WARN, WAITING, f"stopped for {steady - self._since:.0f} s: {doubt}")]
