@@ -273,3 +273,13 @@ def assert_stops(window: JointTrajectory) -> None:
 def told(output: str, *parts: str) -> bool:
     """Whether one line of the output holds all the parts."""
     return any(all(p in line for p in parts) for line in output.splitlines())
+
+
+def stand_in_stamped_audio(tmp_path, monkeypatch) -> str:
+    """The message type `AudioDataStamped` of ros-drivers, header + bytes, for nodes started after this."""
+    package = tmp_path / "site" / "audio_common_msgs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "msg.py").write_text("from sensor_msgs.msg import CompressedImage as AudioDataStamped\n")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    return "audio_common_msgs/msg/AudioDataStamped"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from gesture_rig import BEST_EFFORT, Speaker, Watch, told
+from gesture_rig import BEST_EFFORT, Speaker, Watch, stand_in_stamped_audio, told
 from sensor_msgs.msg import CompressedImage, MultiDOFJointState
 from std_msgs.msg import Float32MultiArray, Int16MultiArray, UInt8MultiArray
 
@@ -95,13 +95,8 @@ def test_delay_mode_sends_the_audio_on_when_its_gesture_happens(probe, start, de
 
 def test_stamp_mode_aims_at_the_stamp(probe, start, demo_urdf, tmp_path, monkeypatch, pulse):
     """ros-drivers' AudioDataStamped is header + bytes; a message of that shape stands in where it is not installed."""
-    package = tmp_path / "site" / "audio_common_msgs"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "msg.py").write_text("from sensor_msgs.msg import CompressedImage as AudioDataStamped\n")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    kind = stand_in_stamped_audio(tmp_path, monkeypatch)
     start("sim_robot_node")
-    kind = "audio_common_msgs/msg/AudioDataStamped"
     params = {"autostart": True, "robot__urdf": demo_urdf, "sync__mode": "stamp", "audio__message_type": kind}
     gesture = start("gesture_node", **params)
     watch = Watch(probe)

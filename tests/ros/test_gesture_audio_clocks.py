@@ -6,27 +6,21 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from gesture_rig import BEST_EFFORT, Speaker, Watch, told
+from gesture_rig import BEST_EFFORT, Speaker, Watch, stand_in_stamped_audio, told
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import UInt8MultiArray
 
 from speech_gesture_pkg.audio.files import write_wav
 from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
 
-KIND = "audio_common_msgs/msg/AudioDataStamped"
-
 
 def test_stamps_five_seconds_behind_are_corrected_and_delay_mode_stays_in_time(
     probe, start, demo_urdf, tmp_path, monkeypatch, pulse
 ):
     """Header + bytes (`AudioDataStamped`; a message of that shape stands in where it is not installed)."""
-    package = tmp_path / "site" / "audio_common_msgs"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "msg.py").write_text("from sensor_msgs.msg import CompressedImage as AudioDataStamped\n")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    kind = stand_in_stamped_audio(tmp_path, monkeypatch)
     start("sim_robot_node")
-    params = {"autostart": True, "robot__urdf": demo_urdf, "sync__mode": "delay", "audio__message_type": KIND}
+    params = {"autostart": True, "robot__urdf": demo_urdf, "sync__mode": "delay", "audio__message_type": kind}
     gesture = start("gesture_node", **params)
     watch = Watch(probe)
     sent, heard = {}, {}
