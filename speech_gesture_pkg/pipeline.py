@@ -260,7 +260,7 @@ class Pipeline:
             elif trouble := self._follows.trouble(measured, mover.commanded(now), now < mover.joined):
                 result.tell(Severity.ERROR, *trouble)
                 mover.brake(now, silent=self._follows.lost)
-        elif mover.stands(now):
+        elif mover.rests(now):
             ready, events = self.start.recover(now)
             result.events += events
             if ready:

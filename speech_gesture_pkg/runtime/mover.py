@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.runtime.follow_watch import allowance
+from speech_gesture_pkg.runtime.follow_watch import LAG, allowance
 from speech_gesture_pkg.trajectory.blend import bridge_duration
 from speech_gesture_pkg.trajectory.composer import Composer, ComposerState, Window
 from speech_gesture_pkg.trajectory.director import Director, Goal
@@ -129,6 +129,9 @@ class Mover:
         """Where the controllers should be at node time `now`, rad or m. Shape [J]."""
         return self._composer.positions_at(self.reference, now)
 
+    def _remember(self) -> None:
+        self._sent = (self.reference, self._sent_at, self._joined)
+
     def withdraw(self) -> None:
         """The last windows could not be sent in time: the robot still follows the ones before."""
         self.reference, self._sent_at, self._joined = self._sent
@@ -237,6 +240,10 @@ class Mover:
             np.abs(self.commanded(now) - self.stop_point()).max() < 1e-6
         )
 
+    def rests(self, now: float) -> bool:
+        """Whether it was sent no farther for long enough that joints which lag behind stand too."""
+        return self.stands(now) and self.stands(now - LAG)
+
     def runs(self, now: float) -> bool:
         """Whether the controllers still execute what was sent."""
         return self.reference.sent is not None and not self.stands(now)
@@ -254,6 +261,7 @@ class Mover:
         """
         if self.goal is Goal.BRAKE or (self.reference.sent is not None and now < self._joined):
             return {}  # it stands, or what it has ends by itself
+        self._remember()
         began, lead, composer = steady(), self._lead, self._composer
         pose, speed = self.director.rest, self.director.approach_speed
         state, window = self.reference, None
@@ -285,7 +293,7 @@ class Mover:
             standing: where the robot stands; None = it moves, or it is not known. Shape [J].
         """
         lead, composer = self._lead, self._composer
-        self._sent = (self.reference, self._sent_at, self._joined)
+        self._remember()
         if self.silent:
             self.reference = composer.commit(self.reference, now, lead)
             out, self._outbox = self._outbox, {}
@@ -298,7 +306,7 @@ class Mover:
         time, following = composer.next_time(self.reference), self.goal is Goal.FOLLOW
         resting = not following and composer.at_rest(self.reference) and not self.director.blending(time)
         wanted = ready if following else not resting
-        if wanted and standing is not None and now - self._sent_at > REJOIN and self.stands(now):
+        if wanted and standing is not None and now - self._sent_at > REJOIN and self.rests(now):
             self._rejoin(standing, now)
             return self._first(now)
         targets: list[np.ndarray] = []

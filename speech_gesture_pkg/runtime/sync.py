@@ -99,17 +99,20 @@ class ClockOffset:
         self.most_behind = BEHIND
         """Stamps may be so far behind, s."""
         self._newest: deque[tuple[float, float]] = deque()
+        self._waits = False
 
     def see(self, ahead: float, steady: float) -> None:
         """A stamp is `ahead` s ahead of the node's clock at its arrival, at steady time `steady`."""
         while self._newest and (self._newest[-1][1] <= ahead or self._newest[-1][0] < steady - OFFSET_MEMORY):
             self._newest.pop()
         self._newest.append((steady, ahead))
+        self._waits = False
         while self._newest[0][0] < steady - OFFSET_MEMORY:
             self._newest.popleft()
 
     def forget(self) -> None:
-        """The node's clock was set."""
+        """The node's clock was set: whether it still is that of the controllers, the next stamp tells."""
+        self._waits = self._waits or bool(self._newest)
         self._newest.clear()
 
     def behind(self, steady: float) -> float:
@@ -119,6 +122,8 @@ class ClockOffset:
 
     def problem(self, steady: float) -> str:
         """What is wrong, in a sentence; '' if nothing is."""
+        if self._tolerance and self._waits:
+            return "the clock was set, and no stamp of a joint state has come since"
         if not self._tolerance or not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
             return ""
         ahead = self._newest[0][1]

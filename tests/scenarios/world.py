@@ -38,7 +38,7 @@ class Judge:
     acceleration: float = 0.0
     where: str = ""
 
-    def look(self, name: str, begin: float, pieces: list[np.ndarray], rate: float, speed, bend, tremble: float) -> None:
+    def look(self, name: str, begin: float, pieces: list[np.ndarray], rate: float, speed, bend) -> None:
         if not pieces:
             return
         x = np.concatenate(pieces)
@@ -65,6 +65,8 @@ class Machine:
     index: np.ndarray
     on: bool = True
     since: float = 0.0
+    foreign: bool = False
+    """Whether it executes what somebody else sent: that is not judged."""
     coming: list[tuple[float, Goal]] = field(default_factory=list)
 
 
@@ -198,10 +200,10 @@ class World:
 
     def _settle(self, m: Machine) -> None:
         """Judge what was executed so far, and begin anew."""
-        self.judge.look(
-            m.name, m.since, m.sim.trace, self.settings.update_rate, ROBOT.velocity[m.index], self.bend[m.index], 0.0
-        )
-        m.sim.trace, m.since = [], self.theirs
+        rate, speed = self.settings.update_rate, ROBOT.velocity[m.index]
+        if not m.foreign:
+            self.judge.look(m.name, m.since, m.sim.trace, rate, speed, self.bend[m.index])
+        m.sim.trace, m.since, m.foreign = [], self.theirs, False
 
     def deactivate(self) -> None:
         """The node sends its last windows as soon as it can."""
@@ -229,8 +231,6 @@ class World:
         if self.steady.now < self.stalled_until:
             return
         if self.foreign_until:
-            for m in self.machines:
-                m.sim.trace, m.since = [], self.theirs  # what somebody else does is not judged
             if self.steady.now < self.foreign_until:
                 return
             self.foreign_until = 0.0
@@ -245,7 +245,8 @@ class World:
 
     def send(self, windows) -> None:
         if self.rng.random() < self.loss:
-            self.pipeline.mover.withdraw()
+            if windows:
+                self.pipeline.mover.withdraw()
             return
         for m in self.machines:
             if m.name in windows:
@@ -265,9 +266,13 @@ class World:
         while m.coming and m.coming[0][0] <= self.theirs:
             at, goal = m.coming.pop(0)
             if m.on:
-                m.sim.receive(goal, max(at, m.sim.time))
+                refused = m.sim.receive(goal, max(at, m.sim.time))
+                m.foreign = m.foreign if refused else goal.stamp is None
         if m.on:
             m.sim.advance(self.theirs)
+        if m.foreign and m.sim.trace:  # what goes before our own first cycle is kept
+            before = np.concatenate(m.sim.trace)[-round(0.01 * self.settings.update_rate) - 1 :]
+            m.sim.trace, m.since = [before], m.sim.time
 
     def _tell_states(self) -> None:
         for m in self.machines:
@@ -306,9 +311,6 @@ class World:
 
     def finish(self) -> Judge:
         """Deactivate, let it come to rest, and judge."""
-        if self.foreign_until:
-            for m in self.machines:
-                m.sim.trace, m.coming, m.on = [], [], False  # what somebody else does is not judged
         self.deactivate()
         for _ in range(round(6.0 / TICK)):
             self.steady.now += TICK

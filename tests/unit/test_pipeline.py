@@ -22,6 +22,15 @@ def test_speech_makes_the_robot_gesture_and_the_end_is_at_rest():
     assert stage.rest_error() < 1e-3
 
 
+def test_a_last_window_that_was_not_sent_is_withdrawn():
+    stage = gesturing()
+    sent = stage.pipeline.mover.commanded(stage.now + 0.3)
+    stage.pipeline.deactivate(stage.now)
+    assert np.abs(stage.pipeline.mover.commanded(stage.now + 0.3) - sent).max() > 1e-3
+    stage.pipeline.mover.withdraw()
+    np.testing.assert_array_equal(stage.pipeline.mover.commanded(stage.now + 0.3), sent)
+
+
 def test_controllers_get_exactly_their_joints_and_what_is_not_ours_keeps_its_place():
     stage = gesturing().stop()
     assert {n: a.joints for n, a in stage.auditors.items()} == CONTROLLERS

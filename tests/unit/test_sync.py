@@ -12,7 +12,7 @@ from speech_gesture_pkg.config import SafetyConfig, SyncConfig
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
-from speech_gesture_pkg.runtime.sync import CLOCK_STEP, SIMULATED_STEP, ClockWatch, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import CLOCK_STEP, SIMULATED_STEP, ClockOffset, ClockWatch, on_grid, pipeline_latency, play_time
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 
@@ -30,6 +30,19 @@ def test_on_grid_is_the_nearest_grid_time():
         found = on_grid(time, 0.01, 1 / 30)
         assert abs(found - time) <= 0.5 / 30 + 1e-12
         assert (found - 0.01) * 30 == pytest.approx(round((found - 0.01) * 30), abs=1e-9)
+
+
+def test_a_clock_that_was_set_is_the_controllers_only_when_a_stamp_says_so():
+    offset = ClockOffset(0.05)
+    offset.forget()
+    assert offset.problem(5.0) == ""  # nobody has stamped anything
+    offset.see(-0.001, 5.0)
+    assert offset.problem(5.0) == ""
+    offset.forget()
+    offset.forget()
+    assert "the clock was set" in offset.problem(5.01)
+    offset.see(0.6, 5.02)
+    assert "0.60 s ahead of" in offset.problem(5.02)
 
 
 def watch(now: float, forward: float = CLOCK_STEP) -> tuple[ClockWatch, VirtualClock]:
