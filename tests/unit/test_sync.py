@@ -12,7 +12,15 @@ from speech_gesture_pkg.config import SafetyConfig, SyncConfig
 from speech_gesture_pkg.evaluation.offline_run import VirtualClock
 from speech_gesture_pkg.runtime.joint_feedback import BEYOND, JointFeedback
 from speech_gesture_pkg.runtime.lateness import Lateness, Verdict
-from speech_gesture_pkg.runtime.sync import CLOCK_STEP, SIMULATED_STEP, ClockOffset, ClockWatch, on_grid, pipeline_latency, play_time
+from speech_gesture_pkg.runtime.sync import (
+    CLOCK_STEP,
+    SIMULATED_STEP,
+    ClockOffset,
+    ClockWatch,
+    on_grid,
+    pipeline_latency,
+    play_time,
+)
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 
 
