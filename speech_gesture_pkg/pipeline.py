@@ -172,14 +172,14 @@ class Pipeline:
     def deactivate(self, now: float) -> dict[str, Window]:
         """The last windows: brake, go to rest, end at zero velocity; a controller finishes them alone.
 
-        Without joint states it brakes and stays there. A robot whose pipeline died has braked and is left where it is.
+        Without joint states it brakes and stays there. One whose pipeline died, or whose joint states cannot be used
+        (`Start.unreliable`), brakes by what its controllers have.
         """
         was_active = self.active
         self.states.enter(State.INACTIVE)
         self.fallback.cancel()
-        if not was_active:
+        if not was_active or self._follow_clock(now) or self.start.unreliable:
             return {}
-        self._follow_clock(now)
         return self.mover.last_windows(now, self.measured is not None, self._steady)
 
     def yield_robot(self, cause: str = "") -> None:

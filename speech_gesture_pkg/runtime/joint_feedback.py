@@ -236,7 +236,7 @@ class JointFeedback:
     def _all_constant(self, now: float) -> np.ndarray:
         """All joints, if not one number has changed of late, and that not yet for long. Shape [J], bool."""
         quiet = now - float(self._constant.max())
-        return np.full(len(self._since), STILL <= quiet < LONG_STILL)
+        return np.full(len(self._since), FRESH <= quiet < LONG_STILL)
 
     def _unheard(self, old: np.ndarray, now: float) -> str:
         lost = np.flatnonzero(old > self._timeout)

@@ -64,7 +64,10 @@ class Start:
 
     def problem(self, now: float) -> str:
         """Why motion may not begin at node time `now`, '' if it may."""
-        return "" if self._continues(now) else self._doubt
+        if self._continues(now):
+            return ""
+        elsewhere = not self.anew and self._mover.runs(now)
+        return self._doubt or ("what was sent last still runs, and joint states do not follow it" if elsewhere else "")
 
     @property
     def _doubt(self) -> str:
