@@ -150,14 +150,17 @@ class Pipeline:
         """Another pipeline of the same robot and clock has sent what the controllers may still execute."""
         self.start.anew, self._clock = not self.mover.go_on_from(before.mover), before._clock
 
+    def start_problem(self, now: float) -> str:
+        """Why motion may not begin at node time `now`, '' if it may. To be asked all the time: it watches the clock."""
+        if self._clock.jump(now):
+            self.start.clock_was_set()
+        return self.start.problem(now)
+
     def activate(self, now: float) -> None:
         """Begin where the robot stands, or go on with own motion that still runs. Raises NotBelievedError."""
         if self.state is not State.INACTIVE:
             return
-        if self._clock.jump(now):
-            self.start.anew = True
-            self.feedback.clock.forget()
-        if problem := self.start.problem(now):
+        if problem := self.start_problem(now):
             raise NotBelievedError(problem)
         self.counters, self._lateness.extra = Counters(), 0.0
         self._paused = self._failing = False
@@ -297,8 +300,7 @@ class Pipeline:
         self._active_since = now
         if jump < 0:
             self.mover.shift(jump)
-        self.start.anew = True
-        self.feedback.clock.forget()
+        self.start.clock_was_set()
         self.mover.brake(now, silent=True)
         return jump
 

@@ -199,7 +199,7 @@ class Stage:
         """As soon as it may begin."""
         self.watch(0.01)
         began = self.steady.now
-        while problem := self.pipeline.start.problem(self.now):
+        while problem := self.pipeline.start_problem(self.now):
             self.watch(0.01)
             assert self.steady.now - began < 20.0, problem
         self.pipeline.activate(self.now)

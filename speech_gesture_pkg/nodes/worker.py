@@ -319,7 +319,7 @@ class Worker:
     def _missing(self) -> str:
         """What must come before the robot can be commanded, '' if nothing."""
         if self._clock_runs():
-            return self._named(self.pipeline.start.problem(self.time.now()))
+            return self._named(self.pipeline.start_problem(self.time.now()))
         count = self._node.count_publishers("/clock")
         return f"use_sim_time is true and no time has come on /clock ({count or 'no'} publishers)"
 

@@ -236,9 +236,10 @@ class Mover:
 
     def stands(self, now: float) -> bool:
         """Whether the robot has come to rest by now."""
-        return self._composer.at_rest(self.reference) and bool(
-            np.abs(self.commanded(now) - self.stop_point()).max() < 1e-6
-        )
+        return self._composer.at_rest(self.reference) and self._ended(now)
+
+    def _ended(self, now: float) -> bool:
+        return bool(np.abs(self.commanded(now) - self.stop_point()).max() < 1e-6)
 
     def rests(self, now: float) -> bool:
         """Whether it was sent no farther for long enough that joints which lag behind stand too."""
@@ -246,7 +247,7 @@ class Mover:
 
     def runs(self, now: float) -> bool:
         """Whether the controllers still execute what was sent."""
-        return self.reference.sent is not None and not self.stands(now)
+        return self.reference.sent is not None and not self._ended(now)
 
     def displaced(self, measured: np.ndarray) -> bool:
         """Whether a robot that stands is not where it was left."""

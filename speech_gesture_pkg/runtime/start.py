@@ -89,6 +89,11 @@ class Start:
             return False
         return self._follows.near(measured, mover.commanded(now))
 
+    def clock_was_set(self) -> None:
+        """It is not known what the controllers, on the same clock or another, made of it."""
+        self.anew = True
+        self._feedback.clock.forget()
+
     def begin(self, now: float) -> None:
         """Motion may begin (see `problem`): from what still runs, else from where the robot stands."""
         if self._continues(now):

@@ -58,7 +58,7 @@ class ClockWatch:
 
     def __init__(self, steady: Callable[[], float], forward: float = CLOCK_STEP) -> None:
         self._steady, self._forward = steady, forward
-        self._last = (0.0, steady())
+        self._last: tuple[float, float] | None = None
         self._moved = steady()
 
     def start(self, now: float) -> None:
@@ -74,6 +74,9 @@ class ClockWatch:
 
     def jump(self, now: float) -> float:
         """Seconds by which the node clock was set since the last call (negative: back); 0 if it was not."""
+        if self._last is None:
+            self.start(now)
+            return 0.0
         before, steady = self._last
         self._last = (now, self._steady())
         if abs(now - before) > 1e-6:  # rounding of sums

@@ -17,7 +17,7 @@ from speech_gesture_pkg.runtime.sim_rules import RULES
 
 SECONDS = 10.0
 SAMPLE = 8
-SEEDS: tuple[int, ...] = (185, 240, 277, 355, 367, 372, 388, 528, 628, 702, 874)
+SEEDS: tuple[int, ...] = (185, 240, 277, 355, 367, 372, 388, 528, 628, 702, 874, 927)
 VELOCITY, ACCELERATION = 1.001, 1.05
 """Largest shares of the limits; the velocity's for rounding."""
 

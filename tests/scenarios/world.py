@@ -234,7 +234,7 @@ class World:
             if self.steady.now < self.foreign_until:
                 return
             self.foreign_until = 0.0
-        if self.wants_active and self.pipeline.state is State.INACTIVE and not self.pipeline.start.problem(self.now):
+        if self.wants_active and self.pipeline.state is State.INACTIVE and not self.pipeline.start_problem(self.now):
             with suppress(NotBelievedError):  # the clock was set since
                 self.pipeline.activate(self.now)
         self._speak()
