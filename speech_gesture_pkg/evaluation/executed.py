@@ -116,13 +116,19 @@ def execute(
     first = goal_of(messages[0], epoch)
     begin = np.asarray(first.positions[0], float)
     sim = SimController(names, rules_of(rule.distro), settings, begin, messages[0].received - epoch * 1e-9)
-    sim.trace = []
-    end = 0.0
+    # A recording may begin in the middle of a motion: what is judged begins where the first window has the joints.
+    judged, end = messages[0].received - epoch * 1e-9 + TRANSPORT + 3.0 / rate, 0.0
     for message in messages:
-        goal = goal_of(message, epoch)
-        found.refused += sim.receive(goal, message.received - epoch * 1e-9 + TRANSPORT) is not None
+        goal, came = goal_of(message, epoch), message.received - epoch * 1e-9 + TRANSPORT
+        if sim.trace is None and came > judged:
+            sim.advance(judged)
+            sim.trace = []
+        found.refused += sim.receive(goal, came) is not None
         end = max(end, (goal.stamp or sim.time) + float(goal.times[-1]))
-    sim.advance(end)
+    if sim.trace is None:
+        sim.advance(judged)
+        sim.trace = []
+    sim.advance(max(end, judged + 3.0 / rate))
     position = np.concatenate(sim.trace)
     step = max(1, round(OVER * rate))
     bend = np.abs(position[2 * step :] - 2 * position[step:-step] + position[: -2 * step]) * (rate / step) ** 2

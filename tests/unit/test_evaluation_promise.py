@@ -126,8 +126,9 @@ def test_a_recording_may_begin_in_the_middle(tmp_path):
     assert not report.broken
 
 
-def composed(path, begin, late=0.0, jump=0.0):
-    """Windows of the composer's spline; `begin` is the least lead that they begin with, s (negative: in the past)."""
+def composed(path, begin, late=0.0, jump=0.0, first=0):
+    """Windows of the composer's spline from number `first` on; `begin` is the least lead that they begin with, s
+    (negative: in the past)."""
     ones = np.ones(3)
     limits = MotionLimits(NAMES, np.array([-1.0, 0.0, -9.0]), np.array([1.0, 2.0, 9.0]), 2 * ones, 8 * ones)
     state = composer.start(limits, pose([0.0])[0][0], 1.0)
@@ -140,8 +141,8 @@ def composed(path, begin, late=0.0, jump=0.0):
             swing = 0.25 * np.sin(4 * (time - 1.0 + np.arange(count) / 30))[:, None]
             state = composer.extend(state, pose([0.0])[0] + swing)
             state, w = composer.publish(state, now, 0.035, past=max(-begin, 0.0))
-            if now < 1.01 and k:
-                continue  # the controllers have not begun yet
+            if (now < 1.01 and k) or k < first:
+                continue  # the controllers have not begun yet, or the recording has not
             position = w.position + (jump if k == 30 else 0.0)
             message = trajectory(NAMES, w.stamp, w.time_from_start, position, w.velocity, w.acceleration)
             bag.write(
@@ -161,6 +162,12 @@ def test_windows_that_begin_in_the_past_are_executed_exactly_by_all_rules(tmp_pa
     shares = [max(e.acceleration.values()) for e in report.executed]
     assert 0.3 < min(shares) <= max(shares) < 1.001  # of the catching up at the start
     assert "executed by the rules of humble, jazzy, kilted, newest at 50 to 1000 Hz" in promise_text(report)
+
+
+@pytest.mark.parametrize("first", range(10, 40, 3))
+def test_a_recording_that_begins_in_mid_motion_is_judged_from_its_first_window_on(tmp_path, first):
+    report = check_promise(composed(tmp_path / "bag", -0.06, first=first), URDF, dict.fromkeys(NAMES, 8.0))
+    assert report.kept, report.examples
 
 
 def test_windows_that_begin_ahead_are_not_judged_by_what_is_executed(tmp_path):
