@@ -22,6 +22,8 @@ ALLOWED = 1.05
 """Executed acceleration over the limit, from which on a robot ticks."""
 OVER = 0.01
 """Acceleration is taken over so long (one cycle at least), s: what a drive and a gear make of a tick."""
+TAKEN_UP = 3
+"""Cycles until the joints are where the first window has them: a recording may begin in the middle of a motion."""
 TRANSPORT = 0.0005
 """Messages reach a controller so much later than the recorder of the bag, s."""
 
@@ -116,20 +118,14 @@ def execute(
     first = goal_of(messages[0], epoch)
     begin = np.asarray(first.positions[0], float)
     sim = SimController(names, rules_of(rule.distro), settings, begin, messages[0].received - epoch * 1e-9)
-    # A recording may begin in the middle of a motion: what is judged begins where the first window has the joints.
-    judged, end = messages[0].received - epoch * 1e-9 + TRANSPORT + 3.0 / rate, 0.0
+    sim.trace = []
+    end = 0.0
     for message in messages:
-        goal, came = goal_of(message, epoch), message.received - epoch * 1e-9 + TRANSPORT
-        if sim.trace is None and came > judged:
-            sim.advance(judged)
-            sim.trace = []
-        found.refused += sim.receive(goal, came) is not None
+        goal = goal_of(message, epoch)
+        found.refused += sim.receive(goal, message.received - epoch * 1e-9 + TRANSPORT) is not None
         end = max(end, (goal.stamp or sim.time) + float(goal.times[-1]))
-    if sim.trace is None:
-        sim.advance(judged)
-        sim.trace = []
-    sim.advance(max(end, judged + 3.0 / rate))
-    position = np.concatenate(sim.trace)
+    sim.advance(max(end, sim.time + sim.period))
+    position = np.concatenate(sim.trace)[TAKEN_UP:]
     step = max(1, round(OVER * rate))
     bend = np.abs(position[2 * step :] - 2 * position[step:-step] + position[: -2 * step]) * (rate / step) ** 2
     fast = np.abs(np.diff(position, axis=0)) * rate

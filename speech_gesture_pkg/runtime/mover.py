@@ -243,7 +243,7 @@ class Mover:
 
     def rests(self, now: float) -> bool:
         """Whether it was sent no farther for long enough that joints which lag behind stand too."""
-        return self.stands(now) and self.stands(now - LAG)
+        return self.stands(now) and self._ended(now - LAG)
 
     def runs(self, now: float) -> bool:
         """Whether the controllers still execute what was sent."""

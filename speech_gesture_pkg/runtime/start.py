@@ -66,8 +66,10 @@ class Start:
         """Why motion may not begin at node time `now`, '' if it may."""
         if self._continues(now):
             return ""
+        if doubt := self._doubt:
+            return doubt
         elsewhere = not self.anew and self._mover.runs(now)
-        return self._doubt or ("what was sent last still runs, and joint states do not follow it" if elsewhere else "")
+        return "what was sent last still runs, and joint states do not follow it" if elsewhere else ""
 
     @property
     def _doubt(self) -> str:

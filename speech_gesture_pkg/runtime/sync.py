@@ -125,9 +125,11 @@ class ClockOffset:
 
     def problem(self, steady: float) -> str:
         """What is wrong, in a sentence; '' if nothing is."""
-        if self._tolerance and self._waits:
+        if not self._tolerance:
+            return ""
+        if self._waits:
             return "the clock was set, and no stamp of a joint state has come since"
-        if not self._tolerance or not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
+        if not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
             return ""
         ahead = self._newest[0][1]
         if -self.most_behind <= ahead <= self._tolerance:

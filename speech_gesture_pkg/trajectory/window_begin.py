@@ -56,11 +56,11 @@ class Timing:
 
     def fit(self, state: ComposerState, window: Window, now: float, lead: float) -> Window:
         """`window` (with its past) as this controller should get it, sent at `now`, s, new from `now + lead` on."""
-        begins_later = window.stamp > now  # it has no past
-        if self.begin is Begin.PAST or (begins_later and self.begin is Begin.AHEAD):
+        if self.begin is Begin.PAST:
             return window
         if self.begin is Begin.AHEAD:
-            return ahead_of(state, window, now + lead)
+            begins_later = window.stamp > now  # it has no past
+            return window if begins_later else ahead_of(state, window, now + lead)
         stamp = now + self._ahead(state.dt)  # until then the old motion goes on, from there it leads to the first point
         times = window.time_from_start + (window.stamp - stamp)
         return replace(window, stamp=stamp, time_from_start=times, send_by=stamp - self.period - SPARE)

@@ -75,7 +75,7 @@ def test_a_pipeline_that_died_commands_nothing_until_it_is_activated_anew():
     stage.pipeline.fail()
     assert stage.pipeline.deactivate(stage.now) == {}
     stage.silence(2.0)
-    assert stage.activate().until_state(State.GESTURING) < 5.0  # from where it was left, slowly
+    assert stage.activate().until_state(State.GESTURING) < 4.0  # from where it was left, slowly
     stage.stop()
 
 
