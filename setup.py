@@ -124,14 +124,14 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "speech-gesture = speech_gesture_pkg.cli:main",
-            "gesture_node = speech_gesture_pkg.nodes.gesture_node:main",
-            "wav_player_node = speech_gesture_pkg.nodes.wav_player_node:main",
-            "microphone_node = speech_gesture_pkg.nodes.microphone_node:main",
-            "sim_robot_node = speech_gesture_pkg.nodes.sim_robot_node:main",
-            "viewer_node = speech_gesture_pkg.nodes.viewer_node:main",
-            "record_node = speech_gesture_pkg.nodes.recorder:main",
-            "replay_node = speech_gesture_pkg.nodes.player:main",
+            "speech-gesture = speech_gesture_pkg.cli.main:main",
+            "gesture_node = speech_gesture_pkg.ros.gesture_node:main",
+            "wav_player_node = speech_gesture_pkg.ros.wav_player_node:main",
+            "microphone_node = speech_gesture_pkg.ros.microphone_node:main",
+            "sim_robot_node = speech_gesture_pkg.ros.sim_robot_node:main",
+            "viewer_node = speech_gesture_pkg.ros.viewer_node:main",
+            "record_node = speech_gesture_pkg.ros.recorder:main",
+            "replay_node = speech_gesture_pkg.ros.player:main",
         ],
     },
 )

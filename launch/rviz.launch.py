@@ -11,7 +11,7 @@ from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from speech_gesture_pkg.retarget.urdf_text import read_urdf_text
+from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 
 PACKAGE = "speech_gesture_pkg"
 

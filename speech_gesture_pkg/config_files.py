@@ -41,7 +41,7 @@ def load_yaml(path: str) -> dict[str, Any]:
     """
     import yaml
 
-    from speech_gesture_pkg.plain_yaml import MOST_CHARACTERS, read_yaml
+    from speech_gesture_pkg.safe_yaml import MOST_CHARACTERS, read_yaml
 
     try:
         with open(path, encoding="utf-8") as file:

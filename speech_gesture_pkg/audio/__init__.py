@@ -1,1 +1,1 @@
-"""Audio in: formats, resampling, sources and the stamped stream buffer. Inside the pipeline: 16 kHz mono float32."""
+"""Audio in: messages, formats, resampling, streams, files."""

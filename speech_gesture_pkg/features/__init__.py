@@ -1,1 +1,1 @@
-"""Speech features on absolute hop grids, streaming: chunked equals one-shot."""
+"""Speech features: mel, pitch, onsets, and their streaming extractor."""

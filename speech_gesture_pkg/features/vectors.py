@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.features import mel
 from speech_gesture_pkg.features.extractor import HOP_S, FeatureFrames, FeatureState, SpeechFeatureExtractor
 
@@ -20,6 +21,8 @@ _FALL_DB = 2.0 * HOP_S
 _QUIETEST_DB = -45.0
 """The loudness reference never falls below this, dB: room noise is not raised to speech."""
 _MIDDLE_HZ = 150.0
+_PAD = 800
+"""Silence after a file, samples: the look-ahead of the features."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,10 @@ def _vectors(frames: FeatureFrames, reference: np.ndarray) -> np.ndarray:
     pitch = np.where(frames.f0_hz > 0, np.log2(np.maximum(frames.f0_hz, 1.0) / _MIDDLE_HZ), 0.0)
     rest = np.stack([np.minimum(frames.onset, 4.0), pitch, frames.voicing], 1)
     return np.concatenate([levels, rest], 1).astype(np.float32)
+
+
+def speech_vectors(audio: AudioChunk) -> np.ndarray:
+    """Speech vectors of a whole file at 100 Hz, with silence for the look-ahead. Shape [F, SPEECH_VECTOR]."""
+    vectors = SpeechVectors()
+    samples = np.concatenate([audio.samples, np.zeros(_PAD, np.float32)])
+    return vectors.step(samples, vectors.start())[0]

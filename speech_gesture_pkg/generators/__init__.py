@@ -1,1 +1,1 @@
-"""Motion generators: speech features to SMPL-X frames, as streaming objects with explicit state."""
+"""Speech to SMPL-X motion, live: a folder for each generator. No torch."""

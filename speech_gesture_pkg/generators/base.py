@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import PARTS
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Joint targets to controller trajectories that keep the promise about motion."""
+"""Joint trajectories within position, velocity, acceleration and link speed limits."""

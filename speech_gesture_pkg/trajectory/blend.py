@@ -8,7 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.link_limit import LinkLimit
+from speech_gesture_pkg.trajectory.link_speed_limit import LinkLimit
 
 PEAK_VELOCITY = 1.875
 """Peak of the minimum-jerk velocity, in units of distance / duration."""

@@ -23,9 +23,9 @@ from dataclasses import replace
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.trajectory import final
+from speech_gesture_pkg.trajectory import stop as final
 from speech_gesture_pkg.trajectory.braking import braking_time
-from speech_gesture_pkg.trajectory.clearance import Distance
+from speech_gesture_pkg.trajectory.collision_check import Distance
 from speech_gesture_pkg.trajectory.extend import extend
 from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts, Window, next_time, start

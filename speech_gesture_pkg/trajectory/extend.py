@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.trajectory.chase import chase, target_velocity
-from speech_gesture_pkg.trajectory.clearance import Distance, first_blocked, way_out
+from speech_gesture_pkg.trajectory.collision_check import Distance, first_blocked, way_out
+from speech_gesture_pkg.trajectory.limiter import chase, target_velocity
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts
 
 _LONGEST_GAP = 5

@@ -9,11 +9,11 @@ import numpy as np
 
 from speech_gesture_pkg.config import SafetyConfig
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retarget.robot import RobotModel
-from speech_gesture_pkg.retarget.robot_links import LinkPoints
-from speech_gesture_pkg.retarget.robot_map import RobotMap
+from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap
+from speech_gesture_pkg.robot.link_points import LinkPoints
+from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.link_limit import LinkLimit
+from speech_gesture_pkg.trajectory.link_speed_limit import LinkLimit
 from speech_gesture_pkg.trajectory.turns import TURN, turn_range
 
 _GROUP_KIND = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, RobotError
-from speech_gesture_pkg.trajectory.link_limit import LinkGrid, LinkLimit
+from speech_gesture_pkg.trajectory.link_speed_limit import LinkGrid, LinkLimit
 
 RATE_MARGIN = 1e-6
 """Relative part of velocity and acceleration limits that is kept back for rounding."""

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.retarget.platform_retargeter import PlatformRetargeter
-from speech_gesture_pkg.retarget.retargeter import Retargeter
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.retargeting.retargeter import Retargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
 from speech_gesture_pkg.trajectory import bspline
-from speech_gesture_pkg.trajectory.clearance import Distance
+from speech_gesture_pkg.trajectory.collision_check import Distance
+from speech_gesture_pkg.trajectory.deadlock import STEPS, StuckWatch
 from speech_gesture_pkg.trajectory.extend import extend
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 from speech_gesture_pkg.trajectory.state import ComposerState
 from speech_gesture_pkg.trajectory.state import start as start_at
-from speech_gesture_pkg.trajectory.stuck import STEPS, StuckWatch
 from speech_gesture_pkg.trajectory.windows import tail
 
 BLOCK = STEPS

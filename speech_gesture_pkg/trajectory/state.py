@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
 
 _RETURN_SPEED = 0.2
 

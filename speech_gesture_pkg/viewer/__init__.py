@@ -1,1 +1,1 @@
-"""Seeing it: browser view, software-rendered PNG and video."""
+"""Pictures, videos and a browser view of human and robot motion."""

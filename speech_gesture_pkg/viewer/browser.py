@@ -10,12 +10,12 @@ from typing import Any
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_motion
-from speech_gesture_pkg.body.motion import PHASES, MotionFrames
-from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.motion.bounded_npz import read_npz
+from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
+from speech_gesture_pkg.motion.npz import load_motion
 from speech_gesture_pkg.outside_text import as_markdown
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.viewer.frame import time_span
 from speech_gesture_pkg.viewer.page import BrowserPage
 from speech_gesture_pkg.viewer.robot import RobotFigure

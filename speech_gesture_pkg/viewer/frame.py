@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.body.motion import PHASES, MotionFrames
 from speech_gesture_pkg.errors import ConfigError, InputError, one_of
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.viewer.human import HumanFigure
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
 from speech_gesture_pkg.viewer.robot import RobotFigure

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from speech_gesture_pkg.body.parts import ARKIT_INDEX
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS, REST_POSITIONS, forward_kinematics
+from speech_gesture_pkg.motion.parts import ARKIT_INDEX
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS, REST_POSITIONS, forward_kinematics
 from speech_gesture_pkg.viewer.mannequin import EYES, MOUTH_AT, body_parts, shirt
 from speech_gesture_pkg.viewer.shapes import LinkMesh, Shape, pitch_about, translation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import PHASES
+from speech_gesture_pkg.motion.frames import PHASES
 from speech_gesture_pkg.viewer.timeline import PITCH, draw_bars
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retarget.anatomy import Anatomy
-from speech_gesture_pkg.retarget.closed_chain import Platform, find_platform
-from speech_gesture_pkg.retarget.platform_pose import passive_positions
-from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
+from speech_gesture_pkg.robot.model import RobotModel
+from speech_gesture_pkg.robot.stewart_neck.forward_kinematics import passive_positions
+from speech_gesture_pkg.robot.stewart_neck.platform import Platform, find_platform
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, REST_POSITIONS
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, REST_POSITIONS
 from speech_gesture_pkg.viewer.shapes import (
     Colour,
     Shape,

@@ -8,8 +8,8 @@ import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.outside_text import one_line
-from speech_gesture_pkg.retarget.mesh_files import find_mesh, read_mesh
-from speech_gesture_pkg.retarget.mesh_process import Piece, read_pieces
+from speech_gesture_pkg.robot.mesh_process import Piece, read_pieces
+from speech_gesture_pkg.robot.meshes import find_mesh, read_mesh
 from speech_gesture_pkg.viewer.shapes import Colour, Shape, from_triangles, scaling
 
 _GREY: Colour = (0.72, 0.74, 0.78)

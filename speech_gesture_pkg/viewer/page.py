@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from speech_gesture_pkg.body.skeleton import NUM_JOINTS
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
+from speech_gesture_pkg.motion.skeleton import NUM_JOINTS
 from speech_gesture_pkg.viewer.human import LINK_NAMES, HumanFigure
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.shapes import LinkMesh

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.skeleton import axis_angle_to_matrix
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.skeleton import axis_angle_to_matrix
 from speech_gesture_pkg.viewer.camera import Camera
 from speech_gesture_pkg.viewer.human import HumanFigure
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw

@@ -16,8 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.outside_text import one_line
-from speech_gesture_pkg.retarget.urdf_bounds import check_counts
-from speech_gesture_pkg.retarget.urdf_text import read_urdf_text, urdf_root
+from speech_gesture_pkg.robot.urdf_bounds import check_counts
+from speech_gesture_pkg.robot.urdf_text import read_urdf_text, urdf_root
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
     Colour,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.skeleton import REST_POSITIONS, axis_angle_to_matrix, forward_kinematics
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.skeleton import REST_POSITIONS, axis_angle_to_matrix, forward_kinematics
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 
 
 def standing_offset(local: np.ndarray, translation: np.ndarray) -> np.ndarray:

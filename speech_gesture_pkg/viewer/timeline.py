@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.body.motion import PHASES, MotionFrames
+from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw, ImageFont
 
 PHASE_COLOURS: dict[str, tuple[int, int, int]] = {

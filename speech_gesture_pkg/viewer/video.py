@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.body.motion import MotionFrames
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.viewer.frame import FrameComposer
 
 logger = logging.getLogger(__name__)

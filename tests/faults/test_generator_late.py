@@ -10,8 +10,8 @@ import pytest
 from pipeline_rig import Stage, Talkative, Understudy, gesturing
 
 from speech_gesture_pkg.errors import ModelError
-from speech_gesture_pkg.runtime.fallback import TRUSTED, Fallback, Spare, in_thread, rehearse, waited_for_processor
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.fallback import TRUSTED, Fallback, Spare, in_thread, rehearse, waited_for_processor
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "generator late"
 RULE = {"fallback.retry": 4.0, "fallback.attempts": 3}

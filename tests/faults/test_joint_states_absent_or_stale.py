@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pipeline_rig import AWAY, CONTROLLERS, Stage, gesturing
 
-from speech_gesture_pkg.runtime.states import Severity, State
+from speech_gesture_pkg.pipeline.states import Severity, State
 
 ROW = "joint_states absent or stale"
 

@@ -10,8 +10,8 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `
 from gesture_rig import Promise, Speaker, Watch, assert_inside_limits, last_moved, told
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 
 ROW = "a process is killed"
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline_rig import gesturing
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "NaN or clipped audio"
 

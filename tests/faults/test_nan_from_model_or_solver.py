@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pipeline_rig import gesturing
 
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "NaN from model or solver"
 

@@ -12,7 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 
 ROW = "no controller subscribed"
 

@@ -8,7 +8,7 @@ from pipeline_rig import Stage
 
 from speech_gesture_pkg.audio.formats import AudioFormat, decode, to_mono
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "other rate / channels"
 

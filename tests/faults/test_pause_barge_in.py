@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pipeline_rig import Stage, gesturing
 
-from speech_gesture_pkg.assembly import layout_of, load_robot, make_pipeline
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import SpeechGestureError
+from speech_gesture_pkg.pipeline.build import layout_of, load_robot, make_pipeline
+from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
-from speech_gesture_pkg.runtime.states import State
 
 ROW = "pause, barge-in"
 

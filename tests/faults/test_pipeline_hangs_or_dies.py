@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pipeline_rig import AWAY, gesturing
 
-from speech_gesture_pkg.runtime.states import TRANSITIONS, State, StateLog
+from speech_gesture_pkg.pipeline.states import TRANSITIONS, State, StateLog
 
 ROW = "pipeline held up, hangs or dies"
 SCRIPT = str(Path(__file__).with_name("mischief_node.py"))

@@ -10,13 +10,13 @@ import onnx
 import pytest
 from pipeline_rig import Understudy, gesturing
 
-from speech_gesture_pkg import assembly
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ModelError
+from speech_gesture_pkg.generators import onnx_session
+from speech_gesture_pkg.generators.onnx_session import Session
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
-from speech_gesture_pkg.inference import session
-from speech_gesture_pkg.inference.session import Session
-from speech_gesture_pkg.runtime.states import Severity, State
+from speech_gesture_pkg.pipeline import build
+from speech_gesture_pkg.pipeline.states import Severity, State
 
 ROW = "GPU out of memory / provider lost"
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -47,9 +47,9 @@ def test_a_lost_device_brakes_and_the_spare_goes_on_until_it_is_back(fault):
 def recorded(monkeypatch, device: str) -> list[str]:
     """The devices on which `spare_of` loads the generator anew, attempt by attempt."""
     devices = []
-    monkeypatch.setattr(assembly, "make_generator", lambda config: devices.append(config.generator.device))
+    monkeypatch.setattr(build, "make_generator", lambda config: devices.append(config.generator.device))
     config = GestureConfig().with_values({"generator.name": "speechcat", "generator.device": device})
-    spare = assembly.spare_of(config, SimpleNamespace(generator=ProsodyGenerator()))
+    spare = build.spare_of(config, SimpleNamespace(generator=ProsodyGenerator()))
     for attempt in range(3):
         spare.reload(attempt)
     return devices
@@ -62,20 +62,20 @@ def test_the_cpu_is_taken_only_if_that_is_configured(monkeypatch):
 
 def test_a_generator_that_was_lost_is_loaded_anew_when_the_robot_is_activated(monkeypatch, demo_urdf):
     config = GestureConfig().with_values({"robot.urdf": str(demo_urdf)})
-    robot = assembly.load_robot(config)
-    spare = assembly.spare_of(config.with_values({"generator.name": "speechcat"}), robot)
+    robot = build.load_robot(config)
+    spare = build.spare_of(config.with_values({"generator.name": "speechcat"}), robot)
     spare.in_charge(None)
     assert robot.lost
     assert robot.generator.name == "prosody"
     made = ProsodyGenerator()
-    monkeypatch.setattr(assembly, "make_generator", lambda config: made)
-    assert assembly.make_pipeline(config, robot, {}).generator is made
+    monkeypatch.setattr(build, "make_generator", lambda config: made)
+    assert build.make_pipeline(config, robot, {}).generator is made
     assert not robot.lost
 
 
 def test_a_generator_by_rule_has_no_spare(demo_urdf):
     config = GestureConfig().with_values({"robot.urdf": str(demo_urdf)})
-    assert assembly.spare_of(config, assembly.load_robot(config)) is None
+    assert build.spare_of(config, build.load_robot(config)) is None
 
 
 class Runtime:
@@ -102,7 +102,7 @@ class Runtime:
 @pytest.fixture
 def network(tmp_path, monkeypatch):
     """One that adds; it is looked at before the runtime gets it."""
-    monkeypatch.setattr(session, "_bounded", True)  # the memory of a runtime that is none
+    monkeypatch.setattr(onnx_session, "_bounded", True)  # the memory of a runtime that is none
     ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [4]) for n in "xy"]
     node = onnx.helper.make_node("Add", ["x", "x"], ["y"])
     graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pipeline_rig import Stage, gesturing
 
-from speech_gesture_pkg.runtime.follow_watch import PATIENCE
-from speech_gesture_pkg.runtime.mover import PROBE
-from speech_gesture_pkg.runtime.states import Severity, State
+from speech_gesture_pkg.pipeline.mover import PROBE
+from speech_gesture_pkg.pipeline.states import Severity, State
+from speech_gesture_pkg.pipeline.tracking_monitor import PATIENCE
 
 ROW = "the robot does not follow"
 

@@ -7,8 +7,8 @@ import signal
 import pytest
 from pipeline_rig import AWAY, Stage, gesturing
 
-from speech_gesture_pkg.runtime.states import State
-from speech_gesture_pkg.trajectory import final
+from speech_gesture_pkg.pipeline.states import State
+from speech_gesture_pkg.trajectory import stop
 
 ROW = "SIGINT, deactivate"
 
@@ -29,14 +29,14 @@ def test_deactivate_in_mid_gesture_and_activate_again(fault):
 
 @pytest.mark.parametrize("slow", [0.2, 0.7])
 def test_a_way_to_rest_that_is_long_to_plan_is_stamped_ahead_all_the_same(fault, monkeypatch, slow):
-    stage, plan = gesturing(), final.stop_trajectory
+    stage, plan = gesturing(), stop.stop_trajectory
     began = stage.now
 
     def late(*given):
         stage.steady.now += slow
         return plan(*given)
 
-    monkeypatch.setattr(final, "stop_trajectory", late)
+    monkeypatch.setattr(stop, "stop_trajectory", late)
     stage.stop()  # the auditors compare every stamp with the time at which the window arrives
     assert stage.speed == 0.0
     assert stage.rest_error() < 1e-3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pipeline_rig import Stage
 
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "audio stamps of another clock"
 

@@ -8,8 +8,8 @@ import numpy as np
 from pipeline_rig import AWAY, CONTROLLERS, GROUPS, REST, ROBOT, Puppeteer, Stage, Talkative
 
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.pipeline import Pipeline
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.trajectory.layout import make_layout
 
 ROW = "start pose far away"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_rig import Stage
 
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 ROW = "unstamped audio"
 

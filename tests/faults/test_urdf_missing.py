@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from speech_gesture_pkg.assembly import layout_of, load_robot
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.pipeline.build import layout_of, load_robot
 
 ROW = "URDF missing, without limits, lacking mapped joints"
 

@@ -11,14 +11,14 @@ from bag_writing import BagWriter, T, audio_info, audio_message, joint_state, ma
 from mutation import spoilt_bytes, spoilt_text
 from rosbags.rosbag2 import StoragePlugin
 
-from speech_gesture_pkg.body.parts import ARKIT_NAMES
-from speech_gesture_pkg.body.skeleton import JOINT_NAMES
+from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.evaluation.promise import check_promise
-from speech_gesture_pkg.evaluation.study.commanded import commanded
-from speech_gesture_pkg.evaluation.study.from_bag import read_recording
-from speech_gesture_pkg.evaluation.tracking import check_tracking
-from speech_gesture_pkg.runtime.bags import Bag
+from speech_gesture_pkg.lab.study.commanded import commanded
+from speech_gesture_pkg.lab.study.from_bag import read_recording
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES
+from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
+from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.tracking import check_tracking
 
 LIMITS = '<parent link="base"/><child link="{0}"/><limit lower="-2" upper="2" velocity="3" effort="1"/>'
 JOINTS = "".join(

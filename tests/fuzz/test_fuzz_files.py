@@ -14,14 +14,14 @@ import soundfile
 from mutation import spoilt_bytes, spoilt_text
 
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.files import load_body_shape, load_motion, save_motion
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.npz import read_npz
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.config_files import controller_joints, load_yaml
-from speech_gesture_pkg.datasets.textgrid import read_words
-from speech_gesture_pkg.datasets.unpickle import load_plain_pickle
-from speech_gesture_pkg.trajectory.robot_trajectory import RobotTrajectory
+from speech_gesture_pkg.lab.datasets.textgrid import read_words
+from speech_gesture_pkg.lab.datasets.unpickle import load_plain_pickle
+from speech_gesture_pkg.motion.bounded_npz import read_npz
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.npz import load_body_shape, load_motion, save_motion
+from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.viewer.browser import load_any
 
 YAMLS = (

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from mutation import spoilt_bytes, spoilt_text
 
-from speech_gesture_pkg.retarget import mesh_files
-from speech_gesture_pkg.retarget.mesh_files import read_mesh
-from speech_gesture_pkg.retarget.mesh_process import read_pieces
+from speech_gesture_pkg.robot import meshes
+from speech_gesture_pkg.robot.mesh_process import read_pieces
+from speech_gesture_pkg.robot.meshes import read_mesh
 
 CORNERS = np.array([[0.0, 0, 0], [0.3, 0, 0], [0, 0.2, 0], [0, 0, 0.1]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
@@ -89,7 +89,7 @@ def test_stl(fuzz):
 
     def use(data: bytes) -> None:
         path.write_bytes(data)
-        mesh_files._read.cache_clear()
+        meshes._read.cache_clear()
         mesh = read_mesh(path)
         assert np.isfinite(mesh.triangles).all()
 
@@ -110,7 +110,7 @@ def test_other_formats(fuzz):
         kind, data = given
         path = fuzz.folder / f"part.{kind}"
         path.write_bytes(data)
-        mesh_files._read.cache_clear()
+        meshes._read.cache_clear()
         assert np.isfinite(read_mesh(path).triangles).all()
         for piece in read_pieces(path, scene=True):
             assert piece.corners.shape[1:] == piece.faces.shape[1:] == (3,)

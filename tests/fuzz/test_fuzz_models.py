@@ -7,7 +7,6 @@ import random
 import re
 import shutil
 import struct
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +16,11 @@ import yaml
 from mutation import spoilt_bytes, spoilt_text, spoilt_tree
 
 from speech_gesture_pkg.errors import ModelError
-from speech_gesture_pkg.evaluation.latent.encoder import load_latents
-from speech_gesture_pkg.generators import models
+from speech_gesture_pkg.generators import model_files
+from speech_gesture_pkg.generators.checked_files import sha256_of, verify
+from speech_gesture_pkg.generators.onnx_session import Session
 from speech_gesture_pkg.generators.speechcat import bundle as speechcat
-from speech_gesture_pkg.inference.files import sha256_of, verify
-from speech_gesture_pkg.inference.session import Session
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))  # the tiny network of the unit tests
+from speech_gesture_pkg.lab.metrics.autoencoder.encoder import load_latents
 
 
 def tiny() -> Path:
@@ -144,7 +141,7 @@ def _verify_once(verify):
 def test_manifest(fuzz, monkeypatch):
     """The list of models: nothing outside the model's folder is ever opened."""
     opened: list[Path] = []
-    monkeypatch.setattr(models, "verify", lambda path, expected: (opened.append(path), verify(path, expected)))
+    monkeypatch.setattr(model_files, "verify", lambda path, expected: (opened.append(path), verify(path, expected)))
     folder = fuzz.folder / "models"
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "a.onnx").write_bytes(b"weights")
@@ -169,7 +166,7 @@ def test_manifest(fuzz, monkeypatch):
         manifest.write_text(text, encoding="utf-8", errors="replace")
         opened.clear()
         try:
-            models._listed("mine", manifest)
+            model_files._listed("mine", manifest)
         finally:
             assert all(path.resolve().is_relative_to(folder / "mine") for path in opened), opened
 
@@ -215,7 +212,7 @@ def test_checkpoints(fuzz):
     pytest.importorskip("torch")
     from speechcat_tiny import TINY, made_tiny
 
-    from speech_gesture_pkg.generators.speechcat.network.model import load, save
+    from speech_gesture_pkg.lab.models.speechcat.model import load, save
 
     path = fuzz.folder / "model.safetensors"
     save(made_tiny(TINY), path, {})

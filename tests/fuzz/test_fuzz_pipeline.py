@@ -9,7 +9,7 @@ import numpy as np
 from pipeline_rig import ROBOT, Stage
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 LONGEST = 25
 """Events in the life of one pipeline."""

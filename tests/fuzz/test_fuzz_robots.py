@@ -10,9 +10,9 @@ import numpy as np
 import yaml
 from mutation import NUMBERS, spoilt_text, spoilt_tree
 
-from speech_gesture_pkg.retarget.mapping import map_robot
-from speech_gesture_pkg.retarget.override import read_override
-from speech_gesture_pkg.retarget.robot import RobotModel
+from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
+from speech_gesture_pkg.robot.joint_map.map_file import read_override
+from speech_gesture_pkg.robot.model import RobotModel
 
 ARM = ("shoulder_pitch", "shoulder_roll", "elbow", "wrist_yaw")
 

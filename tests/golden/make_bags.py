@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "helpers"))
 
 from bag_writing import BagWriter, audio_info, audio_message, joint_state  # noqa: E402
 from rosbags.rosbag2 import StoragePlugin  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 from bag_writing import EPOCH
 from make_bags import BAGS, BEGIN, JOINTS, RATE, TRANSPORT, elbows, make, speech
 
-from speech_gesture_pkg.evaluation.bag_content import read_content
+from speech_gesture_pkg.verification.bag_content import read_content
 
 FOLDER = Path(__file__).parent / "bags"
 STAMPED = ("AudioDataStamped", "AudioStamped", "AudioBuffer")

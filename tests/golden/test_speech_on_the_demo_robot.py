@@ -17,14 +17,14 @@ import pinocchio as pin
 import pytest
 from pipeline_auditor import Auditor
 
-from speech_gesture_pkg.assembly import load_robot, robot_urdf
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.evaluation.offline_run import OfflineRun, run_offline
-from speech_gesture_pkg.evaluation.promise import urdf_limits
+from speech_gesture_pkg.pipeline.build import load_robot, robot_urdf
+from speech_gesture_pkg.pipeline.offline import OfflineRun, run_offline
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.trajectory.windows import TRANSPORT
+from speech_gesture_pkg.verification.motion_guarantees import urdf_limits
 
 ARM_LINK = re.compile(r"(left|right)_.*(arm|hand|shoulder|elbow|wrist|thumb|index|middle|ring|pinky|finger|palm)")
 CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})

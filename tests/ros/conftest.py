@@ -12,5 +12,6 @@ __all__ = ["probe", "pulse", "start"]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+        path, here = Path(item.fspath), Path(__file__).parent
+        if path.is_relative_to(here) and not path.is_relative_to(here / "offline"):
             mark_real_time(item)

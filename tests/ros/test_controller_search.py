@@ -15,9 +15,9 @@ from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.nodes import controller_activity, controllers
-from speech_gesture_pkg.nodes.controllers import ControllerSearch
-from speech_gesture_pkg.nodes.graph_probe import GraphProbe
+from speech_gesture_pkg.ros import controller_activity, controllers
+from speech_gesture_pkg.ros.controllers import ControllerSearch
+from speech_gesture_pkg.ros.graph_probe import GraphProbe
 
 ARM = ["shoulder", "elbow"]
 SETTINGS: dict[str, Any] = {

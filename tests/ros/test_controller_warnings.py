@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 
-from speech_gesture_pkg.nodes.controller_parameters import is_wanted, spoilers
+from speech_gesture_pkg.ros.controller_parameters import is_wanted, spoilers
 
 GOOD = {"joints": ["a"], "interpolate_from_desired_state": True, "interpolation_method": "splines"}
 

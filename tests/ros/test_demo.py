@@ -19,8 +19,8 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `
 from ros_rig import PATIENCE, end_all, poll
 
 from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
-from speech_gesture_pkg.runtime.bags import Bag
 
 SECONDS = 5.0
 TOPICS = {
@@ -45,7 +45,7 @@ class Verb:
         folder.mkdir()
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "speech_gesture_pkg.cli", *line.split()],
+                [sys.executable, "-m", "speech_gesture_pkg.cli.main", *line.split()],
                 stdout=out,
                 stderr=err,
                 env=os.environ | environment,
@@ -85,7 +85,7 @@ def nodes_of(word: str) -> list[str]:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "speech_gesture_pkg.nodes" in line and word in line:
+        if "speech_gesture_pkg.ros" in line and word in line:
             found.append(line)
     return found
 

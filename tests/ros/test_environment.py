@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 from ros_rig import ROOT
 
-NODE = [sys.executable, "-m", "speech_gesture_pkg.nodes.gesture_node", "--ros-args", "-p", "autostart:=true"]
+NODE = [sys.executable, "-m", "speech_gesture_pkg.ros.gesture_node", "--ros-args", "-p", "autostart:=true"]
 LOG = ("ROS_LOG_DIR", "ROS_HOME")
 
 

@@ -12,7 +12,7 @@ from gesture_rig import BEST_EFFORT, Speaker, Watch, stand_in_stamped_audio, tol
 from sensor_msgs.msg import CompressedImage, MultiDOFJointState
 from std_msgs.msg import Float32MultiArray, Int16MultiArray, UInt8MultiArray
 
-from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
+from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 
 TOPIC = "/audio"
 

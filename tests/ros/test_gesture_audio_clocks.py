@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import UInt8MultiArray
 
 from speech_gesture_pkg.audio.files import write_wav
-from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
+from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 
 
 def test_stamps_five_seconds_behind_are_corrected_and_delay_mode_stays_in_time(

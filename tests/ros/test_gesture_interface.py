@@ -15,12 +15,12 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from speech_gesture_pkg.body.parts import ARKIT_NAMES
-from speech_gesture_pkg.body.skeleton import JOINT_NAMES
-from speech_gesture_pkg.evaluation.bag import read_bag
-from speech_gesture_pkg.evaluation.promise import check_promise
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
-from speech_gesture_pkg.runtime.bags import Bag
+from speech_gesture_pkg.bags.messages import read_bag
+from speech_gesture_pkg.bags.reader import Bag
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES
+from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.verification.motion_guarantees import check_promise
 
 TOPICS = {
     "/audio": "std_msgs/msg/Int16MultiArray",

@@ -12,12 +12,12 @@ from gesture_rig import Speaker, Watch, told
 from rosgraph_msgs.msg import Clock
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.evaluation.bag import read_bag
-from speech_gesture_pkg.evaluation.promise import check_promise
-from speech_gesture_pkg.evaluation.tracking import check_tracking
-from speech_gesture_pkg.nodes.clock import seconds, time_from_seconds
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.bags.messages import read_bag
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
+from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.tracking import check_tracking
 
 TIMELY = 0.005
 STALL = 0.03

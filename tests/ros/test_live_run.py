@@ -17,19 +17,19 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `
 from ros_rig import PATIENCE, poll
 from test_demo import nodes_of
 
-from speech_gesture_pkg.assembly import load_robot
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.commands.live_run import LiveSettings, run_live
+from speech_gesture_pkg.cli.live_run import LiveSettings, run_live
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.evaluation.bag_content import read_content
-from speech_gesture_pkg.evaluation.promise import check_promise
-from speech_gesture_pkg.evaluation.study.agreement import agreement
-from speech_gesture_pkg.evaluation.study.from_audio import offline_material
-from speech_gesture_pkg.evaluation.study.from_bag import read_recording, recorded_material
-from speech_gesture_pkg.evaluation.study.record import arrays_of
-from speech_gesture_pkg.evaluation.study.robot_body import RobotBody
+from speech_gesture_pkg.lab.study.agreement import agreement
+from speech_gesture_pkg.lab.study.from_audio import offline_material
+from speech_gesture_pkg.lab.study.from_bag import read_recording, recorded_material
+from speech_gesture_pkg.lab.study.record import arrays_of
+from speech_gesture_pkg.lab.study.robot_body import RobotBody
+from speech_gesture_pkg.pipeline.build import load_robot
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.verification.bag_content import read_content
+from speech_gesture_pkg.verification.motion_guarantees import check_promise
 
 SECONDS = 3.0
 RATE = 16000
@@ -101,7 +101,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, speech, demo_urdf):
     soundfile.write(tmp_path / "long.wav", np.tile(speech, 10), RATE)
     code = f"""
         from pathlib import Path
-        from speech_gesture_pkg.commands.live_run import run_live
+        from speech_gesture_pkg.cli.live_run import run_live
         from speech_gesture_pkg.config import GestureConfig
         config = GestureConfig().with_values({{"robot.urdf": {str(demo_urdf)!r}}})
         list(run_live([Path({str(tmp_path / "long.wav")!r})], config, Path({str(tmp_path / "out")!r})))

@@ -18,20 +18,20 @@ from std_msgs.msg import Float32MultiArray, Header, Int16MultiArray, String, UIn
 from speech_gesture_pkg.audio.files import write_wav
 from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.audio.wav_stream import WavStream
-from speech_gesture_pkg.body.motion import PHASES, MotionFrames
-from speech_gesture_pkg.body.parts import ARKIT_NAMES
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, forward_kinematics
 from speech_gesture_pkg.config import SyncConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError
-from speech_gesture_pkg.nodes.audio_input import AudioInput
-from speech_gesture_pkg.nodes.messages import audio_types
-from speech_gesture_pkg.nodes.messages.audio import ReceivedAudio, adapter_for, encode, format_from_info
-from speech_gesture_pkg.nodes.messages.diagnostics import WARN, diagnostic_array
-from speech_gesture_pkg.nodes.messages.graph import AUDIO_QOS, detect_audio_type, qos_problem
-from speech_gesture_pkg.nodes.messages.markers import SkeletonMarkers
-from speech_gesture_pkg.nodes.messages.motion import FaceMessage, SmplxMessage
-from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
-from speech_gesture_pkg.runtime.stamp_clock import StampClock
+from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, forward_kinematics
+from speech_gesture_pkg.pipeline.stamp_clock import StampClock
+from speech_gesture_pkg.ros.audio_input import AudioInput
+from speech_gesture_pkg.ros.messages import audio_types
+from speech_gesture_pkg.ros.messages.audio import ReceivedAudio, adapter_for, encode, format_from_info
+from speech_gesture_pkg.ros.messages.diagnostics import WARN, diagnostic_array
+from speech_gesture_pkg.ros.messages.graph import AUDIO_QOS, detect_audio_type, qos_problem
+from speech_gesture_pkg.ros.messages.markers import SkeletonMarkers
+from speech_gesture_pkg.ros.messages.motion import FaceMessage, SmplxMessage
+from speech_gesture_pkg.ros.messages.trajectory import TrajectoryMessage
 
 RATE = 16000
 TONE = (0.6 * np.sin(2 * np.pi * 440 * np.arange(800) / RATE)).astype(np.float32)

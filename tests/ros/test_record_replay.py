@@ -20,12 +20,12 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Int16MultiArray, String
 from std_srvs.srv import SetBool
 
+from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.nodes.clock import nanoseconds
-from speech_gesture_pkg.nodes.player import BagPlayer
-from speech_gesture_pkg.nodes.recorder import BagRecorder
-from speech_gesture_pkg.nodes.spin import Done
-from speech_gesture_pkg.runtime.bags import Bag
+from speech_gesture_pkg.ros.clock import nanoseconds
+from speech_gesture_pkg.ros.player import BagPlayer
+from speech_gesture_pkg.ros.recorder import BagRecorder
+from speech_gesture_pkg.ros.spin import Done
 
 SECOND = 10**9
 T0 = 1_700_000_000 * SECOND

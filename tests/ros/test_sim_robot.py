@@ -14,9 +14,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from speech_gesture_pkg.nodes.clock import seconds
-from speech_gesture_pkg.nodes.messages.trajectory import TrajectoryMessage
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.ros.clock import seconds
+from speech_gesture_pkg.ros.messages.trajectory import TrajectoryMessage
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 
 ARM = ("shoulder", "elbow")
 SMALL = {"controllers": "[arm_controller]", "arm_controller__joints": f"[{', '.join(ARM)}]"}

@@ -12,14 +12,14 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 
-from speech_gesture_pkg.commands.soak_faults import FAULTS, sequence
-from speech_gesture_pkg.commands.soak_figures import Latencies, Memory, broken, judge
-from speech_gesture_pkg.commands.soak_meters import HoldUps
+from benchmarks.soak_faults import FAULTS, sequence
+from benchmarks.soak_figures import Latencies, Memory, broken, judge
+from benchmarks.soak_meters import HoldUps
 
 
 def test_twenty_seconds_with_faults(tmp_path):
     kinds = "audio_gap,node_held_up,parameters,second_publisher"
-    command = [sys.executable, "-m", "speech_gesture_pkg", "bench", "--soak", "--minutes", "0.33", "--seed", "3"]
+    command = [sys.executable, "-m", "benchmarks", "soak", "--minutes", "0.33", "--seed", "3"]
     command += ["--fault-every", "4", "--faults", kinds, "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     result = json.loads((tmp_path / "soak.json").read_text("utf-8"))
@@ -45,7 +45,7 @@ def test_a_seed_repeats_the_faults():
 
 
 def test_unknown_kinds_are_refused():
-    command = [sys.executable, "-m", "speech_gesture_pkg", "bench", "--soak", "--faults", "flood"]
+    command = [sys.executable, "-m", "benchmarks", "soak", "--faults", "flood"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 4
     assert "kind of fault 'flood' is unknown" in done.stderr

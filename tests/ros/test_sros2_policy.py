@@ -10,7 +10,7 @@ import pytest
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from speech_gesture_pkg.nodes.sim_robot_node import DEMO_CONTROLLERS
+from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 
 POLICY = Path(__file__).resolve().parents[2] / "config" / "sros2" / "policy.xml"
 NEVER = {"/clock"}  # subscribed with use_sim_time only

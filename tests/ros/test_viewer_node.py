@@ -21,10 +21,10 @@ from sensor_msgs.msg import JointState, MultiDOFJointState
 from std_msgs.msg import Int16MultiArray, String
 from visualization_msgs.msg import Marker, MarkerArray
 
-from speech_gesture_pkg.body.parts import ARKIT_INDEX
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES
-from speech_gesture_pkg.nodes.viewer_node import ViewerNode, rotations_from
+from speech_gesture_pkg.motion.parts import ARKIT_INDEX
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, JOINT_NAMES
 from speech_gesture_pkg.outside_text import as_markdown
+from speech_gesture_pkg.ros.viewer_node import ViewerNode, rotations_from
 
 
 def free_port() -> int:

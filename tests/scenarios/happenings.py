@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from world import NAMES, World
 
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.states import State
 
 Undo = Callable[[], None]
 

@@ -13,7 +13,7 @@ import pytest
 from happenings import HAPPENINGS
 from world import TICK, World
 
-from speech_gesture_pkg.runtime.sim_rules import RULES
+from speech_gesture_pkg.sim.rules import RULES
 
 SECONDS = 10.0
 SAMPLE = 8

@@ -15,12 +15,12 @@ from pipeline_rig import ARM, CONTROLLERS, GROUPS, HEAD, REST, ROBOT, Puppeteer,
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.evaluation.offline_run import VirtualClock
-from speech_gesture_pkg.pipeline import Pipeline
-from speech_gesture_pkg.runtime.sim_controller import ControllerSettings, SimController
-from speech_gesture_pkg.runtime.sim_rules import Goal, rules_of
-from speech_gesture_pkg.runtime.start import NotBelievedError
-from speech_gesture_pkg.runtime.states import State
+from speech_gesture_pkg.pipeline.offline import VirtualClock
+from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.start import NotBelievedError
+from speech_gesture_pkg.pipeline.states import State
+from speech_gesture_pkg.sim.controller import ControllerSettings, SimController
+from speech_gesture_pkg.sim.rules import Goal, rules_of
 from speech_gesture_pkg.trajectory.layout import make_layout
 from speech_gesture_pkg.trajectory.window_begin import timing_of
 

@@ -12,15 +12,15 @@ import numpy as np
 from speech_gesture_pkg.errors import ConfigError, ModelError
 from speech_gesture_pkg.features.encoded import samples_of
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
+from speech_gesture_pkg.generators.checked_files import in_words, read_card, sha256_of, verify
+from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, live_plan
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.denoiser import Denoiser, Given
 from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows
-from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan, live_plan
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, seeded_noise
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
-from speech_gesture_pkg.inference.files import in_words, read_card, sha256_of, verify
-from speech_gesture_pkg.inference.session import Session
+from speech_gesture_pkg.generators.onnx_session import Session
 
 CARD = "diffsheg.json"
 PREPARE = "prepare.onnx"

@@ -11,12 +11,12 @@ import numpy as np
 
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
+from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import Known, Noise, Sampler
-from speech_gesture_pkg.generators.diffsheg.schedule import NoiseSchedule
 
 Network = Callable[..., Mapping[str, np.ndarray]]
-"""Arrays by name -> arrays by name, as `inference.session.Session`; has `inputs`, the names that it takes."""
+"""Arrays by name -> arrays by name, as `generators.onnx_session.Session`; has `inputs`, the names that it takes."""
 _PEOPLE = 8
 """Persons and styles whose tables are kept."""
 
@@ -41,7 +41,7 @@ class Denoiser:
 
     Args:
         config: shape of the networks.
-        prepare, tables: of `export.diffsheg`.
+        prepare, tables: of `lab.models.diffsheg.export`.
         branches: name -> network.
     """
 

@@ -9,21 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style, usable_samples
+from speech_gesture_pkg.generators.conditioning import part_gains, speaker_index, style_vector
 from speech_gesture_pkg.generators.diffsheg.bundle import HUBERT, DiffShegBundle
+from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, fresh
 from speech_gesture_pkg.generators.diffsheg.denoiser import Given
 from speech_gesture_pkg.generators.diffsheg.hubert import HubertState, HubertStream
-from speech_gesture_pkg.generators.diffsheg.longform import fresh
-from speech_gesture_pkg.generators.diffsheg.plan import ClipPlan
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, part_channels
 from speech_gesture_pkg.generators.diffsheg.samplers import Known
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
-from speech_gesture_pkg.generators.told import part_gains, speaker_index, style_vector
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import PARTS
 
 _GAIN_S = 0.4
 """Time constant with which a part's gain follows style.parts or a small amplitude, s."""

@@ -21,7 +21,7 @@ from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 _PART = 24
 """A frame's place is a multiple of 1 / 24 state: 30 fps are 5 states in 3 frames, a state's middle is 5 / 8 state."""
 _MORE_S = 0.5
-"""Motion may go on after its audio for so long (`training.utterances.utterance`)."""
+"""Motion may go on after its audio for so long (`lab.training.sequences.utterance`)."""
 
 
 @dataclass(frozen=True)

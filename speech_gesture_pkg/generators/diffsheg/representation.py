@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import ARKIT_NAMES, HAND_JOINTS
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.errors import InputError, ModelError
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.speechcat.representation import FACE_ANGLES, UPPER_JOINTS
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES, HAND_JOINTS
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 
 _SHOW_BODY = (3, 6, 9, *range(12, 22))
 _JAW = (JOINT_INDEX["jaw"],)
@@ -85,7 +85,7 @@ def from_vectors(vectors: np.ndarray, config: DiffShegConfig, start: float = 0.0
 
 
 def part_channels(config: DiffShegConfig) -> np.ndarray:
-    """Which part (index into `body.parts.PARTS`: body, hands, face) each channel belongs to. Shape [C], int."""
+    """Which part (index into `motion.parts.PARTS`: body, hands, face) each channel belongs to. Shape [C], int."""
     joints, _ = _joints(config)
     size = sizes(config)
     parts = np.repeat([1 if j in _HANDS else 0 for j in joints], 3)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, one_of
-from speech_gesture_pkg.generators.diffsheg.schedule import NoiseSchedule, jumps
+from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule, jumps
 
 Denoise = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """Noisy motion [B, T, C] and diffusion step -> clean motion and noise that the network sees in it."""

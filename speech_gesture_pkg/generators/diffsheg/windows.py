@@ -5,7 +5,7 @@ from __future__ import annotations
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
 from speech_gesture_pkg.features.extractor import HOP
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
-from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
+from speech_gesture_pkg.generators.feature_windows import TokenWindows
 
 
 def frame_windows(config: DiffShegConfig) -> TokenWindows:

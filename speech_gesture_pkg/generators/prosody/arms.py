@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, REST_POSITIONS, axis_angle_to_matrix, matrix_to_axis_angle
 from speech_gesture_pkg.generators.prosody import channels as ch
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, REST_POSITIONS, axis_angle_to_matrix, matrix_to_axis_angle
 
 # a hand pose is a vector of these numbers
 POSITION = slice(0, 3)

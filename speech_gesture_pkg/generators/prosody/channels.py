@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS, REST_POSITIONS
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS, REST_POSITIONS
 
 # one arm
 COLLAR_UP, COLLAR_FORWARD = 0, 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.parts import ARKIT_INDEX, ARKIT_NAMES
-from speech_gesture_pkg.generators.prosody import chance
+from speech_gesture_pkg.generators.prosody import random_streams
+from speech_gesture_pkg.motion.parts import ARKIT_INDEX, ARKIT_NAMES
 
 RING = 32
 """Feature frames kept for smoothing."""
@@ -56,7 +56,7 @@ class Mouth:
         self.ring[:, CLOSED] = 0.3
         self.tilt = (6.0, -4.0)
         self.blink_begin, self.blink_frames, self.blinks = -100, 6, 0
-        self.next_blink = int(30 * (0.5 + 2.5 * chance.uniform(seed, chance.FACE, 0, 1)[0]))
+        self.next_blink = int(30 * (0.5 + 2.5 * random_streams.uniform(seed, random_streams.FACE, 0, 1)[0]))
 
     def copy(self) -> Mouth:
         """An independent copy."""
@@ -87,7 +87,7 @@ class Mouth:
         due = frame >= self.next_blink
         if frame - self.blink_begin < fps or not (due or wish > 0.0):
             return
-        u = chance.uniform(seed, chance.FACE, 2 * frame + 1, 3)
+        u = random_streams.uniform(seed, random_streams.FACE, 2 * frame + 1, 3)
         if not due and u[2] >= wish:
             return
         self.blinks += 1

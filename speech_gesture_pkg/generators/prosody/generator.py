@@ -10,9 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import ARKIT_NAMES, PARTS
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
 from speech_gesture_pkg.generators.base import Style, usable_samples
@@ -31,6 +28,9 @@ from speech_gesture_pkg.generators.prosody.state import (
     ProsodyState,
     gains,
 )
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES, PARTS
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 
 _FPS = planner.FPS
 _LOOKAHEAD = 2400

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.generators.prosody import chance
 from speech_gesture_pkg.generators.prosody import channels as ch
+from speech_gesture_pkg.generators.prosody import random_streams
 
 SLOW_FRAMES, FAST_FRAMES = 42, 14
 """Frames between knots of the slow and the fast noise."""
@@ -70,7 +70,7 @@ class Drift:
 
 
 def _knot(seed: int, layer: int, index: int) -> np.ndarray:
-    return chance.normal(seed, chance.IDLE, 2 * index + layer, ch.NUM_CHANNELS)
+    return random_streams.normal(seed, random_streams.IDLE, 2 * index + layer, ch.NUM_CHANNELS)
 
 
 def _basis(steps: int) -> np.ndarray:

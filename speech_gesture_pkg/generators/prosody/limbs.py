@@ -21,7 +21,7 @@ CHANNELS: tuple[slice, ...] = (
     slice(ch.BROW, ch.BROW + 1),
 )
 REST, PREPARATION, STROKE, HOLD, RETRACTION = range(5)
-"""Gesture phases, indices into `body.motion.PHASES`."""
+"""Gesture phases, indices into `motion.frames.PHASES`."""
 
 _FOLLOW = 1.25
 """Wrist and fingers take this much longer than the arm: they follow through."""

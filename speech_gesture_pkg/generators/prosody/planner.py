@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.generators.base import Style
-from speech_gesture_pkg.generators.prosody import chance, hands, head, strokes, torso
+from speech_gesture_pkg.generators.prosody import hands, head, random_streams, strokes, torso
 from speech_gesture_pkg.generators.prosody.accents import Event
 from speech_gesture_pkg.generators.prosody.arms import POSITION, SHAPE
+from speech_gesture_pkg.generators.prosody.hand_placement import confined, fresh_place, rest_pose, scaled, wandered
 from speech_gesture_pkg.generators.prosody.limbs import (
     BROW,
     HOLD,
@@ -26,8 +27,7 @@ from speech_gesture_pkg.generators.prosody.limbs import (
     Limbs,
     Stage,
 )
-from speech_gesture_pkg.generators.prosody.placing import confined, fresh_place, rest_pose, scaled, wandered
-from speech_gesture_pkg.generators.prosody.plan import BOTH, Plan, Sides
+from speech_gesture_pkg.generators.prosody.planner_state import BOTH, Plan, Sides
 
 FPS = 30
 _SILENCE_FRAMES = 28
@@ -82,7 +82,7 @@ def update(plan: Plan, limbs: Limbs, frame: int, events: list[Event], accent_gap
     if not any(plan.raised) and frame >= plan.next_fidget:
         _fidget(plan, limbs, frame)
     if frame >= plan.next_look:
-        u = plan.draw(chance.HEAD, 7)
+        u = plan.draw(random_streams.HEAD, 7)
         wait = (1.1 + 2.2 * u[6]) if plan.quiet < 0 else (2.0 + 4.0 * u[6])
         plan.next_look = frame + int(FPS * wait)
         if head.look(limbs, frame, _gain(style), u) > head.LARGE_SHIFT:
@@ -96,7 +96,7 @@ def _gain(style: Style) -> float:
 
 
 def _start_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style, gesturing: bool) -> None:
-    u = plan.draw(chance.TORSO, 8)
+    u = plan.draw(random_streams.TORSO, 8)
     plan.posture = torso.posture(_gain(style), u)
     torso.shift(limbs, frame, plan.posture)
     if u[3] < 0.6:
@@ -107,7 +107,7 @@ def _start_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style, gesturing:
 
 def _end_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style) -> None:
     plan.counted = 0
-    u = plan.draw(chance.HEAD, 6)
+    u = plan.draw(random_streams.HEAD, 6)
     if u[0] < 0.5:
         head.posture(limbs, frame, _gain(style), u[1:5], tilt=0.05 * (1.0 if u[5] < 0.5 else -1.0) * _gain(style))
     if any(plan.raised):
@@ -115,7 +115,7 @@ def _end_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style) -> None:
 
 
 def _accent(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style, gesturing: bool) -> None:
-    u = plan.draw(chance.HEAD, 5)
+    u = plan.draw(random_streams.HEAD, 5)
     if u[0] < 0.35 + 0.3 * strength:
         head.nod(limbs, frame, strength * _gain(style), u[1:3])
     if u[3] < 0.16 * strength:
@@ -147,7 +147,7 @@ def _draw_sides(u: float, now: Sides) -> Sides:
 
 def _choose(plan: Plan, limbs: Limbs, frame: int, style: Style, at_start: bool, lifted: bool = True) -> None:
     """Arm a stroke: draw it, draw the hands, send them to its preparation."""
-    u = plan.draw(chance.STROKES, 12)
+    u = plan.draw(random_streams.STROKES, 12)
     continue_count = 0 < plan.counted < 4 and plan.stay > 0
     again = plan.repeat >= 0 and lifted and not at_start
     if not (continue_count or again):
@@ -229,7 +229,7 @@ def _prepared(plan: Plan, stroke: strokes.Stroke, side: int, style: Style) -> np
 def _strike(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style) -> None:
     """Release the armed stroke: apex, recoil into a hold."""
     stroke = strokes.LIBRARY[plan.armed]
-    u = plan.draw(chance.STROKES, 6)
+    u = plan.draw(random_streams.STROKES, 6)
     size = plan.size * strength * style.amplitude
     if plan.armed == _ENUMERATE:
         plan.counted += 1
@@ -284,7 +284,7 @@ def _hit(
 
 
 def _wander(plan: Plan, limbs: Limbs, frame: int, side: int, style: Style) -> None:
-    u = plan.draw(chance.IDLE, 6)
+    u = plan.draw(random_streams.IDLE, 6)
     target = wandered(plan.anchors[side], u[:5], style)
     limbs.send(side, frame, (Stage(target, 17 + int(14 * u[5]), HOLD),))
 
@@ -305,7 +305,7 @@ def _relax(plan: Plan, limbs: Limbs, frame: int, style: Style, frames: int) -> N
 
 def _retract(plan: Plan, limbs: Limbs, frame: int) -> None:
     """Hands to rest, one a little after the other."""
-    u = plan.draw(chance.STROKES, 8)
+    u = plan.draw(random_streams.STROKES, 8)
     plan.armed = -1
     for side in (LEFT_ARM, RIGHT_ARM):
         if plan.raised[side]:
@@ -325,7 +325,7 @@ def _retract(plan: Plan, limbs: Limbs, frame: int) -> None:
 
 def _fidget(plan: Plan, limbs: Limbs, frame: int) -> None:
     """A small readjustment of a resting hand and of the stance."""
-    u = plan.draw(chance.STROKES, 8)
+    u = plan.draw(random_streams.STROKES, 8)
     side = LEFT_ARM if u[0] < 0.5 else RIGHT_ARM
     rest = rest_pose(u[1:4])
     rest[SHAPE] *= 0.8 + 0.4 * u[4]

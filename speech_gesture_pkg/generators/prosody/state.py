@@ -15,7 +15,7 @@ from speech_gesture_pkg.generators.prosody.arms import solve_arm
 from speech_gesture_pkg.generators.prosody.face import Mouth
 from speech_gesture_pkg.generators.prosody.idle import Drift
 from speech_gesture_pkg.generators.prosody.limbs import Limbs
-from speech_gesture_pkg.generators.prosody.plan import Plan
+from speech_gesture_pkg.generators.prosody.planner_state import Plan
 from speech_gesture_pkg.generators.prosody.segments import Segments
 
 ACTIVITY, AMPLITUDE, BODY, HANDS, FACE = range(5)

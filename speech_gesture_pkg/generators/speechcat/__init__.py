@@ -1,1 +1,1 @@
-"""SpeechCAT (Deaconu, TU Delft 2025): three VQ-VAEs and a causal transformer with cross-attention between the parts."""
+"""SpeechCAT at run time: ONNX token transformer and decoders."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, ModelError
+from speech_gesture_pkg.generators.checked_files import in_words, read_card, sha256_of, verify
+from speech_gesture_pkg.generators.feature_windows import TokenWindows
+from speech_gesture_pkg.generators.onnx_session import Session
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import part_size
-from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
-from speech_gesture_pkg.inference.files import in_words, read_card, sha256_of, verify
-from speech_gesture_pkg.inference.session import Session
 
 CARD = "speechcat.json"
 TRANSFORMER = "transformer.onnx"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.settings import from_values, to_values
+from speech_gesture_pkg.motion.parts import PARTS
 
 FPS = 30.0
 """Frames per second of all SpeechCAT motion (TalkSHOW's rate)."""

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import PARTS
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.features.encoded import EncodedSpeech, EncodedState
 from speech_gesture_pkg.features.vectors import SpeechVectors, VectorState
 from speech_gesture_pkg.generators.base import Style, usable_samples
+from speech_gesture_pkg.generators.conditioning import part_gains, speaker_index, style_vector
+from speech_gesture_pkg.generators.feature_windows import TokenWindows
 from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
 from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import from_vectors, part_size
 from speech_gesture_pkg.generators.speechcat.sampling import Sampling, draw
 from speech_gesture_pkg.generators.speechcat.smoothing import WEIGHT, smoothed
-from speech_gesture_pkg.generators.speechcat.windows import TokenWindows
-from speech_gesture_pkg.generators.told import part_gains, speaker_index, style_vector
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import PARTS
 
 _GAIN_STEP = 0.08
 """Share of the way that a part's gain goes per frame when style.parts or a small amplitude change."""

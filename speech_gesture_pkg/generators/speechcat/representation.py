@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.parts import ARKIT_NAMES, HAND_JOINTS, PARTS
-from speech_gesture_pkg.body.skeleton import (
+from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES, HAND_JOINTS, PARTS
+from speech_gesture_pkg.motion.skeleton import (
     JOINT_INDEX,
     NUM_JOINTS,
     axis_angle_to_matrix,
     matrix_to_axis_angle,
 )
-from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
 
 _UPPER = (
     *("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar"),

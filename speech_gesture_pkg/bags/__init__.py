@@ -1,0 +1,1 @@
+"""Reading rosbag2 recordings, bounded in memory, damaged ones too."""

@@ -1,1 +1,0 @@
-"""The human side: SMPL-X skeleton, rotations, MotionFrames, file formats."""

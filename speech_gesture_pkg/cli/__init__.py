@@ -1,0 +1,1 @@
+"""The `speech-gesture` command: a module for each verb."""

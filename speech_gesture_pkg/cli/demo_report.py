@@ -1,0 +1,68 @@
+"""What the demo shows afterwards: video, figures, a summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.bags.messages import read_bag
+from speech_gesture_pkg.verification.bag_content import read_content
+from speech_gesture_pkg.viewer.video import render_video
+
+
+def diagnostics_of(bag: Path) -> dict[str, str]:
+    """The gesture node's last diagnostics while it was active."""
+    last: dict[str, str] = {}
+    for message in read_bag(bag, topics=("/diagnostics",)):
+        for status in message.data.status:
+            values = {v.key: v.value for v in status.values}
+            if values.get("frames", "0") != "0":
+                last = values
+    return last
+
+
+def write_video(bag: Path, out: Path, urdf: Path, audio: AudioChunk) -> Path:
+    """Robot (as measured) and human side by side, with the sound as heard; `audio` is what was played, once or more."""
+    from tqdm import tqdm
+
+    content = read_content(bag)
+    heard = content.audio if content.audio is not None else audio
+    begin = heard.start - 1.0
+    if content.joints is not None:
+        begin = max(begin, float(content.joints.time[0]))
+    bar = tqdm(total=0, desc="rendering video", leave=False, disable=None)
+
+    def step(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        return render_video(
+            out,
+            motion=content.motion,
+            trajectory=content.joints,
+            urdf=urdf,
+            audio=heard,
+            begin=begin,
+            end=float(heard.start + min(heard.duration, audio.duration) + 1.5),
+            progress=step,
+        )
+    finally:
+        bar.close()
+
+
+def summary_text(figures: dict[str, Any]) -> str:
+    """Latency, limits and files, for a person."""
+    d, t = figures["diagnostics"], figures["tracking"]
+    lines = [
+        f"  the simulated robot follows within {t['error']:.1e} rad and 2 ms (mean delay {1e3 * t['delay']:.2f} ms); "
+        f"jerk x{t['jerk_ratio']:.2f}",
+        f"  audio in to trajectory out beyond the {d.get('look-ahead [ms]', '?')} ms look-ahead: p50 "
+        f"{d.get('latency p50 [ms]', '?')} ms, p99 {d.get('latency p99 [ms]', '?')} ms; real-time factor "
+        f"{d.get('real-time factor', '?')}",
+        f"  frames {d.get('frames', '?')}, late {d.get('late frames', '?')}, held back by a limit "
+        f"{d.get('limited [%]', '?')} % of points",
+        f"  bag {figures['bag']}" + (f", video {figures['video']}" if "video" in figures else ""),
+    ]
+    return "\n".join(lines)

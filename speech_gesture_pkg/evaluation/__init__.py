@@ -1,1 +1,0 @@
-"""Bag reading, independent checks of the promise about motion, metrics and reports."""

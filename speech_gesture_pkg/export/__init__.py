@@ -1,1 +1,0 @@
-"""Checkpoints to ONNX: what a robot loads."""

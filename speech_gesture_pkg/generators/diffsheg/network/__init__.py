@@ -1,1 +1,0 @@
-"""The networks of DiffSHEG in torch, for training and export."""

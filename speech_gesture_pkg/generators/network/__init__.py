@@ -1,1 +1,0 @@
-"""Networks in torch that several learned generators share."""

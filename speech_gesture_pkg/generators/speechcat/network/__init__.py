@@ -1,1 +1,0 @@
-"""The networks in torch, for training and export. A robot runs their ONNX export and never loads this package."""

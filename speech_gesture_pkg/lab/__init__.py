@@ -1,0 +1,1 @@
+"""What needs torch or a corpus: datasets, training, metrics, studies, reports. A robot needs none of it."""

@@ -1,0 +1,1 @@
+"""Ablation tables, and whether a generator listens to its speech."""

@@ -1,0 +1,1 @@
+"""Readers of motion corpora: BEAT, BEAT2, SHOW, BVH, our own layout."""

@@ -1,0 +1,118 @@
+"""Metrics of a whole corpus: FMD, FED, FGD (DiffSHEG Eq. 9) and Div (Eq. 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from speech_gesture_pkg.errors import ConfigError, InputError, one_of
+from speech_gesture_pkg.lab.metrics import diversity, frechet
+from speech_gesture_pkg.lab.metrics.frechet import LatentProvider, LatentStatistics
+from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable
+from speech_gesture_pkg.lab.metrics.sample import (
+    Normaliser,
+    expression_parameters,
+    gesture_parameters,
+    motion_parameters,
+    standard,
+    with_coefficients,
+)
+from speech_gesture_pkg.motion.frames import MotionFrames, resample
+
+FRECHET: dict[str, Callable[[MotionFrames], np.ndarray]] = {
+    "fmd": motion_parameters,
+    "fed": expression_parameters,
+    "fgd": gesture_parameters,
+}
+"""Frechet distance -> the parameters [T, D] that its autoencoder sees."""
+
+DIVERSITY: dict[str, Callable[[MotionFrames], np.ndarray]] = {
+    "diversity_diffsheg": gesture_parameters,
+    "face_diversity_diffsheg": expression_parameters,
+}
+"""Variant of Div -> the parameters [T, D] that are compared."""
+
+
+def latent_parameters(name: str, motion: MotionFrames, provider: LatentProvider) -> np.ndarray:
+    """What the autoencoder of the distance `name` sees of a motion. Shape [T, D].
+
+    Expression coefficients that the motion does not have and that never moved in the autoencoder's corpus (whose faces
+    are told by ARKit weights) are 0, as they were there.
+    """
+    parameters = FRECHET[name](motion)
+    if name == "fgd" or provider.moved is None:
+        return parameters
+    missing, after = len(provider.moved) - parameters.shape[1], parameters.shape[1] - motion.face.shape[1]
+    if missing <= 0 or provider.moved[after : after + missing].any():
+        return parameters  # as many as there should be, or the autoencoder says what it wants
+    return FRECHET[name](with_coefficients(motion, motion.expression.shape[1] + missing))
+
+
+def latents(name: str, motions: Sequence[MotionFrames], provider: LatentProvider) -> LatentStatistics:
+    """Gaussian fit of the latents of `motions` for the distance `name` (fmd, fed or fgd)."""
+    evenly = (resample(standard(m, "a motion"), provider.fps) for m in motions)
+    return frechet.latent_statistics((latent_parameters(name, m, provider) for m in evenly), provider)
+
+
+def frechet_motion_distance(
+    name: str, real: Sequence[MotionFrames], generated: Sequence[MotionFrames], provider: LatentProvider
+) -> Measurement:
+    """FMD, FED or FGD between two sets of motions, stamped with the autoencoder's id.
+
+    Args:
+        name: "fmd" (gesture and face), "fed" (face) or "fgd" (gesture).
+        real: true motions.
+        generated: generated motions, not necessarily of the same utterances.
+        provider: autoencoder of these parameters.
+    """
+    return _measured(
+        name,
+        lambda: frechet.frechet_between(latents(name, real, provider), latents(name, generated, provider)).value,
+        provider.id,
+    )
+
+
+def corpus_diversity(
+    motions: Sequence[MotionFrames],
+    normaliser: Normaliser,
+    clip_frames: int = diversity.DIFFSHEG_CLIP,
+    batch: int = diversity.DIFFSHEG_BATCH,
+    name: str = "diversity_diffsheg",
+) -> Measurement:
+    """Div of DiffSHEG (Eq. 11): clips of all motions in turn, in batches of 50; mean over whole batches.
+
+    As in the public code a remainder that fills no batch is dropped, and fewer than 50 clips make one smaller batch.
+
+    Args:
+        motions: generated motions.
+        normaliser: of the parameters, from the training corpus.
+        clip_frames: frames of a clip at 30 fps (88 for SHOW).
+        batch: clips that are compared with each other.
+        name: "diversity_diffsheg" (gestures) or "face_diversity_diffsheg" (expression); the paper reports both.
+
+    Raises:
+        ConfigError: another name.
+    """
+    if name not in DIVERSITY:
+        raise ConfigError(one_of("metric", name, DIVERSITY))
+    parameters_of = DIVERSITY[name]
+
+    def compute() -> float:
+        parameters = (normaliser(parameters_of(standard(m, "a motion"))) for m in motions)
+        found = [c for p in parameters for c in frechet.clips(p, clip_frames)]
+        if len(found) < 2:
+            raise InputError(f"the motions hold {len(found)} whole clips of {clip_frames} frames; Div needs at least 2")
+        size = min(batch, len(found))
+        groups = [np.stack(found[i : i + size]) for i in range(0, len(found) - size + 1, size)]
+        return float(np.mean([diversity.diversity_diffsheg(g) for g in groups]))
+
+    return _measured(name, compute, "")
+
+
+def _measured(name: str, compute: Callable[[], Any], stamp: str) -> Measurement:
+    try:
+        return Measurement(name, float(compute()), "", stamp)
+    except InputError as error:
+        return Measurement(name, NotComputable(str(error)), "", stamp)

@@ -1,0 +1,1 @@
+"""Networks, trainers and exporters of the learned generators, a folder each."""

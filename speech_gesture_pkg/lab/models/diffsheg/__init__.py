@@ -1,0 +1,1 @@
+"""DiffSHEG: network, training, export."""

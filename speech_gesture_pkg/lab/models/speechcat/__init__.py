@@ -1,0 +1,1 @@
+"""SpeechCAT: networks, training, export."""

@@ -1,0 +1,1 @@
+"""The starter corpus: real gesture clips blended onto real speech."""

@@ -1,0 +1,116 @@
+"""A training recipe: the YAML file that says what is trained on what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
+from speech_gesture_pkg.lab.datasets.reading import LAYOUTS
+from speech_gesture_pkg.lab.training.settings import TrainSettings
+from speech_gesture_pkg.safe_yaml import read_yaml
+
+
+@dataclass(frozen=True)
+class CorpusRecipe:
+    """How to read the corpus.
+
+    Attributes:
+        name: for the checkpoints.
+        layout: one of `lab.datasets.reading.LAYOUTS`.
+        smplx: SMPL-X file with the hand PCA, for SHOW files with PCA hands.
+        note: what must be said wherever figures of these weights stand.
+    """
+
+    name: str = "corpus"
+    layout: str = "own"
+    smplx: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise ConfigError(one_of("corpus layout", self.layout, LAYOUTS))
+
+
+@dataclass(frozen=True)
+class SpeechCatRecipe:
+    """Sections `model`, `corpus`, `codes`, `decoders`, `tokens` of a SpeechCAT recipe."""
+
+    model: SpeechCatConfig = field(default_factory=SpeechCatConfig)
+    corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    codes: TrainSettings = field(default_factory=TrainSettings)
+    decoders: TrainSettings = field(default_factory=TrainSettings)
+    tokens: TrainSettings = field(default_factory=TrainSettings)
+
+    @staticmethod
+    def from_file(path: str | Path, changes: Mapping[str, Any] | None = None) -> SpeechCatRecipe:
+        """Read a YAML file.
+
+        Args:
+            path: of the file.
+            changes: values by "section.name" that win over the file's.
+
+        Raises:
+            ConfigError: unreadable, unknown sections or names, wrong types or values.
+        """
+        names = ("model", "corpus", "codes", "decoders", "tokens")
+        sections = sections_of(path, names, changes, "model.width, codes.steps or tokens.rate")
+        try:
+            return SpeechCatRecipe(
+                SpeechCatConfig.from_dict(sections["model"]),
+                corpus_recipe(sections["corpus"]),
+                TrainSettings.from_dict(sections["codes"]),
+                TrainSettings.from_dict(sections["decoders"]),
+                TrainSettings.from_dict(sections["tokens"]),
+            )
+        except ConfigError as e:
+            raise ConfigError(f"{path}: {e}") from e
+
+
+def sections_of(
+    path: str | Path, names: tuple[str, ...], changes: Mapping[str, Any] | None, examples: str
+) -> dict[str, dict[str, Any]]:
+    """The sections of a recipe.
+
+    Args:
+        path: YAML file.
+        names: of the sections that it may have.
+        changes: values by "section.name" that win over the file's.
+        examples: of such names, for the message.
+
+    Raises:
+        ConfigError: unreadable, or unknown sections.
+    """
+    try:
+        tree = read_yaml(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise ConfigError(f"recipe {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+    if not isinstance(tree, dict):
+        raise ConfigError(f"recipe {path} must hold sections {', '.join(names)}")
+    for name, section in tree.items():
+        if name not in names:
+            raise ConfigError(f"{path}: {one_of('section', name, names)}")
+        if not isinstance(section, dict):
+            raise ConfigError(f"{path}: section {name} must hold names and values")
+    sections = {name: dict(tree.get(name) or {}) for name in names}
+    for name, value in (changes or {}).items():
+        section, dot, key = name.partition(".")
+        if not dot or section not in sections:
+            raise ConfigError(f"{name!r} is no setting; it must look like {examples}")
+        sections[section][key] = value
+    return sections
+
+
+def corpus_recipe(values: Mapping[str, Any]) -> CorpusRecipe:
+    """Section `corpus`. Raises ConfigError."""
+    for name, value in values.items():
+        if name not in CorpusRecipe.__dataclass_fields__:
+            raise ConfigError(one_of("corpus setting", name, tuple(CorpusRecipe.__dataclass_fields__)))
+        if not isinstance(value, str):
+            raise ConfigError(f"corpus {name} is {value!r}; it must be a str")
+    return CorpusRecipe(**values)

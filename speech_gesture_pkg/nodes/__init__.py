@@ -1,5 +1,0 @@
-"""ROS 2 nodes and message adapters: the only place that imports rclpy and message packages."""
-
-from speech_gesture_pkg.nodes.log_lines import log_one_line_each
-
-log_one_line_each()

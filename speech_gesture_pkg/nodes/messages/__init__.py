@@ -1,1 +1,0 @@
-"""Adapters between numpy and ROS messages. Pure conversions: nothing here publishes or subscribes."""

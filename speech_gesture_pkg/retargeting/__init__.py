@@ -1,0 +1,1 @@
+"""From SMPL-X motion to joint positions of a robot: inverse kinematics within its limits."""

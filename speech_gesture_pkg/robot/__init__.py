@@ -1,0 +1,1 @@
+"""The robot as its URDF describes it: kinematics, joint limits, meshes."""

@@ -1,0 +1,1 @@
+"""Collision shapes: convex decomposition, capsules, the pairs that count."""

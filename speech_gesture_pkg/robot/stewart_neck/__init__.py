@@ -1,0 +1,1 @@
+"""Necks that are a Stewart platform: closed-chain kinematics."""

@@ -1,0 +1,385 @@
+"""Reads a URDF into plain data, and says in one sentence what is wrong with a bad one.
+
+Own reader rather than a library's: robots in the field come with NaN limits, mimics of missing joints and inertias of
+zero, and a user deserves the joint's name instead of a parser's traceback.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from speech_gesture_pkg.errors import RobotError, one_of
+from speech_gesture_pkg.robot.urdf_bounds import check_counts, check_names
+from speech_gesture_pkg.robot.urdf_text import unexpanded, urdf_root
+
+FARTHEST = 1000.0
+"""Lengths in a URDF beyond this are mistakes, m."""
+
+MOVING_TYPES = ("revolute", "continuous", "prismatic")
+JOINT_TYPES = (*MOVING_TYPES, "fixed", "floating", "planar")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One visual or collision shape.
+
+    Attributes:
+        kind: "box", "cylinder", "sphere" or "mesh".
+        size: box edges x, y, z; cylinder (radius, length along z); sphere (radius,), metres; of a mesh its scale
+            x, y, z, in which negative numbers mirror it.
+        origin: pose of the shape in its link's frame. Shape [4, 4].
+        colour: red, green, blue, alpha in [0, 1].
+        mesh: the file name as written in the URDF, empty for primitives.
+    """
+
+    kind: str
+    size: tuple[float, ...]
+    origin: np.ndarray
+    colour: tuple[float, float, float, float] = (0.7, 0.7, 0.7, 1.0)
+    mesh: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link's name and its shapes.
+
+    Attributes:
+        mass_box: the solid box with the mass and inertia of the link, where the file gives a usable one: it tells
+            roughly where the link is and how big, even if its meshes cannot be read.
+    """
+
+    name: str
+    visuals: tuple[Geometry, ...] = ()
+    collisions: tuple[Geometry, ...] = ()
+    mass_box: Geometry | None = None
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A joint as the URDF states it.
+
+    Attributes:
+        kind: one of `JOINT_TYPES`.
+        origin: pose of the joint frame in the parent link's frame. Shape [4, 4].
+        axis: unit axis in the joint frame. Shape [3].
+        lower, upper: position limits, rad or m; NaN where the file gives none.
+        velocity: rad/s or m/s; NaN where the file gives none.
+        mimic: (joint followed, multiplier, offset) or None.
+        unstated: of "lower" and "upper", what its <limit> leaves out; by the URDF specification that is 0.
+        soft: soft limits of its <safety_controller>, rad or m; None without any.
+        effort: Nm or N; NaN where the file gives none, or no number.
+    """
+
+    name: str
+    kind: str
+    parent: str
+    child: str
+    origin: np.ndarray
+    axis: np.ndarray
+    lower: float = math.nan
+    upper: float = math.nan
+    velocity: float = math.nan
+    mimic: tuple[str, float, float] | None = None
+    unstated: tuple[str, ...] = ()
+    soft: tuple[float, float] | None = None
+    effort: float = math.nan
+
+
+@dataclass(frozen=True)
+class Urdf:
+    """Links by name, joints in the order of the file, and the root link."""
+
+    name: str
+    links: dict[str, Link]
+    joints: tuple[Joint, ...]
+    root: str
+    children: dict[str, list[Joint]] = field(default_factory=dict)
+
+    def depth_first(self) -> list[Joint]:
+        """All joints, each after the joint that carries its parent link."""
+        ordered: list[Joint] = []
+        stack = list(reversed(self.children.get(self.root, [])))
+        while stack:
+            joint = stack.pop()
+            ordered.append(joint)
+            stack.extend(reversed(self.children.get(joint.child, [])))
+        return ordered
+
+
+def parse_urdf(text: str, name: str) -> Urdf:
+    """URDF text to `Urdf`.
+
+    Args:
+        text: the XML.
+        name: what to call it in messages (a path, or "robot_description").
+
+    Raises:
+        RobotError: not XML, no <robot>, duplicate names, missing links, several roots, loops, numbers that are none.
+    """
+    root = urdf_root(text, name)
+    if left := unexpanded(root):
+        raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
+    colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
+    links: dict[str, Link] = {}
+    moving = sum(joint.get("type") in MOVING_TYPES for joint in root.findall("joint"))
+    check_counts(len(root.findall("link")), moving, name)
+    for element in root.findall("link"):
+        link = Link(
+            _name(element, "link", name),
+            tuple(_shapes(element, "visual", colours, name)),
+            tuple(_shapes(element, "collision", colours, name)),
+            _mass_box(element),
+        )
+        if link.name in links:
+            raise RobotError(f"URDF {name} has two links named '{link.name}'; link names must be unique")
+        links[link.name] = link
+    joints = tuple(_joint(element, name) for element in root.findall("joint"))
+    if not links:
+        raise RobotError(f"URDF {name} has no links; a robot needs at least one")
+    check_names([root.get("name") or ""], "robot", name)
+    check_names(links, "link", name)
+    check_names((j.name for j in joints), "joint", name)
+    _check_names(joints, links, name)
+    return _tree(root.get("name") or name, links, joints, name)
+
+
+def _check_names(joints: tuple[Joint, ...], links: dict[str, Link], name: str) -> None:
+    seen: set[str] = set()
+    for joint in joints:
+        if joint.name in seen:
+            raise RobotError(f"URDF {name} has two joints named '{joint.name}'; joint names must be unique")
+        seen.add(joint.name)
+        for role, link in (("parent", joint.parent), ("child", joint.child)):
+            if link not in links:
+                raise RobotError(
+                    f"URDF {name}: joint '{joint.name}' names the {role} link '{link}', which is not there"
+                )
+    for joint in joints:
+        if joint.mimic and joint.mimic[0] not in seen:
+            raise RobotError(
+                f"URDF {name}: joint '{joint.name}' mimics '{joint.mimic[0]}', which the robot does not have"
+            )
+
+
+def _tree(title: str, links: dict[str, Link], joints: tuple[Joint, ...], name: str) -> Urdf:
+    children: dict[str, list[Joint]] = {}
+    parents: dict[str, str] = {}
+    for joint in joints:
+        if joint.child in parents:
+            raise RobotError(
+                f"URDF {name}: link '{joint.child}' hangs from joints '{parents[joint.child]}' and '{joint.name}'; "
+                "a URDF is a tree (closed chains cannot be served)"
+            )
+        parents[joint.child] = joint.name
+        children.setdefault(joint.parent, []).append(joint)
+    roots = [link for link in links if link not in parents]
+    if len(roots) != 1:
+        found = (
+            f"{len(roots)} root links ({', '.join(roots[:5])})" if roots else "no root link (its joints form a loop)"
+        )
+        raise RobotError(f"URDF {name} has {found}; it must be one tree with one root")
+    urdf = Urdf(title, links, joints, roots[0], children)
+    if len(urdf.depth_first()) != len(joints):
+        raise RobotError(
+            f"URDF {name} has a loop of joints that the root '{roots[0]}' does not reach; it must be a tree"
+        )
+    return urdf
+
+
+def _name(element: ET.Element, what: str, name: str) -> str:
+    value = element.get("name")
+    if not value:
+        raise RobotError(f"URDF {name} has a {what} without a name; give it one")
+    return value
+
+
+def _numbers(text: str | None, default: tuple[float, ...], where: str) -> np.ndarray:
+    if text is None:
+        return np.array(default, float)
+    try:
+        values = np.array([float(v) for v in text.split()])
+    except ValueError as e:
+        raise RobotError(f"{where} is '{text}'; it must be {len(default)} numbers") from e
+    if len(values) != len(default) or not np.isfinite(values).all():
+        raise RobotError(f"{where} is '{text}'; it must be {len(default)} finite numbers")
+    return values
+
+
+def _number(element: ET.Element | None, key: str, where: str) -> float:
+    """A limit: NaN where absent or written as NaN (judged later, with the joint's name)."""
+    text = None if element is None else element.get(key)
+    if text is None:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError as e:
+        raise RobotError(f"{where} has {key}='{text}'; it must be a number") from e
+
+
+def rpy_matrix(roll: float, pitch: float, yaw: float) -> np.ndarray:
+    """Rotation of URDF's fixed-axis roll, pitch, yaw (rad): Rz(yaw) Ry(pitch) Rx(roll). Shape [3, 3]."""
+    cr, sr, cp, sp, cy, sy = (f(a) for a in (roll, pitch, yaw) for f in (math.cos, math.sin))
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+
+
+def _origin(element: ET.Element, where: str) -> np.ndarray:
+    node = element.find("origin")
+    pose = np.eye(4)
+    if node is not None:
+        pose[:3, 3] = _numbers(node.get("xyz"), (0, 0, 0), f"{where}: origin xyz")
+        _believable(pose[:3, 3], node.get("xyz"), f"{where}: origin xyz")
+        pose[:3, :3] = rpy_matrix(*_numbers(node.get("rpy"), (0, 0, 0), f"{where}: origin rpy"))
+    return pose
+
+
+def _believable(values: np.ndarray, text: object, where: str, least: float = -FARTHEST) -> None:
+    """Raise RobotError for lengths that no robot has, m."""
+    if (values < least).any() or (values > FARTHEST).any():
+        raise RobotError(f"{where} is '{text}'; it must be in [{least:g}, {FARTHEST:g}] m")
+
+
+def _colour(
+    element: ET.Element | None, known: dict[str, tuple[float, float, float, float]], name: str
+) -> tuple[float, float, float, float]:
+    grey = (0.7, 0.7, 0.7, 1.0)
+    if element is None:
+        return grey
+    node = element.find("color")
+    if node is None:
+        return known.get(element.get("name", ""), grey)
+    r, g, b, a = _numbers(node.get("rgba"), grey, f"URDF {name}: material '{element.get('name')}' rgba")
+    return (float(r), float(g), float(b), float(a))
+
+
+def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geometry]:
+    shapes = []
+    where = f"URDF {name}: {tag} of link '{link.get('name')}'"
+    for element in link.findall(tag):
+        holder = element.find("geometry")
+        shape = next(iter(holder), None) if holder is not None else None
+        if shape is None:
+            continue
+        mesh = ""
+        if shape.tag == "box":
+            size = _numbers(shape.get("size"), (1, 1, 1), f"{where}: box size")
+        elif shape.tag in ("cylinder", "capsule"):
+            radius, length = (_numbers(shape.get(k), (1,), f"{where}: {k}")[0] for k in ("radius", "length"))
+            size = np.array([radius, length])
+        elif shape.tag == "sphere":
+            size = _numbers(shape.get("radius"), (1,), f"{where}: sphere radius")
+        elif shape.tag == "mesh":
+            size = _numbers(shape.get("scale"), (1, 1, 1), f"{where}: mesh scale")
+            mesh = shape.get("filename", "")
+        else:
+            raise RobotError(f"{where}: {one_of('shape', shape.tag, ('box', 'cylinder', 'sphere', 'mesh'))}")
+        kind = "cylinder" if shape.tag == "capsule" else shape.tag
+        if kind != "mesh":
+            _believable(size, " ".join(f"{v:g}" for v in size), f"{where}: size of the {shape.tag}", 0.0)
+        colour = _colour(element.find("material"), colours, name)
+        shapes.append(Geometry(kind, tuple(size.tolist()), _origin(element, where), colour, mesh))
+    return shapes
+
+
+def _mass_box(link: ET.Element) -> Geometry | None:
+    """The box of the link's inertia; None if that is absent, zero or nonsense (motion does not depend on it).
+
+    A solid box with edges a, b, c has the principal moments m (b^2 + c^2) / 12, ...
+    """
+    inertial = link.find("inertial")
+    mass_node, inertia = (None, None) if inertial is None else (inertial.find("mass"), inertial.find("inertia"))
+    if inertial is None or mass_node is None or inertia is None:
+        return None
+    try:
+        mass = float(mass_node.get("value", "nan"))
+        xx, xy, xz, yy, yz, zz = (float(inertia.get(f"i{k}", "0")) for k in ("xx", "xy", "xz", "yy", "yz", "zz"))
+        pose = _origin(inertial, "inertial")
+    except (ValueError, RobotError):
+        return None
+    matrix = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    if not np.isfinite(matrix).all() or not math.isfinite(mass) or mass < 1e-3:
+        return None
+    moments, axes = np.linalg.eigh(matrix)
+    if moments.min() < 0:
+        return None
+    if np.linalg.det(axes) < 0:
+        axes[:, 0] = -axes[:, 0]
+    pose[:3, :3] = pose[:3, :3] @ axes
+    edges = np.sqrt(np.maximum(6.0 / mass * (moments.sum() - 2.0 * moments), 0.0))
+    return Geometry("box", tuple(edges.tolist()), pose)
+
+
+def _joint(element: ET.Element, name: str) -> Joint:
+    title = _name(element, "joint", name)
+    where = f"URDF {name}: joint '{title}'"
+    kind = element.get("type", "")
+    if kind not in JOINT_TYPES:
+        raise RobotError(f"{where}: {one_of('joint type', kind, JOINT_TYPES)}")
+    ends = []
+    for tag in ("parent", "child"):
+        node = element.find(tag)
+        link = node.get("link") if node is not None else None
+        if not link:
+            raise RobotError(f"{where} names no {tag} link; a joint connects two links")
+        ends.append(link)
+    axis_node = element.find("axis")
+    axis = _numbers(axis_node.get("xyz") if axis_node is not None else None, (1, 0, 0), f"{where}: axis")
+    length = float(np.linalg.norm(axis))
+    if length < 1e-6:
+        if kind in MOVING_TYPES:
+            raise RobotError(f"{where} has a zero axis; it must be a direction such as '0 0 1'")
+        axis, length = np.array([1.0, 0, 0]), 1.0
+    mimic_node = element.find("mimic")
+    mimic = None
+    if mimic_node is not None and kind in MOVING_TYPES:
+        factor, offset = (
+            float(_numbers(mimic_node.get(k), (d,), f"{where}: mimic {k}")[0])
+            for k, d in (("multiplier", 1.0), ("offset", 0.0))
+        )
+        mimic = (mimic_node.get("joint", ""), factor, offset)
+    limit = element.find("limit")
+    return Joint(
+        title,
+        kind,
+        ends[0],
+        ends[1],
+        _origin(element, where),
+        axis / length,
+        _limit(limit, "lower", where),
+        _limit(limit, "upper", where),
+        _number(limit, "velocity", where),
+        mimic,
+        () if limit is None else tuple(key for key in ("lower", "upper") if limit.get(key) is None),
+        _soft_limits(element.find("safety_controller"), where),
+        _effort(limit),
+    )
+
+
+def _limit(limit: ET.Element | None, key: str, where: str) -> float:
+    """Position limit; the URDF specification gives an absent lower or upper the value 0."""
+    return 0.0 if limit is not None and limit.get(key) is None else _number(limit, key, where)
+
+
+def _soft_limits(safety: ET.Element | None, where: str) -> tuple[float, float] | None:
+    """Soft limits of a <safety_controller>; one that is absent is 0, by the URDF specification."""
+    keys = ("soft_lower_limit", "soft_upper_limit")
+    if safety is None or all(safety.get(key) is None for key in keys):
+        return None
+    low, high = (_limit(safety, key, f"{where}: safety_controller") for key in keys)
+    return low, high
+
+
+def _effort(limit: ET.Element | None) -> float:
+    try:
+        return math.nan if limit is None else float(limit.get("effort", "nan"))
+    except ValueError:  # nothing depends on it
+        return math.nan

@@ -1,0 +1,1 @@
+"""ROS messages to our own types and back."""

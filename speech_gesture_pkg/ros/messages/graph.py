@@ -1,0 +1,157 @@
+"""Who publishes a topic, with what type and QoS: for choosing the audio type and for naming what does not fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from speech_gesture_pkg.ros.messages.audio_types import AUDIO_TYPES
+
+AUDIO_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST,
+    depth=100,
+    reliability=ReliabilityPolicy.BEST_EFFORT,
+    durability=DurabilityPolicy.VOLATILE,
+)
+"""Of the audio subscription: BEST_EFFORT and VOLATILE match every publisher; 100 chunks are seconds of audio."""
+
+POLL_S = 0.05
+GID_BYTES = 16
+"""Length of a DDS identifier; Humble pads it with zeros."""
+INCOMPATIBLE = "incompatible QoS"
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """One publisher of a topic, as the ROS graph knows it.
+
+    Attributes:
+        node: full name of its node, e.g. `/robot/tts`.
+        type_name: e.g. `std_msgs/msg/Int16MultiArray`.
+        reliability: RELIABLE or BEST_EFFORT.
+        durability: VOLATILE or TRANSIENT_LOCAL.
+        gid: identifier of this very publisher.
+    """
+
+    node: str
+    type_name: str
+    reliability: ReliabilityPolicy
+    durability: DurabilityPolicy
+    gid: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AudioTopic:
+    """What the graph says of an audio topic.
+
+    Attributes:
+        topic: resolved name.
+        publishers: all of them, in the order of discovery.
+        type_name: type of the first publisher that sends audio; None if there is none yet.
+    """
+
+    topic: str
+    publishers: tuple[Publisher, ...]
+    type_name: str | None
+
+    @property
+    def problem(self) -> str:
+        """One sentence for several publishers or for types that are not audio; '' if all is well."""
+        if len(self.publishers) > 1:
+            names = " and ".join(p.node for p in self.publishers)
+            return f"{len(self.publishers)} publishers on {self.topic}: {names}; exactly one must speak"
+        if self.publishers and self.type_name is None:
+            got = ", ".join(sorted({p.type_name for p in self.publishers}))
+            return f"{self.topic} has type {got}, which is no audio type; it must be one of: {', '.join(AUDIO_TYPES)}"
+        return ""
+
+
+def gid_of(identifier: Iterable[int]) -> bytes:
+    """What tells a publisher apart, in the graph and in what is known of a message (Humble pads one of them)."""
+    return bytes(identifier)[:GID_BYTES]
+
+
+def publishers_of(node: Node, topic: str) -> tuple[Publisher, ...]:
+    """Publishers of `topic` (relative names and remappings of `node` are resolved)."""
+    return tuple(_endpoint(i) for i in node.get_publishers_info_by_topic(node.resolve_topic_name(topic)))
+
+
+def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0) -> AudioTopic:
+    """Ask the graph who publishes `topic`.
+
+    Args:
+        node: whose graph view is asked; it need not be spinning.
+        topic: topic name, resolved as for a subscription of `node`.
+        timeout_s: how long to poll for a first audio publisher; 0 asks once. A node calls it with 0 from a timer.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = publishers_of(node, topic)
+        kind = next((p.type_name for p in found if p.type_name in AUDIO_TYPES), None)
+        if kind is not None or time.monotonic() >= deadline:
+            return AudioTopic(node.resolve_topic_name(topic), found, kind)
+        time.sleep(POLL_S)
+
+
+def qos_problem(publisher: Publisher, qos: QoSProfile, topic: str) -> str:
+    """One sentence naming the policies if a subscription with `qos` cannot match `publisher`; '' if it can."""
+    wrong = _incompatible(publisher.reliability, publisher.durability, qos.reliability, qos.durability)
+    return f"{topic} cannot be received from {publisher.node}: {INCOMPATIBLE} {wrong}" if wrong else ""
+
+
+def unmatched(node: Node, topic: str, qos: QoSProfile) -> str:
+    """One sentence naming the policies if subscriptions with `qos` cannot match a publisher of `topic`, else ''."""
+    name = node.resolve_topic_name(topic)
+    return next((s for p in publishers_of(node, topic) if (s := qos_problem(p, qos, name))), "")
+
+
+def unheard(node: Node, topic: str, qos: QoSProfile) -> str:
+    """One sentence naming the policies if publishers with `qos` match no subscription of `topic`, else ''."""
+    problems = []
+    for info in node.get_subscriptions_info_by_topic(node.resolve_topic_name(topic)):
+        theirs = info.qos_profile
+        wrong = _incompatible(qos.reliability, qos.durability, theirs.reliability, theirs.durability)
+        if not wrong:
+            return ""
+        who = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+        problems.append(f"{who} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
+    return "; ".join(problems)
+
+
+def _incompatible(
+    offered: ReliabilityPolicy, kept: DurabilityPolicy, wanted: ReliabilityPolicy, history: DurabilityPolicy
+) -> str:
+    """Which policies of a publisher (`offered`, `kept`) are less than a subscription wants; '' if none."""
+    wrong = []
+    if wanted == ReliabilityPolicy.RELIABLE and offered == ReliabilityPolicy.BEST_EFFORT:
+        wrong.append("reliability (publisher BEST_EFFORT, subscription RELIABLE)")
+    if history == DurabilityPolicy.TRANSIENT_LOCAL and kept == DurabilityPolicy.VOLATILE:
+        wrong.append("durability (publisher VOLATILE, subscription TRANSIENT_LOCAL)")
+    return " and ".join(wrong)
+
+
+def matching_qos(publishers: tuple[Publisher, ...], depth: int = 100) -> QoSProfile:
+    """The most demanding subscription QoS that matches all `publishers`."""
+    reliable = all(p.reliability != ReliabilityPolicy.BEST_EFFORT for p in publishers)
+    latched = all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched and publishers else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _endpoint(info: Any) -> Publisher:
+    return Publisher(
+        f"{info.node_namespace.rstrip('/')}/{info.node_name}",
+        info.topic_type,
+        info.qos_profile.reliability,
+        info.qos_profile.durability,
+        tuple(info.endpoint_gid),
+    )

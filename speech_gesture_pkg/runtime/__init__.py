@@ -1,1 +1,0 @@
-"""What keeps a running system honest: clocks, watchdogs, latency statistics, inference backends."""

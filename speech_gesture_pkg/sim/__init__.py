@@ -1,0 +1,1 @@
+"""Joint trajectory controllers as they behave, simulated cycle by cycle."""

@@ -1,1 +1,0 @@
-"""Training of the learned generators: one engine, one file a stage."""

@@ -1,0 +1,1 @@
+"""The independent checker of the guarantees about motion; it shares no code with what it checks."""
