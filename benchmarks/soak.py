@@ -1,8 +1,8 @@
 """speech-gesture bench --soak: the real nodes for minutes or hours, on looped speech, with a fault every now and then.
 
 The gesture node, the simulated robot and the speech player run in processes of their own. This process passes their
-messages on (see `benchmarks.soak_graph`), does the faults and checks the promise about motion all the time. Exit code 0
-if the promise was kept, the robot stood still where it must, and the node came back after every fault.
+messages on (see `benchmarks.soak_graph`), does the faults and checks the motion guarantees all the time. Exit code 0
+if the guarantees were kept, the robot stood still where it must, and the node came back after every fault.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.soak_faults import FAULTS, Fault, sequence
 from benchmarks.soak_figures import Outcomes, controllers_text, judge, page
+from benchmarks.soak_guarantees import GuaranteeThread
 from benchmarks.soak_meters import Meters
-from benchmarks.soak_promise import PromiseThread
 from speech_gesture_pkg.cli.common import (
     changed_values,
     config_of,
@@ -126,14 +126,14 @@ class Soak:
         limits = layout.limits
         speed = calmed(config, robot.map.profile).safety.max_link_speed
         commanded = [j for joints in self._names.values() for j in joints]
-        self._promise = PromiseThread(
+        self._guarantees = GuaranteeThread(
             urdf,
             dict(zip(limits.joint_names, limits.acceleration.tolist(), strict=True)),
             [arm.joints for arm in robot.map.arms.values()],
             speed,
             SelfCollision(urdf, commanded, *limbs_and_hands(robot.map)),
         )
-        self._promise.start()
+        self._guarantees.start()
         self.graph: Any = SoakGraph(list(self.joints), self._on_window)
         self._processes: list[NodeProcess] = []
         self._outcomes = Outcomes()
@@ -196,7 +196,7 @@ class Soak:
         measured = self._meters.figures(seconds) if self._meters is not None else {}
         stop_all(self._processes)
         self.graph.close()
-        promise = self._promise.close()
+        guarantees = self._guarantees.close()
         self._log.close()
         said = {p.module: p.output() for p in self._processes}
         result: dict[str, Any] = {
@@ -207,10 +207,10 @@ class Soak:
             "generator": self._config.generator.name,
             "robot": self._urdf.stem,
             "ended_early": self.ended_early,
-            "promise": promise.as_dict(),
-            "poses": self._promise.poses,
+            "guarantees": guarantees.as_dict(),
+            "poses": self._guarantees.poses,
             "begun_anew": self._anew,
-            "unchecked": self._promise.unchecked,
+            "unchecked": self._guarantees.unchecked,
             "least_lead_ms": 1e3 * self.graph.lead,
             **measured,
             "kinds": self._outcomes.rows(),
@@ -297,7 +297,7 @@ class Soak:
             memory = self._meters.memory
             memory.all_seen = min(memory.all_seen, self._now())
         told = {"kind": fault.name, "at_s": begin, "lasted_s": (ended or self._now()) - begin, "states": states}
-        found = self._promise.report()
+        found = self._guarantees.report()
         told |= {"still_after_s": still, "back_after_s": back, "broken": dict(found.broken), "latest": found.latest}
         self._log.write(json.dumps(told) + "\n")
         self._log.flush()
@@ -319,7 +319,7 @@ class Soak:
         now = time.monotonic()
         if now > self._due["pose"] and len(self.graph.position):
             self._due["pose"] = now + POSE_S
-            self._promise.pose(self.graph.joint_names, self.graph.position)
+            self._guarantees.pose(self.graph.joint_names, self.graph.position)
         if self._meters is not None:
             self._meters.look(self._now())
         if sys.stderr.isatty() and now > self._due["told"]:
@@ -331,14 +331,14 @@ class Soak:
         to, it begins from there."""
         if self._resumes(message) and (message.topic in self.graph.foreign or self._from_elsewhere(message)):
             self.graph.foreign.discard(message.topic)
-            self._promise.moved(message.topic, self.graph.joint_names, self.graph.position)
+            self._guarantees.moved(message.topic, self.graph.joint_names, self.graph.position)
         begin, self._ends[message.topic] = _span(message.data)
         if message.data.points:
             self._rests[message.topic] = np.array(message.data.points[-1].positions)
         new = begin if begin > message.received else begin + PAST + self._config.trajectory.lead
         if message.received >= new and self._meters is not None:
             self._meters.hold_ups.late(new, message.received)
-        self._promise.window(message)
+        self._guarantees.window(message)
 
     def _from_elsewhere(self, message: Any) -> bool:
         """Whether the node begins anew where the robot measurably stands, and not where its own motion had ended."""
@@ -358,7 +358,7 @@ class Soak:
 
     def _progress(self) -> None:
         minutes, faults = self._now() / 60.0, sum(k.count for k in self._outcomes.kinds.values())
-        found = self._promise.report()
+        found = self._guarantees.report()
         memory = self._meters.memory.rss if self._meters else []
         rss = f"{memory[-1]:.1f} MB" if memory else ""
         text = (

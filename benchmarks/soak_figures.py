@@ -174,8 +174,8 @@ def own_p99(told: Sequence[tuple[float, float]], minutes: Sequence[int]) -> floa
 
 
 def broken(result: dict[str, Any]) -> dict[str, int]:
-    """Broken promises by kind, without the windows that were late because the machine did not let the node run."""
-    found = dict(result["promise"]["broken"])
+    """Broken guarantees by kind, without the windows that were late because the machine did not let the node run."""
+    found = dict(result["guarantees"]["broken"])
     found["late"] = found.get("late", 0) - result.get("held_up", {}).get("late_windows", 0)
     return {kind: count for kind, count in found.items() if count > 0}
 
@@ -183,8 +183,8 @@ def broken(result: dict[str, Any]) -> dict[str, int]:
 def judge(result: dict[str, Any]) -> list[str]:
     """Sentences about what should be otherwise; none = passed."""
     wrong = list(result["problems"])
-    if broken(result) or not result["promise"]["messages"]:
-        wrong.append(f"the promise about motion was broken: {broken(result) or 'no messages'}")
+    if broken(result) or not result["guarantees"]["messages"]:
+        wrong.append(f"the motion guarantees were broken: {broken(result) or 'no messages'}")
     if result["unchecked"]:
         wrong.append(f"{result['unchecked']} messages could not be checked in time")
     if result["minutes"] >= LONG and "latency" in result:
@@ -201,7 +201,7 @@ def judge(result: dict[str, Any]) -> list[str]:
 
 def page(result: dict[str, Any]) -> str:
     """The report as one page of Markdown."""
-    m, promise, wrong = result["machine"], result["promise"], result["wrong"]
+    m, guarantees, wrong = result["machine"], result["guarantees"], result["wrong"]
     if "memory" not in result:
         return "\n".join(["# Soak test: FAILED before it began", "", *(f"- {sentence}" for sentence in wrong), ""])
     latency, memory, held = result["latency"], result["memory"], result["held_up"]
@@ -217,16 +217,16 @@ def page(result: dict[str, Any]) -> str:
         *([""] if wrong else []),
         "| figure | value |",
         "|---|---|",
-        f"| trajectory messages checked | {promise['messages']} |",
-        f"| broken promises | {sum(broken(result).values())} |",
+        f"| trajectory messages checked | {guarantees['messages']} |",
+        f"| broken guarantees | {sum(broken(result).values())} |",
         f"| windows published after their stamp while the machine or a fault held the node up | "
         f"{held['late_windows']}, at worst {held['worst_ms']:.0f} ms |",
         f"| windows that began anew where the robot stood, not where it had been sent | {result['begun_anew']} |",
         f"| poses checked for self-collision | {result['poses']} |",
-        f"| least lead when published / received | {1e3 * promise['least_lead_s']:.1f} / "
+        f"| least lead when published / received | {1e3 * guarantees['least_lead_s']:.1f} / "
         f"{result['least_lead_ms']:.1f} ms |",
-        f"| largest step between windows | {promise['worst'].get('splice', math.nan):.1e} rad |",
-        f"| fastest elbow, wrist or hand | {promise['worst'].get('link_speed', math.nan):.2f} m/s |",
+        f"| largest step between windows | {guarantees['worst'].get('splice', math.nan):.1e} rad |",
+        f"| fastest elbow, wrist or hand | {guarantees['worst'].get('link_speed', math.nan):.2f} m/s |",
         f"| memory after warm-up ({memory.get('warm_up_s', math.nan):.0f} s) / at the end | "
         f"{memory.get('after_warm_up_mb', math.nan):.1f} / {memory.get('at_end_mb', math.nan):.1f} MB |",
         f"| growth, slope, peak | {memory.get('growth_mb', math.nan):+.2f} MB, "

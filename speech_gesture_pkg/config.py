@@ -206,8 +206,8 @@ class SafetyConfig:
     )
     watchdog: float = _p(
         0.5,
-        "A pipeline that makes no step for so long while active is told as an error: the robot has braked, and is "
-        "approached anew afterwards.",
+        "A pipeline that makes no step for so long while active is reported as an error: the robot has braked, and is "
+        "motion restarts slowly afterwards.",
         "s",
         0.1,
         10.0,

@@ -1,4 +1,4 @@
-"""speech-gesture check BAG: the promise about motion, checked from outside."""
+"""speech-gesture check BAG: the motion guarantees, checked from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 from speech_gesture_pkg.verification.bag_collision import BagContacts, bag_contacts
 from speech_gesture_pkg.verification.executed import executed_text
-from speech_gesture_pkg.verification.motion_guarantees import PromiseReport, check_promise
+from speech_gesture_pkg.verification.motion_guarantees import GuaranteeReport, check_guarantees
 
 _TOLD = 12
 """Contacts that are told one by one; --json has all of them."""
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if every trajectory keeps the promise (with --meshes: and nothing touched), 1 if not."""
+    """0 if every trajectory keeps the guarantees (with --meshes: and nothing touched), 1 if not."""
     if not 0.1 <= options.rate <= 200:
         raise ConfigError(f"--rate is {options.rate:g}; it must be in [0.1, 200] poses a second")
     if not all(1.0 <= rate <= 1e4 for rate in options.update_rate):
@@ -57,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
     mapping = map_robot(robot, strict=False)
     arms = [arm.joints for arm in mapping.arms.values()]
     link_speed = options.max_link_speed or float("inf")
-    found = check_promise(options.bag, urdf, arms=arms, link_speed=link_speed, rates=options.update_rate)
+    found = check_guarantees(options.bag, urdf, arms=arms, link_speed=link_speed, rates=options.update_rate)
     contacts = contacts_of(options.bag, path, robot, mapping, options.rate) if options.meshes else []
     result = found.as_dict() | ({"contacts": [c.as_dict() for c in contacts]} if options.meshes else {})
-    report(options, result, "\n".join([promise_text(found), *map(contacts_text, contacts)]))
+    report(options, result, "\n".join([guarantees_text(found), *map(contacts_text, contacts)]))
     return 0 if found.kept and all(c.free for c in contacts) else 1
 
 
@@ -94,13 +94,13 @@ def contacts_text(found: BagContacts) -> str:
     return "\n".join(lines)
 
 
-def promise_text(found: PromiseReport) -> str:
+def guarantees_text(found: GuaranteeReport) -> str:
     """The report for a person."""
     if not found.messages:
         return "no trajectory messages: nothing to check"
     worst = found.worst
     lines = [
-        f"{found.messages} trajectory messages, {len(found.moving)} joints moving: promise "
+        f"{found.messages} trajectory messages, {len(found.moving)} joints moving: guarantees "
         + ("kept" if found.kept else "BROKEN"),
         f"  least lead {1e3 * found.least_lead:.1f} ms; largest step between windows {worst['splice']:.2e} rad, "
         f"{worst['splice_velocity']:.2e} rad/s",

@@ -138,29 +138,29 @@ def _show(
     options: argparse.Namespace, out: Path, bag: Path, robot: Robot, layout: Any, link_speed: float, audio: Any
 ) -> int:
     # matplotlib, rosbags and the like take their time: not before the nodes run
-    from speech_gesture_pkg.cli.check import promise_text
+    from speech_gesture_pkg.cli.check import guarantees_text
     from speech_gesture_pkg.cli.demo_report import diagnostics_of, summary_text, write_video
-    from speech_gesture_pkg.verification.motion_guarantees import check_promise
+    from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
     from speech_gesture_pkg.verification.tracking import check_tracking
 
     limits = layout.limits
     acceleration = dict(zip(limits.joint_names, limits.acceleration.tolist(), strict=True))
     arms = [arm.joints for arm in robot.map.arms.values()]
-    promise = check_promise(bag, robot.model.urdf, acceleration, arms, link_speed)
+    guarantees = check_guarantees(bag, robot.model.urdf, acceleration, arms, link_speed)
     tracking = check_tracking(bag)
     figures = {
         "bag": str(bag),
-        "promise": promise.as_dict(),
+        "guarantees": guarantees.as_dict(),
         "tracking": asdict(tracking),
         "diagnostics": diagnostics_of(bag),
     }
     if not options.no_video:
         figures["video"] = str(write_video(bag, out / "demo.mp4", urdf_of(options), audio))
-    text = "\n".join([promise_text(promise), summary_text(figures)])
+    text = "\n".join([guarantees_text(guarantees), summary_text(figures)])
     (out / "summary.json").write_text(json.dumps(figures, indent=2, default=str), encoding="utf-8")
     (out / "summary.txt").write_text(text + "\n", encoding="utf-8")
     report(options, figures, text)
-    return 0 if promise.kept or options.stamp_zero else 1
+    return 0 if guarantees.kept or options.stamp_zero else 1
 
 
 def _fresh(folder: Path) -> Path:

@@ -33,8 +33,8 @@ from speech_gesture_pkg.lab.study.compare import compare, load_results
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores, do_jobs
 from speech_gesture_pkg.lab.study.inputs import find_inputs
-from speech_gesture_pkg.lab.study.jobs import Job
-from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, Plan, Wishes, make_plan, model_hash
+from speech_gesture_pkg.lab.study.jobs import StudyJob
+from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, StudyOptions, StudyPlan, make_plan, model_hash
 from speech_gesture_pkg.lab.study.results import csv_text, results_of
 from speech_gesture_pkg.lab.study.store import RecordStore, write_json, write_text
 from speech_gesture_pkg.lab.study.worker import failure_of
@@ -110,16 +110,16 @@ def run(options: argparse.Namespace) -> int:
             for i in items
         ]
     out = writable_folder(options.out).resolve() if options.cluster else writable_folder(options.out)
-    wishes, refused = _wishes(options, needs_generator=any(i.kind != "motion" for i in items))
-    plan = make_plan(items, wishes, out, lambda x: progress(x, "looking at the inputs", len(items)))
-    return _study(options, out, plan, wishes, refused)
+    study_options, refused = _study_options(options, needs_generator=any(i.kind != "motion" for i in items))
+    plan = make_plan(items, study_options, out, lambda x: progress(x, "looking at the inputs", len(items)))
+    return _study(options, out, plan, study_options, refused)
 
 
 def _whole(path: Path | None) -> Path | None:
     return path.resolve() if path else None
 
 
-def _wishes(options: argparse.Namespace, needs_generator: bool) -> tuple[Wishes, list[str]]:
+def _study_options(options: argparse.Namespace, needs_generator: bool) -> tuple[StudyOptions, list[str]]:
     """What is to be done, and sentences on generators that cannot be used here."""
     urdf = urdf_of(options) if options.robot or options.urdf else urdf_of(_with(options, robot="demo"))
     given = options.generator or list(GENERATORS)
@@ -142,7 +142,7 @@ def _wishes(options: argparse.Namespace, needs_generator: bool) -> tuple[Wishes,
     if not configs:
         raise MissingDependencyError(f"no generator can be used here: {'; '.join(refused)}")
     base = _own_model(config_of(_with(options, generator=None, seed=None), **{"robot.urdf": str(urdf)}))
-    return Wishes(
+    return StudyOptions(
         mode=jobs.OFFLINE if options.offline else jobs.LIVE,
         configs=configs,
         base=base,
@@ -176,8 +176,10 @@ def _with(options: argparse.Namespace, **values: Any) -> argparse.Namespace:
     return changed
 
 
-def _study(options: argparse.Namespace, out: Path, plan: Plan, wishes: Wishes, refused: list[str]) -> int:
-    latents = LatentFile.load(wishes.latents) if wishes.latents else None
+def _study(
+    options: argparse.Namespace, out: Path, plan: StudyPlan, study_options: StudyOptions, refused: list[str]
+) -> int:
+    latents = LatentFile.load(study_options.latents) if study_options.latents else None
     store = RecordStore(out)
     wanted = [j for j in plan.jobs if not store.done(j.key)]
     done = len(plan.jobs) - len(wanted)
@@ -202,7 +204,7 @@ def _study(options: argparse.Namespace, out: Path, plan: Plan, wishes: Wishes, r
         store,
         plan.jobs,
         failures,
-        _settings(options, wishes, workers, latents),
+        _settings(options, study_options, workers, latents),
         latents,
         plan.normaliser,
         command=["speech-gesture", *sys.argv[1:]],
@@ -212,13 +214,13 @@ def _study(options: argparse.Namespace, out: Path, plan: Plan, wishes: Wishes, r
     )
     write_json(out / "results.json", results, indent=1)
     write_text(out / "results.csv", csv_text(results))
-    page = None if options.no_report else _page(results, out, wishes.base.robot.urdf)
+    page = None if options.no_report else _page(results, out, study_options.base.robot.urdf)
     report(options, _short(results, out, page), study_text(results, out, page))
     return 1 if failures else 0
 
 
 def _do(
-    wanted: list[Job],
+    wanted: list[StudyJob],
     options: argparse.Namespace,
     out: Path,
     store: RecordStore,
@@ -249,10 +251,10 @@ def _do(
 
 
 def _with_bags(
-    wanted: Iterable[Job], out: Path, failures: list[dict[str, Any]], options: argparse.Namespace, bar: Any
-) -> Iterator[Job]:
+    wanted: Iterable[StudyJob], out: Path, failures: list[dict[str, Any]], options: argparse.Namespace, bar: Any
+) -> Iterator[StudyJob]:
     """The jobs; those that go through the node with the bag that it made, as soon as it is there."""
-    runs: dict[tuple[Any, ...], list[Job]] = {}
+    runs: dict[tuple[Any, ...], list[StudyJob]] = {}
     for job in wanted:
         if job.mode == jobs.LIVE:
             runs.setdefault((job.system, job.seed, job.values), []).append(job)
@@ -261,7 +263,7 @@ def _with_bags(
     for (system, seed, _), mine in runs.items():
         from speech_gesture_pkg.cli.live_run import LiveSettings, run_live
 
-        waiting: dict[Path, list[Job]] = {}
+        waiting: dict[Path, list[StudyJob]] = {}
         for job in mine:
             waiting.setdefault(job.item.path, []).append(job)
         folder = _fresh(out / "bags" / f"{system}_{seed}")
@@ -288,7 +290,7 @@ def _fresh(folder: Path) -> Path:
     return candidate
 
 
-def _need_node(live: list[Job], options: argparse.Namespace) -> None:
+def _need_node(live: list[StudyJob], options: argparse.Namespace) -> None:
     try:
         need_ros()
     except MissingDependencyError as e:
@@ -297,19 +299,21 @@ def _need_node(live: list[Job], options: argparse.Namespace) -> None:
     _say(f"{len(live)} runs through the node, about {minutes:.0f} min; --offline is faster")
 
 
-def _settings(options: argparse.Namespace, wishes: Wishes, workers: int, latents: LatentFile | None) -> dict[str, Any]:
-    first = next(iter(wishes.configs.values()))
+def _settings(
+    options: argparse.Namespace, study_options: StudyOptions, workers: int, latents: LatentFile | None
+) -> dict[str, Any]:
+    first = next(iter(study_options.configs.values()))
     values = {k: v for k, v in jobs.changed(first).items() if k not in ("generator.name", "generator.seed")}
     return {
-        "mode": "rerun" if wishes.rerun else wishes.mode,
-        "generators": list(dict.fromkeys(name for name, _ in wishes.configs)),
-        "seeds": sorted({seed for _, seed in wishes.configs}),
-        "samples": wishes.samples,
+        "mode": "rerun" if study_options.rerun else study_options.mode,
+        "generators": list(dict.fromkeys(name for name, _ in study_options.configs)),
+        "seeds": sorted({seed for _, seed in study_options.configs}),
+        "samples": study_options.samples,
         "workers": workers,
         "cluster": options.cluster,
         "parameters": values,
         "robot": {"name": Path(first.robot.urdf).stem, "urdf_sha256": jobs.file_hash(first.robot.urdf)},
-        "latents": {"path": wishes.latents, "ids": {n: p.id for n, p in latents.providers.items()}}
+        "latents": {"path": study_options.latents, "ids": {n: p.id for n, p in latents.providers.items()}}
         if latents
         else None,
         "level": 0.95,

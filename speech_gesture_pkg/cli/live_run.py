@@ -32,7 +32,7 @@ Progress = Callable[[float, float], None]
 
 
 @dataclass
-class Job:
+class LiveJob:
     """One file to be spoken.
 
     Attributes:
@@ -98,7 +98,7 @@ def run_live(
     need_ros()
     settings = settings or LiveSettings()
     writable_folder(out)
-    jobs: list[Job] = []
+    jobs: list[LiveJob] = []
     for path, job in _jobs(items, out):
         if isinstance(job, Exception):
             yield path, job
@@ -128,14 +128,14 @@ def run_live(
 class NodeSet:
     """A simulated robot, a gesture node and a session that speaks `jobs` to it, in one ROS domain."""
 
-    jobs: list[Job]
+    jobs: list[LiveJob]
     parameters: dict[str, dict[str, Any]]
     settings: LiveSettings
     domain: int
     done_s: float = 0.0
     _processes: list[NodeProcess] = field(default_factory=list)
     _told: int = 0
-    _current: Job | None = None
+    _current: LiveJob | None = None
     _began: float = 0.0
     _folder: Any = None
 
@@ -181,7 +181,7 @@ class NodeSet:
 
     _sum: float = 0.0
 
-    def _finish(self, job: Job) -> Job:
+    def _finish(self, job: LiveJob) -> LiveJob:
         self.jobs.remove(job)
         self._sum += job.seconds
         self.done_s = self._sum
@@ -204,7 +204,7 @@ class NodeSet:
             self._processes.append(NodeProcess(module, own, ros))
         self._until = time.monotonic() + START_TIMEOUT
 
-    _started: list[Job] = field(default_factory=list)
+    _started: list[LiveJob] = field(default_factory=list)
     _until: float = 0.0
 
     def _news(self) -> list[tuple[Path, Path | Exception]]:
@@ -238,7 +238,7 @@ def _parameters(config: GestureConfig, settings: LiveSettings) -> dict[str, dict
     }
 
 
-def _jobs(items: Sequence[Path], out: Path) -> Iterator[tuple[Path, Job | Exception]]:
+def _jobs(items: Sequence[Path], out: Path) -> Iterator[tuple[Path, LiveJob | Exception]]:
     taken: set[Path] = set()
     for path in map(Path, items):
         try:
@@ -249,7 +249,7 @@ def _jobs(items: Sequence[Path], out: Path) -> Iterator[tuple[Path, Job | Except
             taken.add(bag)
             if bag.exists():
                 raise OutputError(f"bag {bag} exists already; choose another folder or remove it")
-            yield path, Job(path, bag, _duration(path))
+            yield path, LiveJob(path, bag, _duration(path))
         except SpeechGestureError as e:
             yield path, e
 

@@ -31,7 +31,7 @@ VERBS = {
     "listening": "does a generator listen? its motion with matched against shuffled speech, by permutation tests",
     "bench": "latency, throughput and memory, with the machine named",
     "parameters": "every parameter of the node, as YAML or as a table",
-    "check": "check the promise about motion on a recorded bag",
+    "check": "check the motion guarantees on a recorded bag",
 }
 
 

@@ -14,7 +14,7 @@ from speech_gesture_pkg.cli.common import add_robot, config_of, progress, report
 from speech_gesture_pkg.cli.common import writable_folder as folder_for
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.lab.batch_retargeting import Job, Outcome, Work, jobs_of, run_jobs, worker_count
+from speech_gesture_pkg.lab.batch_retargeting import Outcome, RetargetJob, Work, jobs_of, run_jobs, worker_count
 from speech_gesture_pkg.motion.frames import MotionFrames, resample
 from speech_gesture_pkg.motion.npz import load_motion
 from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
@@ -69,7 +69,7 @@ class Retargeting:
         self._margin = safety.collision_margin
         self.joint_names: tuple[str, ...] = self._layout.joint_names
 
-    def __call__(self, job: Job) -> int:
+    def __call__(self, job: RetargetJob) -> int:
         """Do a job; returns the frames written. Raises InputError, OutputError."""
         trajectory = self.trajectory(load_motion(job.source))
         trajectory.save(job.partial)
@@ -94,7 +94,7 @@ def _work(config: GestureConfig, show: bool = False) -> Work:
 
 
 def _one(options: argparse.Namespace, config: GestureConfig) -> int:
-    job = Job(Path(options.motion[0]), writable_file(options.output or _FILE, ".npz"))
+    job = RetargetJob(Path(options.motion[0]), writable_file(options.output or _FILE, ".npz"))
     motion = load_motion(job.source)
     work = Retargeting(config, show=True)
     if options.resume and _is_there(job, work.joint_names):
@@ -142,7 +142,7 @@ def _many(options: argparse.Namespace, config: GestureConfig) -> int:
     return 1 if result["failed"] else 0
 
 
-def _is_there(job: Job, names: tuple[str, ...]) -> bool:
+def _is_there(job: RetargetJob, names: tuple[str, ...]) -> bool:
     """Whether a job's result exists, is no older than its source and is of this robot."""
     try:
         fresh = job.output.stat().st_mtime >= job.source.stat().st_mtime

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class RetargetJob:
     """A file to be retargeted.
 
     Attributes:
@@ -57,17 +57,17 @@ class Outcome:
         error: a sentence, empty if all went well.
     """
 
-    job: Job
+    job: RetargetJob
     frames: int
     seconds: float
     error: str = ""
 
 
-Work = Callable[[Job], int]
+Work = Callable[[RetargetJob], int]
 """Does one job and returns the number of frames: writes `job.partial`, complete. Raises SpeechGestureError, OSError."""
 
 
-def jobs_of(sources: Sequence[str | Path], folder: Path) -> list[Job]:
+def jobs_of(sources: Sequence[str | Path], folder: Path) -> list[RetargetJob]:
     """Every npz of these files and folders (searched at any depth), each with a place in `folder`.
 
     What was found in a folder keeps its place below it. The largest files come first, so that no worker is left with
@@ -90,7 +90,7 @@ def jobs_of(sources: Sequence[str | Path], folder: Path) -> list[Job]:
         for file, output in named:
             if outputs.setdefault(output, file).resolve() != file.resolve():
                 raise InputError(f"{outputs[output]} and {file} would both be written to {output}; use two calls")
-    jobs = [Job(file, output, frames_in(file)) for output, file in outputs.items()]
+    jobs = [RetargetJob(file, output, frames_in(file)) for output, file in outputs.items()]
     return sorted(jobs, key=lambda job: -job.frames)
 
 
@@ -103,7 +103,7 @@ def frames_in(path: Path) -> int:
     return 0
 
 
-def worker_count(jobs: Sequence[Job], asked: int | None = None) -> int:
+def worker_count(jobs: Sequence[RetargetJob], asked: int | None = None) -> int:
     """Processes to use: as asked, else as many as there are cores, but none that would hardly be used."""
     if asked is not None:
         return max(1, min(asked, len(jobs)))
@@ -111,7 +111,9 @@ def worker_count(jobs: Sequence[Job], asked: int | None = None) -> int:
     return max(1, min(cores, len(jobs), sum(job.frames for job in jobs) // _SHARE))
 
 
-def run_jobs(jobs: Sequence[Job], make_work: Callable[[], Work], workers: int) -> Generator[Outcome, None, None]:
+def run_jobs(
+    jobs: Sequence[RetargetJob], make_work: Callable[[], Work], workers: int
+) -> Generator[Outcome, None, None]:
     """Do the jobs, in any order; each outcome as it comes.
 
     A result appears under its name only when it is complete. A job that fails, or whose worker dies, gives an outcome
@@ -135,7 +137,7 @@ def run_jobs(jobs: Sequence[Job], make_work: Callable[[], Work], workers: int) -
         team.stop()
 
 
-def _done(job: Job, work: Work) -> Outcome:
+def _done(job: RetargetJob, work: Work) -> Outcome:
     began = time.perf_counter()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
@@ -159,9 +161,9 @@ class _Team:
     def __init__(self, make_work: Callable[[], Work]) -> None:
         self._make_work = make_work
         self._context = multiprocessing.get_context("spawn")
-        self._members: dict[Connection, tuple[SpawnProcess, Job]] = {}
+        self._members: dict[Connection, tuple[SpawnProcess, RetargetJob]] = {}
 
-    def run(self, left: deque[Job], workers: int) -> Generator[Outcome, None, None]:
+    def run(self, left: deque[RetargetJob], workers: int) -> Generator[Outcome, None, None]:
         for _ in range(min(workers, len(left))):
             self._hire(left.popleft())
         while self._members:
@@ -193,14 +195,14 @@ class _Team:
             job.partial.unlink(missing_ok=True)
         self._members.clear()
 
-    def _hire(self, job: Job) -> None:
+    def _hire(self, job: RetargetJob) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._make_work), daemon=True)
         process.start()
         theirs.close()
         self._give(ours, process, job)
 
-    def _give(self, line: Connection, process: SpawnProcess, job: Job) -> None:
+    def _give(self, line: Connection, process: SpawnProcess, job: RetargetJob) -> None:
         self._members[line] = (process, job)
         try:
             line.send(job)

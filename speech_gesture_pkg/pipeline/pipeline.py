@@ -205,7 +205,7 @@ class Pipeline:
         self._flush()
         if self.mover.goal is not Goal.BRAKE:
             self.mover.stop_then(Goal.REST if on else Goal.FOLLOW, now)
-        self._judge(now)
+        self._update_state(now)
 
     def reset(self, now: float) -> None:
         """Forget audio and generator state; blend into what comes next."""
@@ -232,14 +232,14 @@ class Pipeline:
             return result
         began = self._steady()
         self._watch(now, result)
-        self._hurry(began - self._stepped, now, result)
+        self._recover_from_stall(began - self._stepped, now, result)
         self._listen(now, result)
         # A slow generator: what is new must begin after the time of sending.
         spent = self._steady() - began
-        self._hurry(spent, now + spent, result)
-        self._recast(now + spent, result)
+        self._recover_from_stall(spent, now + spent, result)
+        self._switch_generator(now + spent, result)
         self._move(now + spent, result)
-        self._judge(now, next((e.text for e in reversed(result.events) if e.code in CAUSES), ""))
+        self._update_state(now, next((e.text for e in reversed(result.events) if e.code in CAUSES), ""))
         self._stepped = self._steady()
         self.compute.step(self._stepped - began, len(result.frames))
         return result
@@ -270,7 +270,7 @@ class Pipeline:
                 self._flush()
                 self._lead_on(now)
 
-    def _hurry(self, held_up: float, now: float, result: StepResult) -> None:
+    def _recover_from_stall(self, held_up: float, now: float, result: StepResult) -> None:
         """After a step that was held up the controllers have finished their braking tails: approach anew."""
         if held_up <= self.config.safety.watchdog:
             return
@@ -335,7 +335,7 @@ class Pipeline:
         elif verdict is Verdict.DELAY and self.mover.goal is Goal.FOLLOW:
             self.mover.lead_to(Goal.FOLLOW, now)
 
-    def _recast(self, now: float, result: StepResult) -> None:
+    def _switch_generator(self, now: float, result: StepResult) -> None:
         """Let another generator take over if this one fails repeatedly, and back."""
         speaker = self.config.generator.speaker or None
         events, changed = self.fallback.recast(self.source, self._lateness, self.counters, speaker)
@@ -378,7 +378,7 @@ class Pipeline:
         self.source.flush()
         self._lateness.clear()
 
-    def _judge(self, now: float, cause: str = "") -> None:
+    def _update_state(self, now: float, cause: str = "") -> None:
         """Which state we are in, by what `cause` if it is known, and whether a long silence ends in the rest pose."""
         mover, rest_after = self.mover, self.config.safety.rest_after
         quiet = now - max(self.source.heard_at, self._active_since)

@@ -19,7 +19,7 @@ from speech_gesture_pkg.pipeline.states import Severity
 from speech_gesture_pkg.pipeline.tracking_monitor import LAG, FollowWatch
 
 TOLD_AFTER = 1.0
-"""What keeps the robot from going on is told after so long, s, and again every `TOLD_EVERY`."""
+"""What keeps the robot from going on is reported after so long, s, and again every `TOLD_EVERY`."""
 TOLD_EVERY = 30.0
 WAITING = "waiting"
 """Code of the events that tell what keeps the robot from going on."""

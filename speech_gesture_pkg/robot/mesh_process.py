@@ -34,7 +34,7 @@ IDLE_S = 5.0
 _MOST_LINE = 1 << 20
 
 
-class Piece(NamedTuple):
+class MeshPart(NamedTuple):
     """One part of a mesh file, in the file's frame.
 
     Attributes:
@@ -50,7 +50,7 @@ class Piece(NamedTuple):
     colour: tuple[float, float, float] | None
 
 
-def read_pieces(path: Path, scene: bool) -> list[Piece]:
+def read_pieces(path: Path, scene: bool) -> list[MeshPart]:
     """What a mesh file holds, through trimesh.
 
     Args:
@@ -80,7 +80,7 @@ def read_pieces(path: Path, scene: bool) -> list[Piece]:
         raise RobotError(f"mesh {path} cannot be read: its reader answers nonsense ({one_line(e)})") from e
 
 
-def _pieces(header: dict[str, Any], data: bytes) -> list[Piece]:
+def _pieces(header: dict[str, Any], data: bytes) -> list[MeshPart]:
     arrays, at = [], 0
     for dtype, shape in header["arrays"]:
         count = math.prod(shape)
@@ -90,7 +90,7 @@ def _pieces(header: dict[str, Any], data: bytes) -> list[Piece]:
     for k, piece in enumerate(header["pieces"]):
         colour = piece.get("colour")
         rgb = (float(colour[0]), float(colour[1]), float(colour[2])) if colour else None
-        found.append(Piece(arrays[2 * k], arrays[2 * k + 1], bool(piece.get("closed")), rgb))
+        found.append(MeshPart(arrays[2 * k], arrays[2 * k + 1], bool(piece.get("closed")), rgb))
     return found
 
 

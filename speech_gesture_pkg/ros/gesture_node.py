@@ -102,7 +102,7 @@ class GestureNode(LifecycleNode):
         # Not on the node's clock: simulated time may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._every_second, clock=steady)
-        self.create_timer(WATCH_S, self._look_after, clock=steady)
+        self.create_timer(WATCH_S, self._check_watchdogs, clock=steady)
         self.create_service(SetBool, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -216,7 +216,7 @@ class GestureNode(LifecycleNode):
         self._worker = Worker(self, pipeline, self._outputs)
         full_names = {c.name: t.removesuffix(SUFFIX) for c, t in zip(controllers, self._worker.topics, strict=True)}
         self._watch = ControllerWatch(self, controllers, self._worker.topics)
-        self._actions = ActionWatch(self, full_names, self._look_after)
+        self._actions = ActionWatch(self, full_names, self._check_watchdogs)
         self._states = ControllerStateReader(self, full_names, pipeline.controllers)
         if self._last is not None:
             before, self._worker.time.base = self._last
@@ -307,7 +307,7 @@ class GestureNode(LifecycleNode):
             self._foreign = foreign_sentence(foreign_publishers(self, self._worker.topics, own=1))
         self._report()
 
-    def _look_after(self) -> None:
+    def _check_watchdogs(self) -> None:
         """Controllers that go stop the others, too; a pipeline that makes no steps is told at once."""
         stalled = ""
         if self._worker is not None and self._watch is not None and self._actions is not None:

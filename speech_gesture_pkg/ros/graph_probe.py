@@ -11,7 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 TELL_S = 1.0
-"""What is waited for is told after so long, s."""
+"""What is waited for is reported after so long, s."""
 
 
 class GraphProbe:
@@ -51,7 +51,7 @@ class GraphProbe:
     def until(self, ready: Callable[[], Any], timeout: float, waiting: Callable[[], str] = lambda: "") -> Any:
         """Spin until `ready()` is true; its value, or None after `timeout` seconds.
 
-        `waiting` says what is waited for; it is told once if that takes longer than `TELL_S`.
+        `waiting` says what is waited for; it is reported once if that takes longer than `TELL_S`.
         """
         began = time.monotonic()
         told = False

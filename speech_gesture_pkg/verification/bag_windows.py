@@ -20,7 +20,7 @@ class Windows:
         joints: topic -> joint names.
         received: reception of each window, same clock; by topic.
         left_out: messages that are no curve of finite numbers, or are stamped on another clock than the others. (The
-            promise about motion tells which.)
+            motion guarantees tell which.)
     """
 
     def __init__(self) -> None:

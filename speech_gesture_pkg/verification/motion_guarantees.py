@@ -1,4 +1,4 @@
-"""The promise about motion (DESIGN section 4), checked from the outside.
+"""The motion guarantees (DESIGN section 4), checked from the outside.
 
 Reads a recorded bag and the URDF with its own XML reader and its own interpolation; it shares no code with the
 composer, the solver or the node.
@@ -40,7 +40,7 @@ MOVING = 0.02
 
 
 @dataclass
-class PromiseReport:
+class GuaranteeReport:
     """What was found.
 
     Attributes:
@@ -64,7 +64,7 @@ class PromiseReport:
 
     @property
     def kept(self) -> bool:
-        """Whether there were messages and none broke the promise."""
+        """Whether there were messages and none broke the guarantees."""
         return self.messages > 0 and not self.broken
 
     def note(self, kind: str, sentence: str) -> None:
@@ -103,14 +103,14 @@ def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
     return limits
 
 
-def check_promise(
+def check_guarantees(
     bag: str | Path,
     urdf: str,
     acceleration: dict[str, float] | None = None,
     arms: Sequence[Sequence[str]] = (),
     link_speed: float = np.inf,
     rates: Sequence[float] = (),
-) -> PromiseReport:
+) -> GuaranteeReport:
     """Check every JointTrajectory in a bag.
 
     Args:
@@ -121,7 +121,7 @@ def check_promise(
         link_speed: and must not be above this, m/s.
         rates: control cycles a second at which it is judged what controllers would execute; () = usual ones.
     """
-    check = PromiseCheck(urdf, acceleration)
+    check = GuaranteeCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
     messages: dict[str, list[BagMessage]] = defaultdict(list)
     for message in read_bag(bag, types=(TRAJECTORY,)):
@@ -136,7 +136,7 @@ def check_promise(
     return check.report
 
 
-class PromiseCheck:
+class GuaranteeCheck:
     """Checks one message after the other; keeps only the last window of each topic.
 
     Args:
@@ -149,7 +149,7 @@ class PromiseCheck:
     """
 
     def __init__(self, urdf: str, acceleration: dict[str, float] | None = None) -> None:
-        self.report = PromiseReport()
+        self.report = GuaranteeReport()
         self.names: dict[str, list[str]] = {}
         self._urdf, self._acceleration = urdf, acceleration or {}
         self._limits = urdf_limits(urdf)
@@ -250,7 +250,7 @@ def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
     return SampledTrajectory(times, *(np.array(column, float) for column in columns))
 
 
-def _well_formed(message: BagMessage, window: SampledTrajectory, report: PromiseReport) -> bool:
+def _well_formed(message: BagMessage, window: SampledTrajectory, report: GuaranteeReport) -> bool:
     if not window.finite:
         report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite, or no robot's")
         return False
@@ -272,7 +272,7 @@ def _inside(
     window: SampledTrajectory,
     limits: dict[str, tuple[float, float, float]],
     acceleration: dict[str, float],
-    report: PromiseReport,
+    report: GuaranteeReport,
 ) -> None:
     lower, upper, speed = (np.array([limits[j][k] for j in joints]) for k in range(3))
     bound = np.array([acceleration.get(j, np.inf) for j in joints])
@@ -304,7 +304,7 @@ def _slow(
     urdf: str,
     arms: Sequence[Sequence[str]],
     limit: float,
-    report: PromiseReport,
+    report: GuaranteeReport,
 ) -> None:
     """The speed of the arms' links in the motion that all windows together command."""
     times, position, velocity = commanded(sent, names)
@@ -321,7 +321,7 @@ def _continuous(
     old: SampledTrajectory,
     new: SampledTrajectory,
     rates: tuple[np.ndarray, np.ndarray],
-    report: PromiseReport,
+    report: GuaranteeReport,
 ) -> None:
     """A window that has begun when it comes repeats the one before it until then, and a while longer. One that begins
     later goes on where the one before has come to by then; or that has ended, and there is time for the way to its
@@ -362,7 +362,7 @@ def _bridged(
     old: SampledTrajectory,
     new: SampledTrajectory,
     rates: tuple[np.ndarray, np.ndarray],
-    report: PromiseReport,
+    report: GuaranteeReport,
 ) -> None:
     """From standing to the first point, by the controller's own quintic: its peaks are 1.875 d/T and 5.7735 d/T^2."""
     way = np.abs(old.position[-1] - new.position[0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.outside_text import one_line
-from speech_gesture_pkg.robot.mesh_process import Piece, read_pieces
+from speech_gesture_pkg.robot.mesh_process import MeshPart, read_pieces
 from speech_gesture_pkg.robot.meshes import find_mesh, read_mesh
 from speech_gesture_pkg.viewer.shapes import Colour, Shape, from_triangles, scaling
 
@@ -51,7 +51,7 @@ class MeshLoader:
         shapes = [s.moved(frame, colour or s.colour) for s in self._cache[path]]
         return shapes, None
 
-    def _shapes(self, pieces: list[Piece]) -> list[Shape]:
+    def _shapes(self, pieces: list[MeshPart]) -> list[Shape]:
         pieces = [p for p in pieces if len(p.faces)]
         total = max(sum(len(p.faces) for p in pieces), 1)
         return [

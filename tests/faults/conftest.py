@@ -15,7 +15,7 @@ from ros_rig import mark_real_time, probe, pulse, start
 __all__ = ["probe", "pulse", "start"]
 
 HERE = Path(__file__).parent
-HEAD = "| fault | injected | observed | time to safe state | windows checked | broken promises |\n|" + 6 * "---|"
+HEAD = "| fault | injected | observed | time to safe state | windows checked | broken guarantees |\n|" + 6 * "---|"
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Note:
         row: of docs/faults.md.
         injected, observed: in words.
         safe: seconds from the fault until the robot stood or moved as it should again, or words.
-        windows: trajectory messages that were checked against the promise; a broken one fails the test.
+        windows: trajectory messages that were checked against the guarantees; a broken one fails the test.
     """
 
     row: str

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 from action_msgs.msg import GoalStatus, GoalStatusArray
-from gesture_rig import Promise, Speaker, Watch, last_moved, lifecycle, told
+from gesture_rig import Guarantees, Speaker, Watch, last_moved, lifecycle, told
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from trajectory_msgs.msg import JointTrajectory
 
@@ -16,7 +16,7 @@ TOPIC = "/right_arm_controller/joint_trajectory"
 
 
 def test_only_one_may_command_the_robot(fault, probe, start, demo_urdf):
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     other = probe.node.create_publisher(JointTrajectory, TOPIC, 10)
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     assert lifecycle(probe) in ("unconfigured", "inactive")  # it answers: it has discovered us and our publisher
@@ -25,7 +25,7 @@ def test_only_one_may_command_the_robot(fault, probe, start, demo_urdf):
     Speaker(probe)
     probe.wait(lambda: told(gesture.output, "[WARN]", f"/probe publishes on {TOPIC}", "staying inactive"), 20.0)
     assert lifecycle(probe) == "inactive"
-    assert promise.check.report.messages == 0
+    assert guarantees.check.report.messages == 0
     fault.note(
         "somebody else publishes trajectories at the start", "refuses to activate, WARN, retries", "never starts"
     )
@@ -38,21 +38,21 @@ def test_only_one_may_command_the_robot(fault, probe, start, demo_urdf):
     probe.wait(lambda: watch.values["level"] == "2" and "/probe" in watch.values["message"])
     probe.wait(lambda: watch.still(since=began))
     safe = last_moved(watch.states) - began
-    sent, count = promise.kept(), len(watch.diagnostics)
+    sent, count = guarantees.kept(), len(watch.diagnostics)
     probe.wait(lambda: len(watch.diagnostics) > count + 1)
-    assert promise.kept() == sent, "two must not command one controller"
+    assert guarantees.kept() == sent, "two must not command one controller"
     probe.node.destroy_publisher(other)
     probe.wait(watch.moving, 30.0)
-    windows = promise.kept()
+    windows = guarantees.kept()
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output
-    text = "told within a second; brakes, sends nothing; approaches anew when the other one is gone"
+    text = "reported within a second; brakes, sends nothing; restarts slowly when the other one is gone"
     fault.note("somebody else begins to publish in mid-gesture", text, safe, windows)
 
 
 def test_an_action_goal_is_another_commander(fault, probe, start, demo_urdf):
     """Running at the start: no start. Begun in mid-gesture: brakes, and goes on when it has ended."""
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     publisher = probe.node.create_publisher(
         GoalStatusArray, "/left_arm_controller/follow_joint_trajectory/_action/status", LATCHED
     )
@@ -69,7 +69,7 @@ def test_an_action_goal_is_another_commander(fault, probe, start, demo_urdf):
     sentence = "an action goal (follow_joint_trajectory) commands left_arm_controller"
     probe.wait(lambda: told(gesture.output, "[WARN]", sentence, "staying inactive"), 20.0)
     assert lifecycle(probe) == "inactive"
-    assert promise.check.report.messages == 0
+    assert guarantees.check.report.messages == 0
     goal(GoalStatus.STATUS_SUCCEEDED)
     probe.wait(watch.moving, 30.0)
 
@@ -79,11 +79,11 @@ def test_an_action_goal_is_another_commander(fault, probe, start, demo_urdf):
     probe.wait(lambda: told(gesture.output, "-> inactive", f"({sentence})"))
     probe.wait(lambda: watch.still(since=began))
     safe = last_moved(watch.states) - began
-    sent = promise.kept()
+    sent = guarantees.kept()
     probe.wait(lambda: watch.values["level"] == "2" and sentence in watch.values["message"])
-    assert promise.kept() == sent, "a message on the topic would end the goal"
+    assert guarantees.kept() == sent, "a message on the topic would end the goal"
     goal(GoalStatus.STATUS_CANCELED)
     probe.wait(watch.moving, 30.0)
     assert gesture.stop() == 0
-    text = "at the start: refuses, WARN, retries; later: told, brakes, sends nothing, goes on when it has ended"
-    fault.note("an action goal on one controller", text, safe, promise.kept())
+    text = "at the start: refuses, WARN, retries; later: reported, brakes, sends nothing, goes on when it has ended"
+    fault.note("an action goal on one controller", text, safe, guarantees.kept())

@@ -47,7 +47,7 @@ def stand(stage, seconds: float) -> None:
 
 
 def test_a_paused_clock_pauses_the_motion_and_is_told(fault):
-    """Nothing new is sent, a person is told once, and it goes on afterwards without a jump."""
+    """Nothing new is sent, a person is reported once, and it goes on afterwards without a jump."""
     stage = gesturing()
     stand(stage, 0.9)
     assert stage.codes == []
@@ -64,7 +64,7 @@ def test_a_paused_clock_pauses_the_motion_and_is_told(fault):
     stage.stop()
     fault.note(
         "/clock stands still for 4 s",
-        "nothing new is sent; told after 1 s; goes on",
+        "nothing new is sent; reported after 1 s; goes on",
         "stands with the clock",
         stage.windows,
     )

@@ -96,7 +96,7 @@ def test_deactivate_without_joint_states_brakes_and_stays():
 
 
 def test_a_robot_that_is_still_being_moved_is_waited_for():
-    """Or one that is behind its own commands: it is not approached anew from a place where it will not be."""
+    """Or one that is behind its own commands: motion does not restart from a place where it will not be."""
     stage = gesturing()
     stage.joints_alive = False
     stage.speak(1.5)

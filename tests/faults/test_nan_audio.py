@@ -26,7 +26,7 @@ def test_unusable_audio_is_refused_by_an_input_error_and_harms_nothing(fault, sa
     assert stage.pipeline.state is State.GESTURING
     stage.stop()
     if np.isnan(samples).all():
-        fault.note("a message of NaN", "dropped, told; gestures go on", "moves on", stage.windows)
+        fault.note("a message of NaN", "dropped, reported; gestures go on", "moves on", stage.windows)
 
 
 def test_clipped_audio_is_dropped(fault):
@@ -40,4 +40,4 @@ def test_clipped_audio_is_dropped(fault):
     stage.speak(2.0)
     assert stage.pipeline.state is State.GESTURING
     stage.stop()
-    fault.note("a message at full scale", "dropped, told; gestures go on", "moves on", stage.windows)
+    fault.note("a message at full scale", "dropped, reported; gestures go on", "moves on", stage.windows)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-from gesture_rig import ARM, NODE, FakeRobot, Promise, Speaker, Watch, change, lifecycle, one_arm, told
+from gesture_rig import ARM, NODE, FakeRobot, Guarantees, Speaker, Watch, change, lifecycle, one_arm, told
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
@@ -28,7 +28,7 @@ def test_waits_for_a_controller_and_stops_when_it_goes(fault, probe, start, demo
     assert watch.values["level"] == "1"
 
     robot = FakeRobot(probe, "my_arm", ARM)
-    promise = Promise(probe, demo_urdf.read_text(), ("my_arm",))
+    guarantees = Guarantees(probe, demo_urdf.read_text(), ("my_arm",))
     probe.wait(lambda: warned("no joint states of right_elbow", "on /joint_states within 0.5 s"))
     assert not robot.windows
     robot.publishing = True
@@ -38,20 +38,23 @@ def test_waits_for_a_controller_and_stops_when_it_goes(fault, probe, start, demo
 
     began = watch.now()
     robot.leave()
-    promise.leave()
+    guarantees.leave()
     probe.wait(lambda: told(gesture.output, "[ERROR]", "no controller listens on /my_arm/joint_trajectory any more"))
     told_after = watch.now() - began
     probe.wait(lambda: watch.values["level"] == "2" and watch.values["state"] == "inactive")
     robot.listen()
-    promise.forget()  # a robot in the hands of nobody: its way goes on from where it stands
-    promise.listen()
+    guarantees.forget()  # a robot in the hands of nobody: its way goes on from where it stands
+    guarantees.listen()
     probe.wait(lambda: robot.windows)
     watch.until_state("idle", "approaching", "gesturing")
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output
     fault.note("no controller at the start", "stays inactive, WARN, retries until there is one", "never starts")
     fault.note(
-        "the controller goes while running", "told; nothing more is sent; approached anew", told_after, promise.kept()
+        "the controller goes while running",
+        "reported; nothing more is sent; motion restarts slowly",
+        told_after,
+        guarantees.kept(),
     )
 
 
@@ -82,7 +85,7 @@ def listener(probe: Any, kind: type, name: str, topic: str, joints: tuple[str, .
 def test_only_controllers_that_gesture_and_drive_their_joints_are_commanded(fault, probe, start, demo_urdf):
     """A lift, a plotter, a recorder, a second controller of the right arm that is not active, and one of
     strange joints: the robot gestures, they get nothing (the recorder hears what it records), and each is named."""
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     nothing = [
         listener(probe, Node, "lift_controller", "/lift_controller/joint_trajectory", ("lift",)),
         listener(probe, Node, "plotter", "/plot/joint_trajectory"),
@@ -112,7 +115,7 @@ def test_only_controllers_that_gesture_and_drive_their_joints_are_commanded(faul
         "lift, plotter, inactive second controller, unknown joint",
         "the robot gestures; they get nothing; each is named",
         "starts as always",
-        promise.kept(),
+        guarantees.kept(),
     )
     assert gesture.stop() == 0
 

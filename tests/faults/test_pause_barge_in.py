@@ -114,10 +114,10 @@ def test_reset_blends_into_what_comes_next():
 def test_pauses_at_any_moment_of_a_step_keep_the_motion_continuous(probe, start, demo_urdf):
     """What a step planned before the pause came is withdrawn: the next window goes on from what was sent."""
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-    from gesture_rig import Promise, Speaker, Watch
+    from gesture_rig import Guarantees, Speaker, Watch
     from std_srvs.srv import SetBool
 
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     start("sim_robot_node")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     watch = Watch(probe)
@@ -130,5 +130,5 @@ def test_pauses_at_any_moment_of_a_step_keep_the_motion_continuous(probe, start,
         probe.wait(lambda a=asked: all(f.done() for f in a))
         assert all(f.result().success for f in asked)
     probe.wait(watch.moving, 30.0)
-    assert promise.kept() > 50
+    assert guarantees.kept() > 50
     assert gesture.stop() == 0

@@ -25,7 +25,9 @@ def test_after_a_step_that_was_held_up_the_robot_is_approached_anew(fault):
     stage.speak(2.0)
     assert stage.codes == ["stall"]
     stage.stop()
-    fault.note("no step for 1 s", "told; the tail had stopped the robot; approached anew", safe, stage.windows)
+    fault.note(
+        "no step for 1 s", "reported; the tail had stopped the robot; motion restarts slowly", safe, stage.windows
+    )
 
 
 def test_a_generator_that_hangs_for_a_while_counts_as_held_up():
@@ -92,10 +94,10 @@ def test_a_change_of_state_that_is_not_in_the_table_is_noticed():
 def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_urdf, tmp_path):
     """One run of real processes: the spare takes over and the learned one returns; a hang; the end of the thread."""
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-    from gesture_rig import Promise, Speaker, Watch, change, told
+    from gesture_rig import Guarantees, Speaker, Watch, change, told
 
     word = tmp_path / "mischief"
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     start("sim_robot_node")
     params = {"generator__name": "mischief", "generator__model": tmp_path, "fallback__retry": 1.0}
     gesture = start(SCRIPT, autostart=True, robot__urdf=demo_urdf, **params)
@@ -125,8 +127,8 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     word.write_text("")
     probe.wait(watch.moving, 30.0)
     assert int(watch.values["stalls"]) >= 1
-    windows = promise.kept()
-    fault.note("generator hangs (real processes)", "told; stands; approached anew", safe, windows)
+    windows = guarantees.kept()
+    fault.note("generator hangs (real processes)", "reported; stands; motion restarts slowly", safe, windows)
 
     word.write_text("die")
     died = time.monotonic()
@@ -140,8 +142,8 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     assert change(probe, "deactivate")
     assert change(probe, "activate")
     probe.wait(watch.moving, 30.0)
-    windows = promise.kept() - windows
-    text = "state failed, told; stands; the node answers; deactivate and activate start anew"
+    windows = guarantees.kept() - windows
+    text = "state failed, reported; stands; the node answers; deactivate and activate start anew"
     fault.note("pipeline thread ends (real processes)", text, safe, windows)
     assert gesture.stop() == 0
 
@@ -149,14 +151,14 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
 def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start, demo_urdf, tmp_path):
     """The pipeline hangs for 6 s; paused, then 150 changes of parameters: it wakes up paused. So it is with the end."""
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-    from gesture_rig import Promise, Speaker, Watch, change, rest_pose, set_parameter, told
+    from gesture_rig import Guarantees, Speaker, Watch, change, rest_pose, set_parameter, told
     from std_srvs.srv import SetBool, Trigger
 
     def pause(on):
         return probe.call(SetBool, "/speech_gesture/pause", SetBool.Request(data=on))
 
     word = tmp_path / "mischief"
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     start("sim_robot_node")
     params = {"generator__name": "mischief", "generator__model": tmp_path}
     gesture = start(SCRIPT, autostart=True, robot__urdf=demo_urdf, **params)
@@ -189,7 +191,7 @@ def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start
     assert pause(True).success, "it is paused already"
     assert pause(False).message == "running"
     probe.wait(watch.moving, 30.0)
-    windows = promise.kept()
+    windows = guarantees.kept()
     text = "answered 'not yet paused' with the generator's name; when it came back: paused, at rest, no gesture"
     fault.note("hangs for 6 s; ~/pause, then 150 parameter changes", text, "never gestures on", windows)
 
@@ -199,11 +201,11 @@ def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start
     assert told(gesture.output, "[ERROR]", "the robot stays where its braking tail ended")
     assert not change(probe, "activate")
     assert told(gesture.output, "[WARN]", "generator mischief", "clean up and configure")
-    promise.forget()
+    guarantees.forget()
     word.write_text("")
     probe.wait(lambda: change(probe, "activate"))
     probe.wait(watch.moving, 30.0)
     text = "sends nothing after it comes back; activation is refused while it hangs, by the generator's name"
-    fault.note("hangs; deactivated, activated", text, "never gestures on", promise.kept())
+    fault.note("hangs; deactivated, activated", text, "never gestures on", guarantees.kept())
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output

@@ -20,7 +20,7 @@ def test_a_short_gap_is_filled_and_the_motion_stays_in_time(fault):
     assert stage.states[states:] in ([], [State.APPROACHING, State.GESTURING])
     assert stage.codes == ["gap"]
     stage.stop()
-    fault.note("0.2 s of the speech missing", "filled by stamp, told as `gap`; goes on", "moves on", stage.windows)
+    fault.note("0.2 s of the speech missing", "filled by stamp, reported as `gap`; goes on", "moves on", stage.windows)
 
 
 @pytest.mark.parametrize("seconds", [0.06, 0.24, 0.4])

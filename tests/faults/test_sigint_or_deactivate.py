@@ -53,9 +53,9 @@ def test_deactivate_before_the_first_window():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_a_signal_in_mid_gesture(fault, probe, start, demo_urdf, number):
     pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
-    from gesture_rig import Promise, Speaker, Watch, assert_inside_limits, last_moved, rest_pose
+    from gesture_rig import Guarantees, Speaker, Watch, assert_inside_limits, last_moved, rest_pose
 
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     start("sim_robot_node")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     watch = Watch(probe)
@@ -69,4 +69,4 @@ def test_a_signal_in_mid_gesture(fault, probe, start, demo_urdf, number):
     assert "Traceback" not in gesture.output
     safe = last_moved(watch.states) - sent
     text = "brakes, goes to rest; exit code 0"
-    fault.note(f"{number.name} in mid-gesture (real processes)", text, safe, promise.kept())
+    fault.note(f"{number.name} in mid-gesture (real processes)", text, safe, guarantees.kept())

@@ -1,4 +1,4 @@
-"""Audio from another host, whose clock is off: the stamps are corrected from the first message on, told once."""
+"""Audio from another host, whose clock is off: the stamps are corrected from the first message on, reported once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_the_robot_gestures_as_with_right_stamps(fault, mode):
         windows += stage.windows
     assert worst <= 0.1
     injected = f"stamps {', '.join(f'{o:+g}' for o in OFFSETS)} s off, {mode} mode"
-    fault.note(injected, f"told once each; motion within {worst:.2f} s of that with right stamps", "moves on", windows)
+    fault.note(
+        injected, f"reported once each; motion within {worst:.2f} s of that with right stamps", "moves on", windows
+    )
 
 
 @pytest.mark.parametrize("offset", [-86400.0, 3600.0], ids=["yesterday", "in an hour"])
@@ -109,7 +111,7 @@ def test_stamp_mode_believes_look_ahead_and_corrects_the_far_past(fault):
         stage.stop()
     fault.note(
         "stamps 5 s and an hour in the past, sync.mode stamp",
-        "told; taken as heard when it arrives",
+        "reported; taken as heard when it arrives",
         "moves on",
         stage.windows,
     )

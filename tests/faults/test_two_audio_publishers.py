@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 import rclpy
-from gesture_rig import Promise, Speaker, Watch, told
+from gesture_rig import Guarantees, Speaker, Watch, told
 from std_msgs.msg import Int16MultiArray
 
 ROW = "two audio publishers"
@@ -17,7 +17,7 @@ def dropped(watch: Watch, reason: str) -> int:
 
 
 def test_the_first_of_two_publishers_is_heard(fault, probe, start, demo_urdf):
-    promise = Promise(probe, demo_urdf.read_text())
+    guarantees = Guarantees(probe, demo_urdf.read_text())
     text = "ERROR naming both; the first one is listened to until it leaves; never mixed"
     start("sim_robot_node")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
@@ -47,7 +47,7 @@ def test_the_first_of_two_publishers_is_heard(fault, probe, start, demo_urdf):
     wait(lambda: len(watch.diagnostics) > count + 1)
     wait(lambda: watch.values["state"] == "gesturing")  # the one that is left takes over
     assert dropped(watch, "second publisher") == after
-    fault.note("a second voice on the audio topic", text, "moves on", promise.kept())
+    fault.note("a second voice on the audio topic", text, "moves on", guarantees.kept())
     executor.shutdown()
     other.destroy_node()
     assert gesture.stop() == 0

@@ -50,7 +50,7 @@ def test_audio_that_comes_too_fast_is_named_and_builds_up_no_delay(fault, mode, 
         what = "stamped" if stamped else "unstamped"
         fault.note(
             f"22050 Hz declared as 16000, {what}",
-            f"told after {told:.1f} s with both rates; the surplus is cut, motion stays with the speech",
+            f"reported after {told:.1f} s with both rates; the surplus is cut, motion stays with the speech",
             told,
             stage.windows,
         )
@@ -70,7 +70,10 @@ def test_audio_that_comes_too_slowly_is_named_and_moves_on(fault, stamped):
     stage.stop()
     if stamped:
         fault.note(
-            "16000 Hz declared as 22050", "told with both rates; what is missing is silence", "moves on", stage.windows
+            "16000 Hz declared as 22050",
+            "reported with both rates; what is missing is silence",
+            "moves on",
+            stage.windows,
         )
 
 

@@ -17,7 +17,7 @@ from speech_gesture_pkg.lab.study.commanded import commanded
 from speech_gesture_pkg.lab.study.from_bag import read_recording
 from speech_gesture_pkg.motion.parts import ARKIT_NAMES
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
-from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 from speech_gesture_pkg.verification.tracking import check_tracking
 
 LIMITS = '<parent link="base"/><child link="{0}"/><limit lower="-2" upper="2" velocity="3" effort="1"/>'
@@ -98,7 +98,7 @@ def evaluate(bag: Path) -> None:
 
 
 def check(bag: Path) -> None:
-    report = check_promise(bag, URDF)
+    report = check_guarantees(bag, URDF)
     assert np.isfinite([*report.worst.values()]).all()
 
 

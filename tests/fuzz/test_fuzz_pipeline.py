@@ -1,4 +1,4 @@
-"""Any sequence of what can come to a running pipeline: what goes out is finite and keeps the promise (`Auditor`)."""
+"""Any sequence of what can come to a running pipeline: what goes out is finite and keeps the guarantees (`Auditor`)."""
 
 from __future__ import annotations
 

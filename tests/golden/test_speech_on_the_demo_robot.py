@@ -1,4 +1,4 @@
-"""Speech on the bundled robot: the same every time, the promise kept, and no arm through the body.
+"""Speech on the bundled robot: the same every time, the guarantees kept, and no arm through the body.
 
 Collisions are judged on the URDF's own collision geometry (Pinocchio and Coal), not on the capsules that the retargeter
 and the composer use.
@@ -100,7 +100,7 @@ def bodies(robot) -> Bodies:
     return Bodies(robot_urdf("demo"), rest)
 
 
-def assert_promise(run: OfflineRun) -> int:
+def assert_guarantees(run: OfflineRun) -> int:
     """Every window of every controller, by the auditor; returns how many joints move."""
     limits = urdf_limits(robot_urdf("demo").read_text(encoding="utf-8"))
     moving, lead = 0, CONFIG.trajectory.lead
@@ -148,8 +148,8 @@ def test_the_same_speech_gives_identical_windows(demo_run, robot):
                 np.testing.assert_array_equal(getattr(one, key), getattr(two, key))
 
 
-def test_the_demo_speech_keeps_the_promise_and_moves_the_whole_robot(demo_run):
-    assert assert_promise(demo_run) > 12
+def test_the_demo_speech_keeps_the_guarantees_and_moves_the_whole_robot(demo_run):
+    assert assert_guarantees(demo_run) > 12
     assert demo_run.events == []
     # all controllers send together
     stamps = [[w.stamp for w in windows] for windows in demo_run.windows.values()]
@@ -173,12 +173,12 @@ def test_other_chunks_give_nearly_the_same_motion(demo_run, robot):
             assert np.corrcoef(one, two)[0, 1] > 0.8, ours.joint_names[j]
 
 
-def test_real_speech_keeps_the_promise_and_touches_nothing(shared_data, robot, bodies):
+def test_real_speech_keeps_the_guarantees_and_touches_nothing(shared_data, robot, bodies):
     files = sorted((shared_data / "librispeech_flac").rglob("*.flac"))
     if not files:
         pytest.skip("no LibriSpeech file in ../shared/data")
     audio = read_audio(files[0])
     run = run_offline(CONFIG, robot, AudioChunk(audio.samples[: 15 * 16000], 0.0))
-    assert assert_promise(run) > 12
+    assert assert_guarantees(run) > 12
     assert [e for e in run.events if e.severity.name == "ERROR"] == []
     assert_no_contact(run, bodies, every=2)

@@ -26,7 +26,7 @@ from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 from speech_gesture_pkg.trajectory.windows import TRANSPORT
-from speech_gesture_pkg.verification.motion_guarantees import PromiseCheck, urdf_limits
+from speech_gesture_pkg.verification.motion_guarantees import GuaranteeCheck, urdf_limits
 
 NODE = "/speech_gesture"
 # shutdown: of an active node
@@ -154,8 +154,8 @@ class Watch:
         return float(np.ptp(np.array([m.position for m in self.states])[:, columns], axis=0).mean())
 
 
-class Promise:
-    """Checks every trajectory of the demo humanoid's controllers that comes by against the promise about motion.
+class Guarantees:
+    """Checks every trajectory of the demo humanoid's controllers that comes by against the motion guarantees.
 
     The node looks at the clock at least 12 ms before a window's first point and publishes at once. A machine that does
     not let it run for longer just then makes the window late; excused if this process was held up for as long, too.
@@ -164,7 +164,7 @@ class Promise:
     def __init__(self, probe: Any, urdf: str, controllers: Sequence[str] = tuple(DEMO_CONTROLLERS)) -> None:
         self._urdf, self._before, self._node = urdf, 0, probe.node
         self._topics = [f"/{name}/joint_trajectory" for name in controllers]
-        self.check = PromiseCheck(urdf)
+        self.check = GuaranteeCheck(urdf)
         self._pulse = Pulse()
         self._pulse.start()
         probe.at_close.append(self._pulse.end)
@@ -189,10 +189,10 @@ class Promise:
     def forget(self) -> None:
         """Another robot, or one that was moved: its next windows need not continue the ones before."""
         self._before = self.kept()
-        self.check = PromiseCheck(self._urdf)
+        self.check = GuaranteeCheck(self._urdf)
 
     def kept(self) -> int:
-        """How many windows came; fails the test if one broke the promise."""
+        """How many windows came; fails the test if one broke the guarantees."""
         busy = self._pulse.stall() > TRANSPORT
         assert not set(self.check.report.broken) - ({"late"} if busy else set()), self.check.report.examples
         return self._before + self.check.report.messages

@@ -67,7 +67,7 @@ def assert_inside(limits: MotionLimits, p, v, a):
 
 
 def assert_window(window: Window, limits: MotionLimits, now: float, lead: float, min_length: float = 0.4):
-    """What the promise about motion says of a single window."""
+    """What the motion guarantees say of a single window."""
     t = window.time_from_start
     assert t[0] == 0.0
     assert (np.diff(t) > 0).all()

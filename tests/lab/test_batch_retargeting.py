@@ -15,7 +15,7 @@ from speech_gesture_pkg.cli import retarget
 from speech_gesture_pkg.cli.main import main
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.lab.batch_retargeting import Job, frames_in, jobs_of, run_jobs, worker_count
+from speech_gesture_pkg.lab.batch_retargeting import RetargetJob, frames_in, jobs_of, run_jobs, worker_count
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion, save_motion
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
@@ -161,10 +161,10 @@ def test_length_by_the_header(folder):
 @pytest.mark.parametrize(("asked", "frames", "expected"), [(3, 10, 3), (9, 10, 4), (None, 10, 1), (1, 10**6, 1)])
 def test_workers(asked, frames, expected):
     """As asked but no more than files; on its own one where little is to be done."""
-    assert worker_count([Job(Path("a"), Path("b"), frames)] * 4, asked) == expected
+    assert worker_count([RetargetJob(Path("a"), Path("b"), frames)] * 4, asked) == expected
 
 
-def fake_work(job: Job) -> int:
+def fake_work(job: RetargetJob) -> int:
     """Writes a file; some names bring trouble."""
     job.partial.write_text("half")
     if "dies" in job.source.name:
@@ -183,8 +183,8 @@ def make_fake_work():
     return fake_work
 
 
-def fake_jobs(folder: Path, names: str) -> list[Job]:
-    return [Job(Path(n), folder / "out" / f"{n}.npz") for n in names.split()]
+def fake_jobs(folder: Path, names: str) -> list[RetargetJob]:
+    return [RetargetJob(Path(n), folder / "out" / f"{n}.npz") for n in names.split()]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -129,7 +129,7 @@ def test_training_hears_what_a_live_stream_hears(run, folder, corpus, tmp_path, 
     from speech_gesture_pkg.lab.models.diffsheg.hubert import hearing, load_hubert
     from speech_gesture_pkg.lab.models.diffsheg.recipe import DiffShegRecipe
     from speech_gesture_pkg.lab.models.diffsheg.train import DiffShegTraining
-    from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import DiffShegStage, Recording, corpus_config
+    from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import DiffShegStage, TrainingRecording, corpus_config
     from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
     from speech_gesture_pkg.lab.training.corpus import load_corpus
 
@@ -140,7 +140,7 @@ def test_training_hears_what_a_live_stream_hears(run, folder, corpus, tmp_path, 
     found = load_corpus(corpus, corpus_config(config), run[0] / "features", hubert=hear)
     monkeypatch.undo()
     stage = DiffShegStage(DiffSheg(config), found.train, found.val)
-    batch = stage.data().cut(Recording(found.train[0], config, stage.reference), 20, 24)
+    batch = stage.data().cut(TrainingRecording(found.train[0], config, stage.reference), 20, 24)
     assert batch["hubert"].shape == (24, 8)
     deaf = DiffShegTraining(tmp_path, found, {}, recipe.train).train(ablated(config, "no_hubert"), 0, "no_hubert")
     assert load(deaf)[0].config.hubert == 0

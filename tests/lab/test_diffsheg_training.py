@@ -24,7 +24,7 @@ from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import (  # noqa: E40
     DiffShegStage,
     Diffusion,
     Losses,
-    Recording,
+    TrainingRecording,
     corpus_config,
 )
 from speech_gesture_pkg.lab.training.corpus import Corpus  # noqa: E402
@@ -63,16 +63,16 @@ def utterances():
 def test_recordings_are_the_motion_in_axis_angle_at_the_networks_rate(utterances):
     reference = style_reference(utterances)
     right = to_vectors(utterances[0].motion, TINY)
-    np.testing.assert_allclose(Recording(utterances[0], TINY, reference).vectors, right, atol=2e-5)
+    np.testing.assert_allclose(TrainingRecording(utterances[0], TINY, reference).vectors, right, atol=2e-5)
     slow = replace(TINY, fps=15.0)
-    made = Recording(utterances[0], slow, reference)
+    made = TrainingRecording(utterances[0], slow, reference)
     assert len(made) == len(made.style) == 45
     np.testing.assert_allclose(made.vectors, to_vectors(resample(utterances[0].motion, 15.0), slow), atol=2e-5)
 
 
 def test_clips_hear_what_their_frames_hear(utterances):
     stage = DiffShegStage(DiffSheg(TINY), utterances, utterances)
-    clips, recording = stage.data(), Recording(utterances[0], TINY, stage.reference)
+    clips, recording = stage.data(), TrainingRecording(utterances[0], TINY, stage.reference)
     batch = clips.cut(recording, 20, 12)
     for k in (0, 7, 11):
         # 100 feature vectors a second, 0.1 s on both sides of a frame's own four

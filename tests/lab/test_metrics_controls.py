@@ -16,7 +16,7 @@ from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
 from speech_gesture_pkg.generators.prosody import ProsodyGenerator
 from speech_gesture_pkg.lab.metrics import controls
 from speech_gesture_pkg.lab.metrics.registry import FOOLED_BY, METRICS, measure, measure_all
-from speech_gesture_pkg.lab.metrics.sample import Normaliser, Take, gesture_parameters
+from speech_gesture_pkg.lab.metrics.sample import MetricInput, Normaliser, gesture_parameters
 from speech_gesture_pkg.lab.metrics.spec import Better
 from speech_gesture_pkg.lab.metrics.statistics import permutation_test
 from speech_gesture_pkg.motion.frames import MotionFrames
@@ -30,7 +30,7 @@ SPEAKING += ("bpss", "bpss_correlation", "bpss_phase_coherence", "bpss_velocity_
 SPEAKING += ("bpss_acceleration_alignment",)
 
 
-def figures(takes: dict[str, list[Take]], names: tuple[str, ...]) -> Figures:
+def figures(takes: dict[str, list[MetricInput]], names: tuple[str, ...]) -> Figures:
     """Metric -> control -> figure of each take (NaN where there is none)."""
     found: Figures = {name: {} for name in names}
     for control, spoiled in takes.items():
@@ -40,7 +40,7 @@ def figures(takes: dict[str, list[Take]], names: tuple[str, ...]) -> Figures:
     return found
 
 
-def motion_controls(takes: list[Take]) -> dict[str, list[Take]]:
+def motion_controls(takes: list[MetricInput]) -> dict[str, list[MetricInput]]:
     return {
         "real": takes,
         "jittered": [replace(t, motion=controls.jittered(t.motion, i)) for i, t in enumerate(takes)],
@@ -68,7 +68,8 @@ def alone(shared_data) -> Figures:
     normaliser = Normaliser.fit([gesture_parameters(m) for m in clips])
     count = len(clips)
     takes = [
-        Take(m, clips[(i + 1) % count], (clips[(i + 2) % count],), normaliser=normaliser) for i, m in enumerate(clips)
+        MetricInput(m, clips[(i + 1) % count], (clips[(i + 2) % count],), normaliser=normaliser)
+        for i, m in enumerate(clips)
     ]
     return figures(motion_controls(takes), ALONE)
 
@@ -85,7 +86,7 @@ def speaking(shared_data) -> Figures:
     for i, chunk in enumerate(chunks):
         samples = np.concatenate([chunk.samples, np.zeros(8000, np.float32)])
         motion = generator.step(AudioChunk(samples), generator.start(seed=i))[0]
-        takes.append(Take(motion, speech=extractor.step(samples, extractor.start())[0]))
+        takes.append(MetricInput(motion, speech=extractor.step(samples, extractor.start())[0]))
     spoiled = motion_controls(takes)
     spoiled["mirrored_audio"] = [replace(t, speech=controls.mirrored_audio(t.speech)) for t in takes if t.speech]
     spoiled["other_audio"] = [replace(t, speech=takes[i - 1].speech) for i, t in enumerate(takes)]
@@ -176,4 +177,6 @@ def test_controls_are_what_they_say():
     noise = controls.jittered(motion, 1).poses - motion.poses
     assert np.rad2deg(noise.std()) == pytest.approx(2.0, rel=0.05)
     assert np.array_equal(controls.jittered(motion, 1).poses, controls.jittered(motion, 1).poses)
-    assert measure("l1div_emage", Take(shuffled)).number == pytest.approx(measure("l1div_emage", Take(motion)).number)
+    assert measure("l1div_emage", MetricInput(shuffled)).number == pytest.approx(
+        measure("l1div_emage", MetricInput(motion)).number
+    )

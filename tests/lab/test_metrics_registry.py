@@ -14,9 +14,9 @@ from speech_gesture_pkg.lab.metrics import controls
 from speech_gesture_pkg.lab.metrics.registry import METRICS, measure, measure_all
 from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable, difference
 from speech_gesture_pkg.lab.metrics.sample import (
+    MetricInput,
     Normaliser,
-    RobotTake,
-    Take,
+    RobotMetricInput,
     expression_parameters,
     gesture_parameters,
     motion_parameters,
@@ -51,7 +51,7 @@ def syllables(seconds: float = 12.0):
     return extractor.step(x, extractor.start())[0]
 
 
-def robot_take() -> RobotTake:
+def robot_take() -> RobotMetricInput:
     t = np.arange(0, 12, 1 / 50)
     rng = np.random.default_rng(3)
     q = np.sin(2 * np.pi * 0.5 * t)[:, None] * [1.0, 0.5]
@@ -59,7 +59,7 @@ def robot_take() -> RobotTake:
     a = np.gradient(v, t, axis=0)
     hands = np.cumsum(rng.normal(size=(len(t), 2, 3)), axis=0) * 0.01
     directions = np.tile([1.0, 0.0, 0.0], (len(t), 4, 1))
-    return RobotTake(
+    return RobotMetricInput(
         trajectory=RobotTrajectory(("a", "b"), t, q, v, a, 50.0),
         lower=np.full(2, -2.0),
         upper=np.full(2, 2.0),
@@ -79,11 +79,11 @@ def robot_take() -> RobotTake:
 
 
 @pytest.fixture(scope="module")
-def full() -> Take:
+def full() -> MetricInput:
     """A take that has everything."""
     motion, truth = smooth_motion(1), smooth_motion(2)
     points = np.random.default_rng(0).normal(size=(2, len(motion), 6, 3))
-    return Take(
+    return MetricInput(
         motion,
         truth,
         (smooth_motion(3), smooth_motion(4)),
@@ -203,7 +203,7 @@ def test_broken_motion_gives_sentences_and_no_numbers(motion, full):
 
 
 def test_short_and_still_motion_is_told_apart(full):
-    three = measure("jerk_rms", Take(smooth_motion(0)[:3]))
+    three = measure("jerk_rms", MetricInput(smooth_motion(0)[:3]))
     assert isinstance(three.value, NotComputable)
     assert "at least 4 frames" in three.value.reason
     still = replace(full, motion=controls.frozen(full.motion))
@@ -224,16 +224,18 @@ def test_an_unknown_metric_is_refused_with_the_list(full):
 def test_figures_do_not_depend_on_the_rate():
     slow, fast = smooth_motion(5, fps=30.0), smooth_motion(5, fps=60.0)
     for name in ("vsd", "msd", "vel", "l1div_emage", "mlvs"):
-        assert measure(name, Take(fast)).number == pytest.approx(measure(name, Take(slow)).number, rel=0.01), name
+        assert measure(name, MetricInput(fast)).number == pytest.approx(
+            measure(name, MetricInput(slow)).number, rel=0.01
+        ), name
 
 
 def test_motion_and_truth_are_matched_by_their_clocks():
     truth = smooth_motion(6, start=2.0)
     late = truth[45:]
     assert late.start == pytest.approx(3.5)
-    assert measure("l2_talkshow", Take(late, truth)).number == pytest.approx(0.0, abs=1e-12)
+    assert measure("l2_talkshow", MetricInput(late, truth)).number == pytest.approx(0.0, abs=1e-12)
     apart = replace(truth, start=100.0)
-    found = measure("l2_talkshow", Take(truth, apart))
+    found = measure("l2_talkshow", MetricInput(truth, apart))
     assert isinstance(found.value, NotComputable)
     assert "overlap" in found.value.reason
 
@@ -247,7 +249,7 @@ def test_speech_is_placed_on_the_motions_clock(full):
 def test_the_root_does_not_count():
     motion = smooth_motion(7)
     walking = replace(motion, translation=np.linspace(0, 5, len(motion))[:, None] * np.ones(3))
-    assert measure("vsd", Take(walking)).number == measure("vsd", Take(motion)).number
+    assert measure("vsd", MetricInput(walking)).number == measure("vsd", MetricInput(motion)).number
 
 
 def test_parameters_have_the_papers_sizes():

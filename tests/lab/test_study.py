@@ -15,7 +15,7 @@ from speech_gesture_pkg.lab.study.commanded import commanded, execution
 from speech_gesture_pkg.lab.study.compare import RESULTS, compare, load_results
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.inputs import Item
-from speech_gesture_pkg.lab.study.jobs import Job
+from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.sanity import names_judged, sanity_table
 from speech_gesture_pkg.lab.study.store import RecordStore
 from speech_gesture_pkg.lab.study.summary import corpus_figures, gathered
@@ -253,8 +253,8 @@ def test_records_are_whole_or_not_there(tmp_path):
         store.save("bad", {"value": float("nan")}, {})
 
 
-def job(tmp_path, name: str = "a", **more) -> Job:
-    return Job(Item("audio", tmp_path / f"{name}.wav", name), jobs.OFFLINE, "prosody", metrics=("vsd",), **more)
+def job(tmp_path, name: str = "a", **more) -> StudyJob:
+    return StudyJob(Item("audio", tmp_path / f"{name}.wav", name), jobs.OFFLINE, "prosody", metrics=("vsd",), **more)
 
 
 def test_keys_depend_on_what_goes_in(tmp_path):
@@ -298,7 +298,7 @@ def test_the_engine_takes_jobs_as_workers_become_free(tmp_path, monkeypatch):
     assert sorted(ended, key=int) == [str(i) for i in range(20)]
 
 
-def test_bad_wishes(tmp_path):
+def test_bad_options(tmp_path):
     with pytest.raises(ConfigError, match="at least 1"):
         list(engine.do_jobs([job(tmp_path)], workers=0))
 

@@ -10,7 +10,7 @@ import pytest
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.lab.study.commanded import commanded
-from speech_gesture_pkg.lab.study.from_bag import Recording, recorded_material
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_material
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
 from speech_gesture_pkg.verification.bag_content import BagContent
@@ -31,7 +31,7 @@ def numbered(first: float, count: int) -> MotionFrames:
     return MotionFrames(poses, FPS, start=first)
 
 
-def recording(offsets, late: float = 0.0, about: dict | None = None, missing: slice | None = None) -> Recording:
+def recording(offsets, late: float = 0.0, about: dict | None = None, missing: slice | None = None) -> BagRecording:
     """A generator that began 1 s before the speech; `late`: what receptions are wrong by, s."""
     begin = SOUND - 1.0
     motion = numbered(begin + OFFSET + late, round((SECONDS + 2.0) * FPS))
@@ -41,10 +41,10 @@ def recording(offsets, late: float = 0.0, about: dict | None = None, missing: sl
     audio = AudioChunk(0.1 * np.sin(np.arange(int(SECONDS * RATE)) / 20.0).astype(np.float32), SOUND)
     content = BagContent(motion=motion, audio=audio, audio_topic="/audio", about=about or {})
     heard = [begin + 0.032 * (k + 1) for k in range(round((SECONDS + 2.0) / 0.032))]
-    return Recording(content, heard=heard, offsets=list(offsets), stamps=stamps)
+    return BagRecording(content, heard=heard, offsets=list(offsets), stamps=stamps)
 
 
-def judged(made: Recording):
+def judged(made: BagRecording):
     material = recorded_material(Path("bag"), made, GestureConfig(), None, None)
     motion = material.take.motion
     return round(motion.poses[0, 0, 1] / 0.01), motion.start, material

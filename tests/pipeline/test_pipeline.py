@@ -52,7 +52,7 @@ def test_messages_of_any_length_give_the_same_motion(chunk):
         np.testing.assert_allclose(ours[t].poses, theirs[t].poses, atol=0.05)
 
 
-def test_ragged_messages_keep_the_promise():
+def test_ragged_messages_keep_the_guarantees():
     rng = np.random.default_rng(3)
     Stage().activate().speak(4.0, chunk=lambda: float(rng.choice([0.005, 0.02, 0.05, 0.3]))).stop()
 

@@ -1,4 +1,4 @@
-"""The promise about motion, for any sequence of what can happen to a running pipeline (hypothesis)."""
+"""The motion guarantees, for any sequence of what can happen to a running pipeline (hypothesis)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ MODES = st.sampled_from(("live", "stamp", "delay"))
 
 @RUN
 @given(EVENTS, MODES, st.sampled_from((0.0, 2.0)), st.booleans(), st.sampled_from((None, "back", "gone")))
-def test_every_window_keeps_the_promise_whatever_happens(events, mode, rest_after, far, spare):
+def test_every_window_keeps_the_guarantees_whatever_happens(events, mode, rest_after, far, spare):
     """And no change of state happens that is not in the table (see `Stage.step`)."""
     pose = np.array([1.9, 2.5, -0.9, 0.02, 0.8, -0.5]) if far else None
     values = {"sync.mode": mode, "safety.rest_after": rest_after, "fallback.retry": 0.5}

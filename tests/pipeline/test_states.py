@@ -90,7 +90,7 @@ def test_every_file_of_faults_notes_what_it_saw():
         assert "fault.note(" in (FAULTS / name).read_text(encoding="utf-8"), name
 
 
-def test_the_results_are_of_every_row_and_none_broke_the_promise(page):
+def test_the_results_are_of_every_row_and_none_broke_the_guarantees(page):
     """Made by `pytest tests/faults --faults-table FILE`."""
     results = rows(block(page, "results"))
     assert {cells[0] for cells in results} == set(declared())

@@ -92,7 +92,7 @@ def nodes_of(word: str) -> list[str]:
 
 def skip_if_too_busy(code: int, out: Path) -> None:
     """A demo whose windows came after their stamps says so and fails; that is the machine's doing, not the demo's."""
-    if code == 1 and json.loads((out / "summary.json").read_text())["promise"]["least_lead_s"] < 0.005:
+    if code == 1 and json.loads((out / "summary.json").read_text())["guarantees"]["least_lead_s"] < 0.005:
         pytest.skip("this machine is too busy to send windows before their stamp")
 
 
@@ -108,10 +108,10 @@ def test_demo_headless_twice(verb, tmp_path, clip):
     assert nodes_of(str(tmp_path)) == []
     figures = json.loads((out / "summary.json").read_text())
     assert json.loads(first.out) == figures
-    assert figures["promise"]["kept"]
-    assert figures["promise"]["joints_moving"] > 12
+    assert figures["guarantees"]["kept"]
+    assert figures["guarantees"]["joints_moving"] > 12
     assert int(figures["diagnostics"]["frames"]) > 30 * SECONDS
-    assert "promise kept" in (out / "summary.txt").read_text()
+    assert "guarantees kept" in (out / "summary.txt").read_text()
     with Bag(out / "bag") as bag:
         counts = {t.name: t.count for t in bag.topics}
     assert counts.keys() >= TOPICS
@@ -129,7 +129,7 @@ def test_demo_headless_twice(verb, tmp_path, clip):
     code = second.ended()
     skip_if_too_busy(code, out)
     assert code == 0, second.err + second.out
-    assert "promise kept" in second.out
+    assert "guarantees kept" in second.out
     assert str(out / "bag_2") in second.out
     assert (out / "bag" / "metadata.yaml").is_file()
     with Bag(out / "bag_2") as bag:
@@ -175,7 +175,7 @@ def test_demo_with_a_page(verb, tmp_path, clip):
     assert "Traceback" not in demo.err
     skip_if_too_busy(code, tmp_path / "out")
     assert code == 0, demo.err
-    assert "promise kept" in demo.out
+    assert "guarantees kept" in demo.out
     assert "Traceback" not in demo.err
     assert nodes_of(str(tmp_path)) == []
 

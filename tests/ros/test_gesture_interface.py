@@ -1,4 +1,4 @@
-"""gesture_node beside a simulated robot: interface, the promise on what was recorded, lifecycle, live parameters."""
+"""gesture_node beside a simulated robot: interface, the guarantees on what was recorded, lifecycle, live parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.motion.parts import ARKIT_NAMES
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
-from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 
 TOPICS = {
     "/audio": "std_msgs/msg/Int16MultiArray",
@@ -38,7 +38,7 @@ FIGURES = (
 )
 
 
-def test_interface_and_promise(probe, start, demo_urdf, tmp_path, pulse):
+def test_interface_and_guarantees(probe, start, demo_urdf, tmp_path, pulse):
     start("sim_robot_node")
     recorder = start("recorder", out=tmp_path / "bag")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
@@ -53,7 +53,7 @@ def test_interface_and_promise(probe, start, demo_urdf, tmp_path, pulse):
 
     with Bag(tmp_path / "bag") as bag:
         assert {t.name: t.type_name for t in bag.topics}.items() >= TOPICS.items()
-    report = check_promise(tmp_path / "bag", demo_urdf.read_text())
+    report = check_guarantees(tmp_path / "bag", demo_urdf.read_text())
     assert report.kept, report.examples
     assert len(report.moving) > 12
     last = {}

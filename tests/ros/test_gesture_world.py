@@ -16,7 +16,7 @@ from speech_gesture_pkg.bags.messages import read_bag
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
-from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 from speech_gesture_pkg.verification.tracking import check_tracking
 
 TIMELY = 0.005
@@ -61,7 +61,7 @@ def test_a_future_stamp_is_followed_and_stamp_zero_is_worse(probe, start, demo_u
     """Both in namespaces: /robot1 as it should be follows exactly, /robot2 with stamp 0 measurably worse."""
     for attempt in range(1 if _busy else 3):
         bag = run_robot(probe, start, tmp_path / f"stamped_{attempt}", "robot1", distro, zero=False)
-        report = check_promise(bag, demo_urdf.read_text())
+        report = check_guarantees(bag, demo_urdf.read_text())
         if calm(bag, report.least_lead):
             break
     else:

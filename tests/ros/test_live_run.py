@@ -29,7 +29,7 @@ from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.pipeline.build import load_robot
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.verification.bag_content import read_content
-from speech_gesture_pkg.verification.motion_guarantees import check_promise
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 
 SECONDS = 3.0
 RATE = 16000
@@ -76,7 +76,7 @@ def test_files_and_a_bag_become_bags(tmp_path, speech, config, demo_urdf):
         np.testing.assert_allclose(content.audio.samples, whole / 32768, atol=1e-4)  # without the silence round it
         assert content.urdf
         motions[path] = content
-        report = check_promise(bag, demo_urdf.read_text())
+        report = check_guarantees(bag, demo_urdf.read_text())
         assert len(report.moving) > 12
     # the generator begins at the same sample each time: while they speak, both hold frames that are equal
     first, second = (motions[p].motion.poses for p in items[1:3])

@@ -26,7 +26,7 @@ def test_twenty_seconds_with_faults(tmp_path):
     assert done.returncode == (1 if result["wrong"] else 0), (done.stdout, done.stderr)
     if result["least_lead_ms"] > 0:  # this machine had time for it: no message came late
         assert result["wrong"] == []
-    assert result["promise"]["messages"] > 100
+    assert result["guarantees"]["messages"] > 100
     assert result["poses"] > 5
     assert sum(k["count"] for k in result["kinds"]) >= 1
     assert result["memory"]["at_end_mb"] > 20
@@ -92,16 +92,16 @@ def test_a_late_window_is_excused_only_by_what_held_the_process_up():
     assert held.worst == pytest.approx(0.02)
 
 
-def test_what_the_machine_did_is_not_a_broken_promise_and_the_rest_is():
-    promise = {"broken": {"late": 3}, "messages": 10}
-    result = {"promise": promise, "held_up": {"late_windows": 3}, "problems": [], "unchecked": 0, "minutes": 60.0}
+def test_what_the_machine_did_is_not_a_broken_guarantee_and_the_rest_is():
+    guarantees = {"broken": {"late": 3}, "messages": 10}
+    result = {"guarantees": guarantees, "held_up": {"late_windows": 3}, "problems": [], "unchecked": 0, "minutes": 60.0}
     result |= {"memory": {"growth_mb": 1.0}, "latency": {"first_p99_ms": 30.0, "last_p99_ms": 35.0}}
     assert judge(result) == []
-    promise["broken"] = {"late": 4, "continuous": 1}
+    guarantees["broken"] = {"late": 4, "continuous": 1}
     assert broken(result) == {"late": 1, "continuous": 1}
     result |= {"memory": {"growth_mb": 6.0}, "latency": {"first_p99_ms": 30.0, "last_p99_ms": 37.0}}
     sentences = " ".join(judge(result))
-    for part in ("the promise about motion was broken", "grew by 6.0 MB", "from 30.0 to 37.0 ms"):
+    for part in ("the motion guarantees were broken", "grew by 6.0 MB", "from 30.0 to 37.0 ms"):
         assert part in sentences
-    nothing = {"promise": {"broken": {}, "messages": 0}, "problems": [], "unchecked": 0, "minutes": 0.1}
+    nothing = {"guarantees": {"broken": {}, "messages": 0}, "problems": [], "unchecked": 0, "minutes": 0.1}
     assert "no messages" in " ".join(judge(nothing))

@@ -1,4 +1,4 @@
-"""The promise about motion, for any targets, any timing, any limits (hypothesis)."""
+"""The motion guarantees, for any targets, any timing, any limits (hypothesis)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ CYCLES = st.lists(
 
 @RUN
 @given(limits_and_start(), CYCLES, st.integers(0, 2**32 - 1), st.sampled_from((0.01, 1 / 30, 1 / 20)))
-def test_every_window_keeps_the_promise(setup, cycles, seed, dt):
+def test_every_window_keeps_the_guarantees(setup, cycles, seed, dt):
     limits, q0 = setup
     rng = np.random.default_rng(seed)
     lead, now = rng.uniform(0.0, 0.15), rng.uniform(-50, 50)
@@ -110,7 +110,7 @@ def test_every_window_keeps_the_promise(setup, cycles, seed, dt):
 
 @RUN
 @given(limits_and_start(), CYCLES, st.integers(0, 2**32 - 1))
-def test_the_plain_window_keeps_the_promise_in_the_order_commit_extend_window(setup, cycles, seed):
+def test_the_plain_window_keeps_the_guarantees_in_the_order_commit_extend_window(setup, cycles, seed):
     limits, q0 = setup
     rng = np.random.default_rng(seed)
     now = 0.0

@@ -1,4 +1,4 @@
-"""check_promise on small bags: a good one passes; each kind of violation is found and named."""
+"""check_guarantees on small bags: a good one passes; each kind of violation is found and named."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from bag_writing import BagWriter, joint_state, trajectory
 
-from speech_gesture_pkg.cli.check import promise_text
+from speech_gesture_pkg.cli.check import guarantees_text
 from speech_gesture_pkg.trajectory import composer
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.verification.link_speed import arm_speeds, commanded
-from speech_gesture_pkg.verification.motion_guarantees import check_promise, urdf_limits
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees, urdf_limits
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 
 NAMES = ("shoulder", "elbow", "wheel")
@@ -59,7 +59,7 @@ def test_urdf_limits_are_read_from_the_xml():
 
 
 def test_a_good_bag_passes(tmp_path):
-    report = check_promise(write(tmp_path / "bag"), URDF, dict.fromkeys(NAMES, 5.0))
+    report = check_guarantees(write(tmp_path / "bag"), URDF, dict.fromkeys(NAMES, 5.0))
     assert report.kept, report.examples
     assert report.messages == 12
     assert report.least_lead == pytest.approx(0.03, abs=1e-6)
@@ -104,7 +104,7 @@ def spoil(key, row, value, at=5):
     ],
 )
 def test_each_kind_of_violation_is_found(tmp_path, kind, change):
-    report = check_promise(write(tmp_path / "bag", change), URDF, dict.fromkeys(NAMES, 5.0))
+    report = check_guarantees(write(tmp_path / "bag", change), URDF, dict.fromkeys(NAMES, 5.0))
     assert not report.kept
     assert kind in report.broken, report.examples
     assert "arm_controller" in report.examples[kind]
@@ -115,14 +115,14 @@ def test_a_window_that_starts_somewhere_else_is_a_jump(tmp_path):
         names, stamp, times, p, v, a = parts
         return names, stamp, times, p + (0.0011 if i == 5 else 0.0), v, a
 
-    report = check_promise(write(tmp_path / "bag", change), URDF)
+    report = check_guarantees(write(tmp_path / "bag", change), URDF)
     assert report.broken["continuous"] == 2  # into it and out of it
     assert report.worst["splice"] == pytest.approx(0.0011, abs=2e-5)
 
 
 def test_a_recording_may_begin_in_the_middle(tmp_path):
     """Its first window repeats what was sent before; nobody knows what that was."""
-    report = check_promise(write(tmp_path / "bag", lead=-0.01), URDF)
+    report = check_guarantees(write(tmp_path / "bag", lead=-0.01), URDF)
     assert not report.broken
 
 
@@ -154,36 +154,36 @@ def composed(path, begin, late=0.0, jump=0.0, first=0):
 
 
 def test_windows_that_begin_in_the_past_are_executed_exactly_by_all_rules(tmp_path):
-    report = check_promise(composed(tmp_path / "bag", -0.06), URDF, dict.fromkeys(NAMES, 8.0))
+    report = check_guarantees(composed(tmp_path / "bag", -0.06), URDF, dict.fromkeys(NAMES, 8.0))
     assert report.kept, report.examples
     assert 0.02 < report.least_lead < 0.2  # what is new begins so much later than the message comes
     assert {e.rule.distro for e in report.executed} == {"humble", "jazzy", "kilted", "newest"}
     assert {e.rate for e in report.executed} == {1000.0, 500.0, 100.0, 50.0}
     shares = [max(e.acceleration.values()) for e in report.executed]
     assert 0.3 < min(shares) <= max(shares) < 1.001  # of the catching up at the start
-    assert "executed by the rules of humble, jazzy, kilted, newest at 50 to 1000 Hz" in promise_text(report)
+    assert "executed by the rules of humble, jazzy, kilted, newest at 50 to 1000 Hz" in guarantees_text(report)
 
 
 @pytest.mark.parametrize("first", range(10, 40, 3))
 def test_a_recording_that_begins_in_mid_motion_is_judged_from_its_first_window_on(tmp_path, first):
-    report = check_promise(composed(tmp_path / "bag", -0.06, first=first), URDF, dict.fromkeys(NAMES, 8.0))
+    report = check_guarantees(composed(tmp_path / "bag", -0.06, first=first), URDF, dict.fromkeys(NAMES, 8.0))
     assert report.kept, report.examples
 
 
 def test_windows_that_begin_ahead_are_not_judged_by_what_is_executed(tmp_path):
-    report = check_promise(composed(tmp_path / "bag", 0.0), URDF, dict.fromkeys(NAMES, 8.0))
+    report = check_guarantees(composed(tmp_path / "bag", 0.0), URDF, dict.fromkeys(NAMES, 8.0))
     assert report.kept, report.examples
     assert report.executed == []
-    assert "not judged" in promise_text(report)
+    assert "not judged" in guarantees_text(report)
 
 
 def test_a_jump_is_executed_and_a_late_window_is_the_machines_fault(tmp_path):
-    report = check_promise(composed(tmp_path / "jump", -0.06, jump=0.05), URDF, dict.fromkeys(NAMES, 8.0))
+    report = check_guarantees(composed(tmp_path / "jump", -0.06, jump=0.05), URDF, dict.fromkeys(NAMES, 8.0))
     assert {"continuous", "executed"} <= set(report.broken)
     assert not any(e.smooth for e in report.executed)
-    report = check_promise(composed(tmp_path / "late", -0.06, late=0.6), URDF, dict.fromkeys(NAMES, 8.0))
+    report = check_guarantees(composed(tmp_path / "late", -0.06, late=0.6), URDF, dict.fromkeys(NAMES, 8.0))
     assert set(report.broken) == {"late", "executed"}
-    assert "the machine was late: " in promise_text(report)
+    assert "the machine was late: " in guarantees_text(report)
 
 
 def test_a_start_needs_time_for_its_way(tmp_path):
@@ -194,7 +194,7 @@ def test_a_start_needs_time_for_its_way(tmp_path):
                 still = np.tile([0.0, 1.0 + way * k, 0.0], (2, 1))
                 message = trajectory(NAMES, begin, np.array([0.0, 0.4]), still, 0 * still, 0 * still)
                 bag.write("/arm_controller/joint_trajectory", message, begin - 0.3)
-        report = check_promise(tmp_path / f"bag{way}", URDF, dict.fromkeys(NAMES, 8.0))
+        report = check_guarantees(tmp_path / f"bag{way}", URDF, dict.fromkeys(NAMES, 8.0))
         assert ("continuous" in report.broken) is broken
         assert report.worst["bridge"] == pytest.approx(way)
 
@@ -210,7 +210,7 @@ def test_other_joints_are_found(tmp_path):
         return (("shoulder", "elbow", "tail"), *parts[1:])
 
     for k, change in enumerate((swap, fewer, unknown)):
-        report = check_promise(write(tmp_path / f"bag{k}", change), URDF)
+        report = check_guarantees(write(tmp_path / f"bag{k}", change), URDF)
         assert report.broken["joints"] >= 1
 
 
@@ -218,7 +218,7 @@ def test_no_points_are_found(tmp_path):
     def empty(i, parts):
         return (parts[0], parts[1], [], [], [], []) if i == 3 else parts
 
-    assert check_promise(write(tmp_path / "bag", empty), URDF).broken["joints"] == 1
+    assert check_guarantees(write(tmp_path / "bag", empty), URDF).broken["joints"] == 1
 
 
 def test_what_is_no_curve_is_named_and_the_rest_is_checked(tmp_path):
@@ -233,7 +233,7 @@ def test_what_is_no_curve_is_named_and_the_rest_is_checked(tmp_path):
 
     lacks = "lack positions, velocities or acc"
     for k, (change, what) in enumerate(((bare, lacks), (ragged, lacks), (lonely, "of 1 points"))):
-        report = check_promise(write(tmp_path / f"bag{k}", change), URDF)
+        report = check_guarantees(write(tmp_path / f"bag{k}", change), URDF)
         assert report.broken["points"] == 1
         assert what in report.examples["points"]
         assert "arm_controller" in report.examples["points"]
@@ -241,7 +241,7 @@ def test_what_is_no_curve_is_named_and_the_rest_is_checked(tmp_path):
 
 
 def test_numbers_that_are_no_robot_s_are_as_good_as_infinite(tmp_path):
-    report = check_promise(write(tmp_path / "bag", spoil("acceleration", 2, 1e300)), URDF)
+    report = check_guarantees(write(tmp_path / "bag", spoil("acceleration", 2, 1e300)), URDF)
     assert report.broken["finite"] == 1
     assert np.isfinite([*report.worst.values()]).all()
 
@@ -250,15 +250,15 @@ def test_a_stamp_far_ahead_is_told_and_does_not_count(tmp_path):
     def ahead(i, parts):
         return (parts[0], parts[1] + 1e5, *parts[2:]) if i == 2 else parts
 
-    report = check_promise(write(tmp_path / "bag", ahead), URDF)
+    report = check_guarantees(write(tmp_path / "bag", ahead), URDF)
     assert report.broken == {"future": 1}
     assert "stamped 100000 s ahead" in report.examples["future"]
 
 
-def test_a_bag_without_trajectories_keeps_no_promise(tmp_path):
+def test_a_bag_without_trajectories_keeps_no_guarantee(tmp_path):
     with BagWriter(tmp_path / "bag") as bag:
         bag.write("/joint_states", joint_state(NAMES, 0.0, [0, 0, 0]), 0.0)
-    report = check_promise(tmp_path / "bag", URDF)
+    report = check_guarantees(tmp_path / "bag", URDF)
     assert report.messages == 0
     assert not report.kept
 
@@ -318,12 +318,12 @@ def split(path):
 
 def test_too_fast_links_are_found_across_controllers(tmp_path):
     bag = split(tmp_path / "bag")
-    report = check_promise(bag, ARM_URDF, arms=ARMS, link_speed=0.5)
+    report = check_guarantees(bag, ARM_URDF, arms=ARMS, link_speed=0.5)
     assert report.kept, report.examples
     # At the first point both joints turn with 0.3 cos(1) rad/s, the elbow bent by 1 + 0.3 sin(1).
     first = np.abs(0.3 * np.cos(1.0) * (0.4 + 0.8 * np.exp(1j * (1.0 + 0.3 * np.sin(1.0)))))
     assert first <= report.worst["link_speed"] < 1.5 * first
-    broken = check_promise(bag, ARM_URDF, arms=ARMS, link_speed=0.1)
+    broken = check_guarantees(bag, ARM_URDF, arms=ARMS, link_speed=0.1)
     assert set(broken.broken) == {"link_speed"}
     assert "m/s" in broken.examples["link_speed"]
 

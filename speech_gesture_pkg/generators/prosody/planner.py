@@ -27,7 +27,7 @@ from speech_gesture_pkg.generators.prosody.limbs import (
     Limbs,
     Stage,
 )
-from speech_gesture_pkg.generators.prosody.planner_state import BOTH, Plan, Sides
+from speech_gesture_pkg.generators.prosody.planner_state import BOTH, GesturePlan, Sides
 
 FPS = 30
 _SILENCE_FRAMES = 28
@@ -41,7 +41,9 @@ _BIG_GAP_FRAMES = 60
 """Frames between large gestures inside a phrase."""
 
 
-def update(plan: Plan, limbs: Limbs, frame: int, events: list[Event], accent_gap_s: float, style: Style) -> float:
+def update(
+    plan: GesturePlan, limbs: Limbs, frame: int, events: list[Event], accent_gap_s: float, style: Style
+) -> float:
     """Act on what the speech did since the last frame.
 
     Args:
@@ -95,7 +97,7 @@ def _gain(style: Style) -> float:
     return 0.35 * min(style.amplitude, 1.0) + 0.65 * style.amplitude
 
 
-def _start_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style, gesturing: bool) -> None:
+def _start_phrase(plan: GesturePlan, limbs: Limbs, frame: int, style: Style, gesturing: bool) -> None:
     u = plan.draw(random_streams.TORSO, 8)
     plan.posture = torso.posture(_gain(style), u)
     torso.shift(limbs, frame, plan.posture)
@@ -105,7 +107,7 @@ def _start_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style, gesturing:
         _choose(plan, limbs, frame, style, at_start=True)
 
 
-def _end_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style) -> None:
+def _end_phrase(plan: GesturePlan, limbs: Limbs, frame: int, style: Style) -> None:
     plan.counted = 0
     u = plan.draw(random_streams.HEAD, 6)
     if u[0] < 0.5:
@@ -114,7 +116,7 @@ def _end_phrase(plan: Plan, limbs: Limbs, frame: int, style: Style) -> None:
         _relax(plan, limbs, frame, style, 22)
 
 
-def _accent(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style, gesturing: bool) -> None:
+def _accent(plan: GesturePlan, limbs: Limbs, frame: int, strength: float, style: Style, gesturing: bool) -> None:
     u = plan.draw(random_streams.HEAD, 5)
     if u[0] < 0.35 + 0.3 * strength:
         head.nod(limbs, frame, strength * _gain(style), u[1:3])
@@ -145,7 +147,7 @@ def _draw_sides(u: float, now: Sides) -> Sides:
     return (now[1], now[0]) if u < 0.84 else now
 
 
-def _choose(plan: Plan, limbs: Limbs, frame: int, style: Style, at_start: bool, lifted: bool = True) -> None:
+def _choose(plan: GesturePlan, limbs: Limbs, frame: int, style: Style, at_start: bool, lifted: bool = True) -> None:
     """Arm a stroke: draw it, draw the hands, send them to its preparation."""
     u = plan.draw(random_streams.STROKES, 12)
     continue_count = 0 < plan.counted < 4 and plan.stay > 0
@@ -197,13 +199,13 @@ def _stagger(side: int, u: float) -> tuple[Stage, ...]:
     return (Stage(None, late, PREPARATION),) if late else ()
 
 
-def _makes_way(plan: Plan) -> bool:
+def _makes_way(plan: GesturePlan) -> bool:
     """Whether the armed stroke needs the space in front of the body for one hand."""
     stroke = strokes.LIBRARY[plan.armed]
     return stroke.hands == "one" and stroke.prepare is not None
 
 
-def _place_anchors(plan: Plan, u: np.ndarray) -> None:
+def _place_anchors(plan: GesturePlan, u: np.ndarray) -> None:
     """New waiting places when the old ones have had their strokes, or a hand comes from rest."""
     plan.stay -= plan.repeat < 0
     fresh = plan.stay < 0
@@ -218,7 +220,7 @@ def _place_anchors(plan: Plan, u: np.ndarray) -> None:
     plan.anchors = (anchors[0], anchors[1])
 
 
-def _prepared(plan: Plan, stroke: strokes.Stroke, side: int, style: Style) -> np.ndarray:
+def _prepared(plan: GesturePlan, stroke: strokes.Stroke, side: int, style: Style) -> np.ndarray:
     base = plan.anchors[side] if stroke.prepare is None else stroke.prepare
     out = scaled(base, style) + stroke.lift * (1.3 * plan.size * style.amplitude)
     if plan.armed == _ENUMERATE and plan.counted:
@@ -226,7 +228,7 @@ def _prepared(plan: Plan, stroke: strokes.Stroke, side: int, style: Style) -> np
     return confined(out, style, _makes_way(plan))
 
 
-def _strike(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style) -> None:
+def _strike(plan: GesturePlan, limbs: Limbs, frame: int, strength: float, style: Style) -> None:
     """Release the armed stroke: apex, recoil into a hold."""
     stroke = strokes.LIBRARY[plan.armed]
     u = plan.draw(random_streams.STROKES, 6)
@@ -259,7 +261,7 @@ def _strike(plan: Plan, limbs: Limbs, frame: int, strength: float, style: Style)
 
 
 def _hit(
-    plan: Plan, limbs: Limbs, frame: int, side: int, stroke: strokes.Stroke, size: float, style: Style
+    plan: GesturePlan, limbs: Limbs, frame: int, side: int, stroke: strokes.Stroke, size: float, style: Style
 ) -> np.ndarray:
     """Send one hand through the apex; where it waits afterwards."""
     anchor = plan.anchors[side] if stroke.strike is None else stroke.strike
@@ -283,13 +285,13 @@ def _hit(
     return anchor
 
 
-def _wander(plan: Plan, limbs: Limbs, frame: int, side: int, style: Style) -> None:
+def _wander(plan: GesturePlan, limbs: Limbs, frame: int, side: int, style: Style) -> None:
     u = plan.draw(random_streams.IDLE, 6)
     target = wandered(plan.anchors[side], u[:5], style)
     limbs.send(side, frame, (Stage(target, 17 + int(14 * u[5]), HOLD),))
 
 
-def _relax(plan: Plan, limbs: Limbs, frame: int, style: Style, frames: int) -> None:
+def _relax(plan: GesturePlan, limbs: Limbs, frame: int, style: Style, frames: int) -> None:
     """Drop the armed stroke; the hands sink part of the way towards the belly and wait there."""
     plan.armed = -1
     plan.next_stroke = max(plan.next_stroke, frame + 6)
@@ -303,7 +305,7 @@ def _relax(plan: Plan, limbs: Limbs, frame: int, style: Style, frames: int) -> N
     plan.stay = 0
 
 
-def _retract(plan: Plan, limbs: Limbs, frame: int) -> None:
+def _retract(plan: GesturePlan, limbs: Limbs, frame: int) -> None:
     """Hands to rest, one a little after the other."""
     u = plan.draw(random_streams.STROKES, 8)
     plan.armed = -1
@@ -323,7 +325,7 @@ def _retract(plan: Plan, limbs: Limbs, frame: int) -> None:
     head.settle(limbs, frame)
 
 
-def _fidget(plan: Plan, limbs: Limbs, frame: int) -> None:
+def _fidget(plan: GesturePlan, limbs: Limbs, frame: int) -> None:
     """A small readjustment of a resting hand and of the stance."""
     u = plan.draw(random_streams.STROKES, 8)
     side = LEFT_ARM if u[0] < 0.5 else RIGHT_ARM

@@ -13,7 +13,7 @@ Sides = tuple[bool, bool]
 BOTH: Sides = (True, True)
 
 
-class Plan:
+class GesturePlan:
     """What the planner remembers.
 
     Attributes:
@@ -49,7 +49,7 @@ class Plan:
         self.quiet = 1000
         self.posture = np.zeros(3)
 
-    def copy(self) -> Plan:
+    def copy(self) -> GesturePlan:
         """An independent copy (arrays are replaced, never written)."""
         return copy.copy(self)
 

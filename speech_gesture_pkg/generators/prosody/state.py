@@ -15,7 +15,7 @@ from speech_gesture_pkg.generators.prosody.arms import solve_arm
 from speech_gesture_pkg.generators.prosody.face import Mouth
 from speech_gesture_pkg.generators.prosody.idle import Drift
 from speech_gesture_pkg.generators.prosody.limbs import Limbs
-from speech_gesture_pkg.generators.prosody.planner_state import Plan
+from speech_gesture_pkg.generators.prosody.planner_state import GesturePlan
 from speech_gesture_pkg.generators.prosody.segments import Segments
 
 ACTIVITY, AMPLITUDE, BODY, HANDS, FACE = range(5)
@@ -64,7 +64,7 @@ class ProsodyState:
     style: Style
     seed: int
     tracker: AccentTracker
-    plan: Plan
+    plan: GesturePlan
     limbs: Limbs
     segments: Segments
     drift: Drift
@@ -84,7 +84,7 @@ class ProsodyState:
             style=style,
             seed=seed,
             tracker=AccentTracker(),
-            plan=Plan(seed),
+            plan=GesturePlan(seed),
             limbs=Limbs(),
             segments=Segments.at_rest(REST_VECTOR),
             drift=Drift(seed),

@@ -27,8 +27,8 @@ from speech_gesture_pkg.lab.metrics.frechet import LatentProvider
 from speech_gesture_pkg.lab.metrics.registry import METRICS, measure
 from speech_gesture_pkg.lab.metrics.result import NotComputable
 from speech_gesture_pkg.lab.metrics.sample import (
+    MetricInput,
     Normaliser,
-    Take,
     expression_parameters,
     gesture_parameters,
     with_coefficients,
@@ -228,7 +228,7 @@ class Ablation:
         return row
 
     def _truth(self, each: HeldOut) -> Row:
-        take = Take(each.truth, speech=speech_features(each.audio))
+        take = MetricInput(each.truth, speech=speech_features(each.audio))
         return figures_in(take, self.study, needs_truth=False)
 
     def motion_file(self, run: Run, each: HeldOut) -> Path:
@@ -270,17 +270,17 @@ def figures_of(
     """The study's figures of several motions for one recording; None where one is not defined."""
     speech = speech_features(each.audio)
     rows = [
-        figures_in(Take(m, truth=each.truth, speech=speech, normaliser=normaliser), study, needs_truth=True)
+        figures_in(MetricInput(m, truth=each.truth, speech=speech, normaliser=normaliser), study, needs_truth=True)
         for m in motions
     ]
     row = {name: _mean([r[name] for r in rows]) for name in rows[0]}
     if "diversity_thesis" in study.figures:
-        whole = Take(motions[0], truth=each.truth, samples=tuple(motions[1:]))
+        whole = MetricInput(motions[0], truth=each.truth, samples=tuple(motions[1:]))
         row["diversity_thesis"] = _number("diversity_thesis", whole)
     return row
 
 
-def figures_in(take: Take, study: Study, needs_truth: bool) -> Row:
+def figures_in(take: MetricInput, study: Study, needs_truth: bool) -> Row:
     """The study's figures of one motion; without those that compare with the true one unless `needs_truth`."""
     row: Row = {}
     for name in study.figures:
@@ -293,13 +293,13 @@ def figures_in(take: Take, study: Study, needs_truth: bool) -> Row:
     return row
 
 
-def _face_lvd(take: Take) -> float:
+def _face_lvd(take: MetricInput) -> float:
     """LVD on the face parameters, each taken for a point on a line: without an SMPL-X mesh there are no landmarks."""
     a, b = (expression_parameters(m)[..., None] for m in take.compared)
     return positions.lvd_talkshow(a, b)
 
 
-def _number(name: str, take: Take) -> float | None:
+def _number(name: str, take: MetricInput) -> float | None:
     value = measure(name, take).value
     return None if isinstance(value, NotComputable) else value
 

@@ -20,7 +20,7 @@ from speech_gesture_pkg.lab.metrics.registry_robot import ROBOT_METRICS
 from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable
 from speech_gesture_pkg.lab.metrics.sample import (
     STANDARD_FPS,
-    Take,
+    MetricInput,
     expression_parameters,
     gesture_parameters,
     joint_positions,
@@ -32,13 +32,13 @@ _BODY = list(range(22))
 _ALL = list(BODY_AND_HANDS)
 
 
-def _points(take: Take) -> tuple[np.ndarray, np.ndarray]:
+def _points(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     if take.face_points is None or take.true_face_points is None:
         raise InputError("there are no face points: they need an SMPL-X model file and a face in both motions")
     return take.face_points, take.true_face_points
 
 
-def _faces(take: Take) -> tuple[np.ndarray, np.ndarray]:
+def _faces(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     """Face parameters of both; an expression coefficient that one of them does not have is 0 there, as at rest."""
     a, b = take.compared
     uses = [(bool(m.expression.any()), bool(m.face.any())) for m in (a, b)]
@@ -51,29 +51,29 @@ def _faces(take: Take) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def _arkit(take: Take) -> tuple[np.ndarray, np.ndarray]:
+def _arkit(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     a, b = take.compared
     return a.face, b.face
 
 
-def _body(take: Take, joints: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _body(take: MetricInput, joints: list[int]) -> tuple[np.ndarray, np.ndarray]:
     a, b = take.compared_positions
     return a[:, joints], b[:, joints]
 
 
-def _diversity(take: Take) -> float:
+def _diversity(take: MetricInput) -> float:
     samples = [joint_positions(m, take.rest)[:, _ALL] for m in take.sample_motions]
     return diversity.diversity_thesis(np.stack(samples))
 
 
-def _normalised(take: Take) -> tuple[np.ndarray, np.ndarray]:
+def _normalised(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     if take.normaliser is None:
         raise InputError("PCM needs mean and deviation of the gesture parameters over the training corpus")
     a, b = take.compared
     return take.normaliser(gesture_parameters(a)), take.normaliser(gesture_parameters(b))
 
 
-def _srgr(take: Take) -> float:
+def _srgr(take: MetricInput) -> float:
     if take.semantic is None:
         raise InputError("there are no semantic scores: SRGR needs them (BEAT has them)")
     a, b = take.compared
@@ -81,12 +81,12 @@ def _srgr(take: Take) -> float:
     return accuracy.srgr(gesture_parameters(a).reshape(shape), gesture_parameters(b).reshape(shape), take.semantic)
 
 
-def stroke_alignment(take: Take) -> AboveChance:
+def stroke_alignment(take: MetricInput) -> AboveChance:
     """Strokes of the wrists on accents of the speech (`listening.strokes_on_accents`)."""
     return speech_alignment.strokes_on_accents(take.wrists, STANDARD_FPS, take.accents, len(take.played) / STANDARD_FPS)
 
 
-def jaw_alignment(take: Take) -> AboveChance:
+def jaw_alignment(take: MetricInput) -> AboveChance:
     """Jaw opening on loudness (`listening.jaw_on_loudness`)."""
     speech, times = take.heard
     return speech_alignment.jaw_on_loudness(
@@ -94,7 +94,7 @@ def jaw_alignment(take: Take) -> AboveChance:
     )
 
 
-def _moving(take: Take) -> np.ndarray:
+def _moving(take: MetricInput) -> np.ndarray:
     return take.positions[:, _ALL]
 
 
@@ -319,7 +319,7 @@ def metric(name: str) -> Metric:
     return METRICS[name]
 
 
-def measure(name: str, take: Take) -> Measurement:
+def measure(name: str, take: MetricInput) -> Measurement:
     """The figure of a take, or `NotComputable` with the sentence that says why there is none.
 
     Raises:
@@ -333,7 +333,7 @@ def measure(name: str, take: Take) -> Measurement:
     return Measurement(name, value, found.unit)
 
 
-def measure_all(take: Take, names: Iterable[str] | None = None) -> list[Measurement]:
+def measure_all(take: MetricInput, names: Iterable[str] | None = None) -> list[Measurement]:
     """All metrics (or those named) of a take, in the registry's order."""
     wanted = set(METRICS if names is None else names)
     for name in wanted:

@@ -10,7 +10,7 @@ from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import beats, robot
 from speech_gesture_pkg.lab.metrics.chance_level import AboveChance
 from speech_gesture_pkg.lab.metrics.onsets import accents, speech_mask
-from speech_gesture_pkg.lab.metrics.sample import Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput
 from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need
 from speech_gesture_pkg.lab.metrics.speech_alignment import strokes_on_accents
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
@@ -24,27 +24,27 @@ def _have(value: T | None, what: str) -> T:
     return value
 
 
-def _trajectory(take: Take) -> RobotTrajectory:
+def _trajectory(take: MetricInput) -> RobotTrajectory:
     return _have(take.need_robot().trajectory, "the robot's joint motion")
 
 
-def _position_use(take: Take) -> robot.LimitUse:
+def _position_use(take: MetricInput) -> robot.LimitUse:
     r = take.need_robot()
     lower, upper = _have(r.lower, "the robot's position limits"), _have(r.upper, "the robot's position limits")
     return robot.position_limit_use(_trajectory(take).position, lower, upper)
 
 
-def _velocity_use(take: Take) -> robot.LimitUse:
+def _velocity_use(take: MetricInput) -> robot.LimitUse:
     limit = _have(take.need_robot().velocity, "the robot's velocity limits")
     return robot.rate_limit_use(_trajectory(take).velocity, limit)
 
 
-def _acceleration_use(take: Take) -> robot.LimitUse:
+def _acceleration_use(take: MetricInput) -> robot.LimitUse:
     limit = _have(take.need_robot().acceleration, "the robot's acceleration limits")
     return robot.rate_limit_use(_trajectory(take).acceleration, limit)
 
 
-def _jerk(take: Take) -> float:
+def _jerk(take: MetricInput) -> float:
     trajectory = _trajectory(take)
     return robot.joint_jerk_rms(trajectory.position, trajectory.time)
 
@@ -53,18 +53,18 @@ def _mean_angle(directions: tuple[np.ndarray, np.ndarray] | None, what: str) -> 
     return float(robot.angle_error(*_have(directions, what)).mean())
 
 
-def _latency(take: Take) -> robot.Latency:
+def _latency(take: MetricInput) -> robot.Latency:
     return robot.latency_percentiles(_have(take.need_robot().latency, "latencies"))
 
 
-def _real_time(take: Take) -> float:
+def _real_time(take: MetricInput) -> float:
     r = take.need_robot()
     return robot.real_time_factor(
         _have(r.audio_seconds, "the length of its audio"), _have(r.busy_seconds, "its time of work")
     )
 
 
-def _hands(take: Take) -> tuple[np.ndarray, float, float]:
+def _hands(take: MetricInput) -> tuple[np.ndarray, float, float]:
     """Hand positions on an even grid, its rate, and the start of the speech after its first frame, s.
 
     They cover the speech, from its first sample until its features end (half a second later): chance levels depend on
@@ -89,12 +89,12 @@ def _covered(times: np.ndarray, length: float) -> np.ndarray:
     return times[(times >= 0.0) & (times < length)]
 
 
-def _robot_beats(take: Take) -> float:
+def _robot_beats(take: MetricInput) -> float:
     hands, fps, offset = _hands(take)
     return beats.ba_diffsheg(hands, _covered(take.all_onsets + offset, len(hands) / fps), fps)
 
 
-def robot_strokes(take: Take) -> AboveChance:
+def robot_strokes(take: MetricInput) -> AboveChance:
     """Strokes of the robot's hands on accents of the speech (`listening.strokes_on_accents`)."""
     hands, fps, offset = _hands(take)
     length = len(hands) / fps
@@ -102,7 +102,7 @@ def robot_strokes(take: Take) -> AboveChance:
     return strokes_on_accents(hands, fps, _covered(found, length), length)
 
 
-def _speech_motion(take: Take) -> float:
+def _speech_motion(take: MetricInput) -> float:
     hands, fps, offset = _hands(take)
     speech, _ = take.heard
     return robot.speech_with_motion(hands, fps, speech_mask(speech), speech.times + offset)

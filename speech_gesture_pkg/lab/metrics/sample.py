@@ -51,7 +51,7 @@ class Normaliser:
 
 
 @dataclass(frozen=True, eq=False)
-class RobotTake:
+class RobotMetricInput:
     """What the robot did, as far as it is known. Times are those of the take's motion clock, s.
 
     Attributes:
@@ -87,7 +87,7 @@ class RobotTake:
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
+class MetricInput:
     """One utterance. Only `motion` must be there; a metric says which other piece it misses.
 
     Attributes:
@@ -117,7 +117,7 @@ class Take:
     mean_speed: np.ndarray | None = None
     face_points: np.ndarray | None = None
     true_face_points: np.ndarray | None = None
-    robot: RobotTake | None = None
+    robot: RobotMetricInput | None = None
     rest: np.ndarray = field(default_factory=lambda: REST_POSITIONS)
 
     @cached_property
@@ -199,7 +199,7 @@ class Take:
         )
         return synchrony(speeds, accelerations)
 
-    def need_robot(self) -> RobotTake:
+    def need_robot(self) -> RobotMetricInput:
         """The robot's part. Raises InputError if there is none."""
         if self.robot is None:
             raise InputError("there is no robot in this take")

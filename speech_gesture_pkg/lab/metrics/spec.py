@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from speech_gesture_pkg.lab.metrics.sample import Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput
 
 
 class Better(Enum):
@@ -47,7 +47,7 @@ class Metric:
     """
 
     name: str
-    compute: Callable[[Take], float]
+    compute: Callable[[MetricInput], float]
     unit: str
     better: Better
     source: str

@@ -21,7 +21,7 @@ from speech_gesture_pkg.lab.starter_corpus import smartbody
 from speech_gesture_pkg.lab.starter_corpus.card import card
 from speech_gesture_pkg.lab.starter_corpus.face_model import agreement, fit_face
 from speech_gesture_pkg.lab.starter_corpus.library import make_library
-from speech_gesture_pkg.lab.starter_corpus.recording import Take, chance, make_take
+from speech_gesture_pkg.lab.starter_corpus.recording import StarterRecording, chance, make_take
 from speech_gesture_pkg.motion.npz import save_motion
 
 RULES = 2
@@ -190,7 +190,7 @@ def _resume(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _write(out: Path, source: Speech, name: str, take: Take) -> dict[str, Any]:
+def _write(out: Path, source: Speech, name: str, take: StarterRecording) -> dict[str, Any]:
     motion, audio = f"motion/{name}.npz", f"audio/{name}.wav"
     save_motion(out / "motion" / f"{name}.part.npz", take.motion)
     write_wav(out / "audio" / f"{name}.part.wav", _quieter(take.audio).samples)

@@ -25,7 +25,7 @@ _NOISE = 10.0 ** (-70.0 / 20.0)
 
 
 @dataclass(frozen=True)
-class Take:
+class StarterRecording:
     """A made recording: motion and the audio that begins and ends with it."""
 
     motion: MotionFrames
@@ -56,7 +56,7 @@ def make_take(
     name: str,
     seed: int,
     true_face: np.ndarray | None = None,
-) -> Take:
+) -> StarterRecording:
     """Lay gestures on speech.
 
     Arms and fingers are real clips; mouth and jaw are learned from real pairs, or real (`true_face`); head, torso,
@@ -106,7 +106,7 @@ def make_take(
         face=face.astype(np.float32),
         phase=phases,
     )
-    return Take(motion, audio, len(laid))
+    return StarterRecording(motion, audio, len(laid))
 
 
 def _by_rule(audio: AudioChunk, count: int, seed: int) -> MotionFrames:

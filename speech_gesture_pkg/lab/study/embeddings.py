@@ -12,7 +12,7 @@ from speech_gesture_pkg.lab.metrics.corpus import FRECHET, latent_parameters
 from speech_gesture_pkg.lab.metrics.diversity import DIFFSHEG_CLIP
 from speech_gesture_pkg.lab.metrics.frechet import LatentProvider, clips
 from speech_gesture_pkg.lab.metrics.result import finite
-from speech_gesture_pkg.lab.metrics.sample import Take, gesture_parameters
+from speech_gesture_pkg.lab.metrics.sample import MetricInput, gesture_parameters
 from speech_gesture_pkg.motion.frames import resample
 
 
@@ -39,7 +39,7 @@ class LatentFile:
         return LatentFile(path, providers)
 
 
-def latent_vectors(name: str, take: Take, provider: LatentProvider) -> np.ndarray:
+def latent_vectors(name: str, take: MetricInput, provider: LatentProvider) -> np.ndarray:
     """Latents of the motion's clips for the distance `name`, float32. Shape [N, L].
 
     Raises:
@@ -52,7 +52,7 @@ def latent_vectors(name: str, take: Take, provider: LatentProvider) -> np.ndarra
     return finite("latents", provider.encode(np.stack(pieces)), 2).astype(np.float32)
 
 
-def corpus_arrays(take: Take, latents: LatentFile | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def corpus_arrays(take: MetricInput, latents: LatentFile | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays by name, and why some are missing.
 
     Returns:

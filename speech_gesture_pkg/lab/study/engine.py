@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError
-from speech_gesture_pkg.lab.study.jobs import Job, code_hash
+from speech_gesture_pkg.lab.study.jobs import StudyJob, code_hash
 from speech_gesture_pkg.lab.study.worker import Outcome, failure_of, run_job
 
 AHEAD = 2
@@ -33,7 +33,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def do_jobs(jobs: Iterable[Job], workers: int = 1, cluster: str = "") -> Generator[Outcome, None, None]:
+def do_jobs(jobs: Iterable[StudyJob], workers: int = 1, cluster: str = "") -> Generator[Outcome, None, None]:
     """Outcomes in the order in which jobs end.
 
     Args:
@@ -56,12 +56,12 @@ def do_jobs(jobs: Iterable[Job], workers: int = 1, cluster: str = "") -> Generat
         yield from _in_pool(jobs, lambda: _processes(workers))
 
 
-def _in_pool(jobs: Iterable[Job], pool: Pool, code: str = "") -> Iterator[Outcome]:
+def _in_pool(jobs: Iterable[StudyJob], pool: Pool, code: str = "") -> Iterator[Outcome]:
     """Feed a pool; when a worker dies, what was under way is done again, one job at a time, to find the culprit."""
     waiting = iter(jobs)
-    suspects: list[Job] = []
+    suspects: list[StudyJob] = []
     while True:
-        lost: list[Job] = []
+        lost: list[StudyJob] = []
         if suspects:
             job = suspects.pop(0)
             with pool() as (executor, _):
@@ -77,9 +77,11 @@ def _in_pool(jobs: Iterable[Job], pool: Pool, code: str = "") -> Iterator[Outcom
         suspects = lost
 
 
-def _feed(executor: Executor, jobs: Iterator[Job], most: int, lost: list[Job], code: str) -> Iterator[Outcome]:
+def _feed(
+    executor: Executor, jobs: Iterator[StudyJob], most: int, lost: list[StudyJob], code: str
+) -> Iterator[Outcome]:
     """Outcomes of `jobs`, at most `most` under way; jobs that a dying worker took along are put into `lost`."""
-    under_way: dict[Future[Outcome], Job] = {}
+    under_way: dict[Future[Outcome], StudyJob] = {}
     while True:
         while not lost and len(under_way) < most:
             job = next(jobs, None)

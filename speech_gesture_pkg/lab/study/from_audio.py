@@ -12,10 +12,10 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.lab.metrics.sample import Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput
 from speech_gesture_pkg.lab.study.commanded import commanded
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
-from speech_gesture_pkg.lab.study.sample import Material, cut, joined, speech_features, with_robot
+from speech_gesture_pkg.lab.study.sample import EvaluationSample, cut, joined, speech_features, with_robot
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.pipeline.motion_source import style_of
@@ -38,7 +38,7 @@ NEEDS_TIME = ("robot_latency_p50", "robot_latency_p99", "robot_late_windows")
 NEEDS_ROBOT = ("robot_tracking_error", "robot_tracking_delay")
 
 
-def offline_material(config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk) -> Material:
+def offline_material(config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk) -> EvaluationSample:
     """The speech through the pipeline, faster than real time, heard exactly as in a run through the node.
 
     The robot comes from its rest pose, the generator begins `SETTLE` before the speech, the audio comes as 16 bit
@@ -64,7 +64,7 @@ def _session(audio: AudioChunk) -> Iterator[AudioMessage]:
 
 def material_of(
     config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk, run: OfflineRun, heard: float
-) -> Material:
+) -> EvaluationSample:
     """What a run on a simulated clock gives; `heard` is the node time of the speech's first sample."""
     if not run.frames:
         raise InputError(f"the generator {robot.generator.name} made no motion for {audio.duration:.2f} s of speech")
@@ -74,8 +74,8 @@ def material_of(
     whole = joined(run.frames, fps)
     motion = cut(replace(whole, start=whole.start - heard), 0.0, audio.duration)
     delayed = offset if config.sync.mode == "delay" else 0.0
-    material = Material(
-        Take(motion, speech=speech_features(audio)),
+    material = EvaluationSample(
+        MetricInput(motion, speech=speech_features(audio)),
         audio,
         offset,
         timings=timings_of(run),

@@ -16,10 +16,10 @@ from speech_gesture_pkg.bags.messages import read_bag, stamp_seconds
 from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.lab.metrics.sample import Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput
 from speech_gesture_pkg.lab.study.commanded import commanded
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
-from speech_gesture_pkg.lab.study.sample import EMPTY, Material, cut, speech_features, with_robot
+from speech_gesture_pkg.lab.study.sample import EMPTY, EvaluationSample, cut, speech_features, with_robot
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
@@ -42,7 +42,7 @@ STALL = 0.2
 
 
 @dataclass
-class Recording:
+class BagRecording:
     """A bag, read.
 
     Attributes:
@@ -81,11 +81,11 @@ class Recording:
             return absent
 
 
-def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> Recording:
+def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> BagRecording:
     """Read everything that evaluation uses. Raises InputError for no bag, or one with nothing to judge."""
     audio = config.audio
     content = read_content(path, audio.sample_rate, audio.channels, audio.sample_format, audio_topic)
-    found = Recording(content, warnings=list(content.warnings))
+    found = BagRecording(content, warnings=list(content.warnings))
     if content.damage:
         found.warnings.append(content.damage)
     windows = Windows()
@@ -127,8 +127,8 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
 
 
 def recorded_material(
-    path: Path, recording: Recording, config: GestureConfig, robot: Robot, body: RobotBody
-) -> Material:
+    path: Path, recording: BagRecording, config: GestureConfig, robot: Robot, body: RobotBody
+) -> EvaluationSample:
     """What the bag shows, on the clock of its sound (on its own where it has none)."""
     content = recording.content
     warnings = list(recording.warnings)
@@ -148,8 +148,8 @@ def recorded_material(
         drawn = replace(drawn, start=_counted(drawn.start - origin, drawn.fps, content.about))
         motion = cut(drawn, 0.0, audio.duration) if audio is not None else drawn
     warnings += _stalls(recording)
-    take = Take(motion, speech=speech_features(audio) if audio is not None else None)
-    material = Material(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
+    take = MetricInput(motion, speech=speech_features(audio) if audio is not None else None)
+    material = EvaluationSample(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
     if content.motion is None:
         material.excuses["*motion"] = "the bag holds no SMPL-X motion (topic ~/smplx)"
     trajectory = _trajectory(recording, origin)
@@ -160,7 +160,7 @@ def recorded_material(
     return with_robot(material, robot, body, trajectory, config, shown, _more(path, recording, material))
 
 
-def _as_drawn(motion: MotionFrames, recording: Recording, warnings: list[str]) -> tuple[MotionFrames, float]:
+def _as_drawn(motion: MotionFrames, recording: BagRecording, warnings: list[str]) -> tuple[MotionFrames, float]:
     """The played motion on the clock of its sound, and how much later it was played (the median), s.
 
     A node that finds itself late puts its motion off. The diagnostics (1 Hz) say by how much, the frames say when: at
@@ -194,7 +194,7 @@ def _as_drawn(motion: MotionFrames, recording: Recording, warnings: list[str]) -
     return moved, float(np.median(played - sound))
 
 
-def _offsets(recording: Recording) -> list[tuple[float, float]]:
+def _offsets(recording: BagRecording) -> list[tuple[float, float]]:
     """What the diagnostics say of the motion to this sound: before it came they speak of what was before it."""
     first = recording.heard[0] + SETTLED if recording.heard else -np.inf
     return [told for told in recording.offsets if told[0] >= first] or recording.offsets[-1:]
@@ -212,7 +212,7 @@ def _counted(start: float, fps: float, about: Mapping[str, Any]) -> float:
     return begin + round((start - begin) * fps) / fps
 
 
-def _left_out(sound: np.ndarray, recording: Recording, fps: float) -> list[str]:
+def _left_out(sound: np.ndarray, recording: BagRecording, fps: float) -> list[str]:
     """A sentence on frames of the speech that were not played, if any; `sound`: when each one's sound was, s."""
     audio = recording.content.audio
     if audio is None or len(sound) < 2:
@@ -224,7 +224,7 @@ def _left_out(sound: np.ndarray, recording: Recording, fps: float) -> list[str]:
     return [f"{missing} frames of the speech ({share:.1f} %) came too late and were left out"] if missing else []
 
 
-def _stalls(recording: Recording) -> list[str]:
+def _stalls(recording: BagRecording) -> list[str]:
     """Sentences on what a busy machine did to the motion that belongs to this sound, if anything."""
     told = []
     silence, unsent = _growth(recording, recording.silences), round(_growth(recording, recording.unsent))
@@ -235,7 +235,7 @@ def _stalls(recording: Recording) -> list[str]:
     return told
 
 
-def _growth(recording: Recording, counted: Sequence[tuple[float, float]]) -> float:
+def _growth(recording: BagRecording, counted: Sequence[tuple[float, float]]) -> float:
     """By how much a figure of the diagnostics grew while the sound was heard."""
     if not recording.heard:
         return 0.0
@@ -246,7 +246,7 @@ def _growth(recording: Recording, counted: Sequence[tuple[float, float]]) -> flo
     return known[-1] - known[0] if known else 0.0
 
 
-def _trajectory(recording: Recording, origin: float) -> RobotTrajectory | None:
+def _trajectory(recording: BagRecording, origin: float) -> RobotTrajectory | None:
     """Commanded motion; measured joints if nothing was commanded."""
     if recording.windows:
         motion = commanded(recording.windows, recording.joints)
@@ -262,7 +262,7 @@ def _shown(motion: MotionFrames, origin: float) -> tuple[np.ndarray, MotionFrame
     return motion.times - origin, motion
 
 
-def _more(path: Path, recording: Recording, material: Material) -> dict[str, object]:
+def _more(path: Path, recording: BagRecording, material: EvaluationSample) -> dict[str, object]:
     """Latency, lead, speed and tracking."""
     more: dict[str, object] = {}
     if recording.windows:
@@ -290,7 +290,7 @@ def _answers(heard: Sequence[float], sent: np.ndarray) -> np.ndarray:
     return since[since < SOON]
 
 
-def _timings(recording: Recording, audio: AudioChunk | None) -> dict[str, float]:
+def _timings(recording: BagRecording, audio: AudioChunk | None) -> dict[str, float]:
     figures = {
         "audio_s": audio.duration if audio is not None else float("nan"),
         "real_time_factor": recording.figure("real-time factor"),

@@ -9,8 +9,8 @@ import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.lab.metrics.sample import STANDARD_FPS, Take
-from speech_gesture_pkg.lab.study.sample import Material, cut, speech_features
+from speech_gesture_pkg.lab.metrics.sample import STANDARD_FPS, MetricInput
+from speech_gesture_pkg.lab.study.sample import EvaluationSample, cut, speech_features
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion
 
@@ -22,12 +22,12 @@ def motion_of(path: Path) -> MotionFrames:
     return replace(load_motion(path), start=0.0)
 
 
-def motion_material(motion: MotionFrames, audio: AudioChunk | None) -> Material:
+def motion_material(motion: MotionFrames, audio: AudioChunk | None) -> EvaluationSample:
     """Motion beside its speech, cut to the time that both cover."""
     if audio is not None:
         motion = cut(motion, 0.0, audio.duration)
     features = speech_features(audio) if audio is not None else None
-    material = Material(Take(motion, speech=features), audio)
+    material = EvaluationSample(MetricInput(motion, speech=features), audio)
     material.excuses["*robot"] = NO_ROBOT
     material.timings["audio_s"] = audio.duration if audio is not None else len(motion) / motion.fps
     return material

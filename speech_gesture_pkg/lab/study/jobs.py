@@ -34,7 +34,7 @@ _parsing = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Job:
+class StudyJob:
     """What a worker needs to know.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""From inputs and wishes to jobs."""
+"""From inputs and options to jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.lab.metrics.registry import METRICS
 from speech_gesture_pkg.lab.study import jobs
 from speech_gesture_pkg.lab.study.inputs import Item, content_hash
-from speech_gesture_pkg.lab.study.jobs import Job
+from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.normalise import fit_normaliser
 
 CONTROL_TAKES = 24
@@ -28,7 +28,7 @@ OTHERS = 8
 
 
 @dataclass(frozen=True)
-class Wishes:
+class StudyOptions:
     """What is to be done with the inputs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Wishes:
 
 
 @dataclass
-class Plan:
+class StudyPlan:
     """All jobs of a study.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
         warnings: sentences.
     """
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[StudyJob] = field(default_factory=list)
     normaliser: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -90,16 +90,18 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(n for n in METRICS if n in found)
 
 
-def make_plan(items: Sequence[Item], wishes: Wishes, folder: Path, progress: Callable[[Iterable[Any]], Any]) -> Plan:
+def make_plan(
+    items: Sequence[Item], options: StudyOptions, folder: Path, progress: Callable[[Iterable[Any]], Any]
+) -> StudyPlan:
     """Jobs for every input, system and seed, and for its ground truth.
 
     Args:
         items: from `find_inputs`.
-        wishes: what to do.
+        options: what to do.
         folder: of the study; the normaliser is kept there.
         progress: wraps the items while their files are hashed.
     """
-    plan = Plan()
+    plan = StudyPlan()
     prepared: list[tuple[Item, dict[str, str], float]] = []
     for item in progress(items):
         try:
@@ -108,29 +110,29 @@ def make_plan(items: Sequence[Item], wishes: Wishes, folder: Path, progress: Cal
             raise InputError(f"{item.path} cannot be read: {e.strerror or e}") from e
     truths = sorted({i.truth for i, _, _ in prepared if i.truth}, key=str)
     normaliser = _normaliser(plan, truths, {h["truth"] for _, h, _ in prepared if "truth" in h}, folder)
-    shared = {"latents": jobs.file_hash(wishes.latents)} if wishes.latents else {}
+    shared = {"latents": jobs.file_hash(options.latents)} if options.latents else {}
     shared |= {"normaliser": plan.normaliser} if normaliser else {}
     for item, hashes, seconds in prepared:
         mine = hashes | shared
-        for job in _of_item(item, wishes):
+        for job in _of_item(item, options):
             plan.jobs.append(
                 replace(
                     job,
-                    metrics=metric_names(wishes.metrics),
-                    samples=wishes.samples if job.seed is not None else 1,
-                    latents=wishes.latents,
+                    metrics=metric_names(options.metrics),
+                    samples=options.samples if job.seed is not None else 1,
+                    latents=options.latents,
                     normaliser=normaliser,
-                    own_robot=wishes.own_robot,
-                    audio_topic=wishes.audio_topic if item.kind == "bag" else "",
-                    hashes=tuple(sorted((mine | _urdf(job) | _model(job, wishes)).items())),
+                    own_robot=options.own_robot,
+                    audio_topic=options.audio_topic if item.kind == "bag" else "",
+                    hashes=tuple(sorted((mine | _urdf(job) | _model(job, options)).items())),
                     seconds=seconds,
                 )
             )
-    _choose_controls(plan, wishes.controls, truths)
+    _choose_controls(plan, options.controls, truths)
     return plan
 
 
-def _normaliser(plan: Plan, truths: list[Path], hashes: set[str], folder: Path) -> str:
+def _normaliser(plan: StudyPlan, truths: list[Path], hashes: set[str], folder: Path) -> str:
     if not truths:
         return ""
     stamp = f"normaliser sha256:{jobs.hashed(sorted(hashes))[:16]} of {len(truths)} true motions"
@@ -142,7 +144,7 @@ def _normaliser(plan: Plan, truths: list[Path], hashes: set[str], folder: Path) 
     return str(target)
 
 
-def _urdf(job: Job) -> dict[str, str]:
+def _urdf(job: StudyJob) -> dict[str, str]:
     name = dict(job.values).get("robot.urdf", "")
     return {"urdf": jobs.file_hash(name)} if name else {}
 
@@ -152,8 +154,8 @@ def model_hash(generator: Generator) -> str:
     return str(getattr(getattr(generator, "bundle", None), "card_sha256", ""))
 
 
-def _model(job: Job, wishes: Wishes) -> dict[str, str]:
-    model = wishes.models.get(job.system, "") if job.seed is not None else ""
+def _model(job: StudyJob, options: StudyOptions) -> dict[str, str]:
+    model = options.models.get(job.system, "") if job.seed is not None else ""
     return {"model": model} if model else {}
 
 
@@ -175,23 +177,23 @@ def seconds_of(item: Item) -> float:
         return 10.0
 
 
-def _of_item(item: Item, wishes: Wishes) -> list[Job]:
-    found: list[Job] = []
-    base = tuple(sorted(jobs.changed(wishes.base).items()))
+def _of_item(item: Item, options: StudyOptions) -> list[StudyJob]:
+    found: list[StudyJob] = []
+    base = tuple(sorted(jobs.changed(options.base).items()))
     if item.kind == "motion":
-        found.append(Job(item, jobs.MOTION, wishes.label or "motion", base))
-    elif item.kind == "bag" and not wishes.rerun:
-        found.append(Job(item, jobs.RECORDED, wishes.label or "recorded", base))
+        found.append(StudyJob(item, jobs.MOTION, options.label or "motion", base))
+    elif item.kind == "bag" and not options.rerun:
+        found.append(StudyJob(item, jobs.RECORDED, options.label or "recorded", base))
     else:
-        mode = jobs.RERUN if item.kind == "bag" else wishes.mode
-        for (generator, seed), config in wishes.configs.items():
-            found.append(Job(item, mode, generator, tuple(sorted(jobs.changed(config).items())), seed))
+        mode = jobs.RERUN if item.kind == "bag" else options.mode
+        for (generator, seed), config in options.configs.items():
+            found.append(StudyJob(item, mode, generator, tuple(sorted(jobs.changed(config).items())), seed))
     if item.truth is not None:
-        found.append(Job(item, jobs.REAL, "real", base))
+        found.append(StudyJob(item, jobs.REAL, "real", base))
     return found
 
 
-def _choose_controls(plan: Plan, count: int, truths: list[Path]) -> None:
+def _choose_controls(plan: StudyPlan, count: int, truths: list[Path]) -> None:
     """Mark evenly spread takes of each system, of its first seed."""
     if not count:
         return
@@ -208,7 +210,7 @@ def _choose_controls(plan: Plan, count: int, truths: list[Path]) -> None:
             plan.jobs[first[k]] = replace(job, controls=True, others=others, hashes=tuple(sorted(hashes.items())))
 
 
-def _others(job: Job, truths: list[Path], judged: list[Path]) -> tuple[Path, ...]:
+def _others(job: StudyJob, truths: list[Path], judged: list[Path]) -> tuple[Path, ...]:
     """Other motions to judge a real motion against; those that follow it in the list."""
     if job.mode == jobs.REAL and job.item.truth is not None:
         table, own = truths, job.item.truth

@@ -15,7 +15,7 @@ from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable
 from speech_gesture_pkg.lab.metrics.robot import joint_use, latency_histogram
 from speech_gesture_pkg.lab.metrics.sample import STANDARD_FPS
 from speech_gesture_pkg.lab.metrics.spec import Need
-from speech_gesture_pkg.lab.study.sample import Material, has_body
+from speech_gesture_pkg.lab.study.sample import EvaluationSample, has_body
 from speech_gesture_pkg.lab.study.worst_moments import limit_use, worst_moments
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX
 
@@ -27,7 +27,7 @@ POSES = 6
 BODY = 22
 
 
-def measured(material: Material, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def measured(material: EvaluationSample, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Metric -> value (None if there is none), unit, why and stamp."""
     found = {}
     for m in measure_all(material.take, names):
@@ -47,7 +47,7 @@ def plain(m: Measurement) -> dict[str, Any]:
     return {"value": m.value, "unit": m.unit, "why": None, "stamp": m.stamp}
 
 
-def _excuse(material: Material, name: str) -> str:
+def _excuse(material: EvaluationSample, name: str) -> str:
     if name in material.excuses:
         return material.excuses[name]
     robot = Need.ROBOT in METRICS[name].needs
@@ -56,7 +56,7 @@ def _excuse(material: Material, name: str) -> str:
     return "" if robot else material.excuses.get("*motion", "")
 
 
-def described(material: Material) -> dict[str, Any]:
+def described(material: EvaluationSample) -> dict[str, Any]:
     """Timings, events, warnings, worst moments, curves, poses."""
     return {
         "offset_s": material.offset,
@@ -70,7 +70,7 @@ def described(material: Material) -> dict[str, Any]:
     }
 
 
-def robot_use(material: Material) -> dict[str, Any]:
+def robot_use(material: EvaluationSample) -> dict[str, Any]:
     """`joints` (use of each joint's range and speed) and `latency_ms` (histogram), as far as they are known."""
     robot = material.take.robot
     found: dict[str, Any] = {}
@@ -84,7 +84,7 @@ def robot_use(material: Material) -> dict[str, Any]:
     return found
 
 
-def curves(material: Material) -> dict[str, Any]:
+def curves(material: EvaluationSample) -> dict[str, Any]:
     """Loudness, hand speeds, clearance and limit use at 5 Hz (the largest, or for clearance the least, per sample)."""
     take, trajectory = material.take, material.trajectory
     begin, end = _span(material)
@@ -114,7 +114,7 @@ def curves(material: Material) -> dict[str, Any]:
     return result
 
 
-def _span(material: Material) -> tuple[float, float]:
+def _span(material: EvaluationSample) -> tuple[float, float]:
     if material.audio is not None:
         return 0.0, material.audio.duration
     motion, trajectory = material.take.motion, material.trajectory
@@ -123,7 +123,7 @@ def _span(material: Material) -> tuple[float, float]:
     return (float(trajectory.time[0]), float(trajectory.time[-1])) if trajectory is not None else (0.0, 0.0)
 
 
-def poses(material: Material) -> dict[str, Any]:
+def poses(material: EvaluationSample) -> dict[str, Any]:
     """Body joint positions of some frames, and the robot's joints when it showed them."""
     take, trajectory = material.take, material.trajectory
     begin, end = _span(material)
@@ -140,7 +140,7 @@ def poses(material: Material) -> dict[str, Any]:
     return result
 
 
-def arrays_of(material: Material) -> dict[str, np.ndarray]:
+def arrays_of(material: EvaluationSample) -> dict[str, np.ndarray]:
     """What is kept beside the record, at 30 Hz: the human's wrists [T, 2, 3], m, and the commanded motion."""
     take, trajectory = material.take, material.trajectory
     kept: dict[str, np.ndarray] = {}

@@ -12,10 +12,10 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.study.agreement import ENTRY, agreement
 from speech_gesture_pkg.lab.study.from_audio import SETTLE, material_of, offline_material
-from speech_gesture_pkg.lab.study.from_bag import Recording, recorded_material
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_material
 from speech_gesture_pkg.lab.study.record import arrays_of
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
-from speech_gesture_pkg.lab.study.sample import Material
+from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.pipeline.offline import POLL, messages_of, run_messages
 
@@ -26,8 +26,8 @@ OTHER_TAKE = (
 
 
 def rerun_material(
-    path: Path, recording: Recording, config: GestureConfig, robot: Robot, body: RobotBody
-) -> tuple[Material, dict[str, Any] | None]:
+    path: Path, recording: BagRecording, config: GestureConfig, robot: Robot, body: RobotBody
+) -> tuple[EvaluationSample, dict[str, Any] | None]:
     """The material of the new run, and its agreement with the recorded one (None if that commanded nothing).
 
     A bag of `evaluate` (the node was reset a known number of samples before the speech) gives the same human motion
@@ -59,7 +59,7 @@ def rerun_material(
     return material, found
 
 
-def _activation(recording: Recording, heard: float, config: GestureConfig) -> float:
+def _activation(recording: BagRecording, heard: float, config: GestureConfig) -> float:
     """Bag time (less the epoch) at which the node was activated."""
     motion, offset = recording.content.motion, recording.figure("motion after sound [ms]") / 1e3
     if motion is None or not np.isfinite(offset):

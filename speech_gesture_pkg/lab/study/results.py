@@ -21,7 +21,7 @@ from speech_gesture_pkg.lab.metrics.spec import Need
 from speech_gesture_pkg.lab.study import sanity, sanity_frechet, summary
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores
-from speech_gesture_pkg.lab.study.jobs import PACKAGE, Job, definitions_hash, hashed
+from speech_gesture_pkg.lab.study.jobs import PACKAGE, StudyJob, definitions_hash, hashed
 from speech_gesture_pkg.lab.study.store import RecordStore
 from speech_gesture_pkg.outside_text import csv_cell
 
@@ -32,7 +32,7 @@ TIMING_COLUMNS = ("real_time_factor", "step_p50_ms", "step_p99_ms", "metrics_s",
 
 def results_of(
     store: RecordStore,
-    jobs: Sequence[Job],
+    jobs: Sequence[StudyJob],
     failures: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     latents: LatentFile | None = None,

@@ -15,7 +15,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import SpeechGestureError
 from speech_gesture_pkg.features.extractor import FeatureFrames, SpeechFeatureExtractor
-from speech_gesture_pkg.lab.metrics.sample import RobotTake, Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput, RobotMetricInput
 from speech_gesture_pkg.lab.study.robot_body import Limbs, RobotBody
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.parts import PARTS
@@ -27,7 +27,7 @@ EMPTY = MotionFrames(np.zeros((0, 55, 3)), 30.0)
 
 
 @dataclass
-class Material:
+class EvaluationSample:
     """All that a record is made from.
 
     Attributes:
@@ -43,7 +43,7 @@ class Material:
         excuses: metric -> why there is no figure, where that is known better than the metric does.
     """
 
-    take: Take
+    take: MetricInput
     audio: AudioChunk | None = None
     offset: float = 0.0
     limits: MotionLimits | None = None
@@ -98,14 +98,14 @@ def limits_of(robot: Robot, joints: Sequence[str], config: GestureConfig) -> Mot
 
 
 def with_robot(
-    material: Material,
+    material: EvaluationSample,
     robot: Robot,
     body: RobotBody,
     trajectory: RobotTrajectory,
     config: GestureConfig,
     played: tuple[np.ndarray, MotionFrames] | None,
     more: Mapping[str, object],
-) -> Material:
+) -> EvaluationSample:
     """`material` with what the robot did.
 
     Args:
@@ -114,7 +114,7 @@ def with_robot(
         trajectory: commanded motion, time after the first sample of the speech.
         config: for the limits.
         played: times at which the robot was to show these frames, s, shape [T], and the T frames.
-        more: further attributes of `RobotTake`.
+        more: further attributes of `RobotMetricInput`.
     """
     unknown = [n for n in trajectory.joint_names if n not in robot.model.joint_index]
     if unknown:
@@ -123,7 +123,7 @@ def with_robot(
             + (f" and {len(unknown) - 1} others of the trajectory" if len(unknown) > 1 else "")
             + "; give the robot's own --urdf"
         )
-        take = replace(material.take, robot=RobotTake(trajectory=trajectory, **more))  # type: ignore[arg-type]
+        take = replace(material.take, robot=RobotMetricInput(trajectory=trajectory, **more))  # type: ignore[arg-type]
         return replace(material, take=take)
     limits = limits_of(robot, trajectory.joint_names, config)
     limbs = body.limbs(trajectory)
@@ -142,7 +142,7 @@ def with_robot(
     if played is not None and limbs.hands.shape[1] and len(played[0]):
         shown, compared = _shown(body, limbs, trajectory, *played)
         figures |= compared
-    take = replace(material.take, robot=RobotTake(trajectory=trajectory, **figures, **more))  # type: ignore[arg-type]
+    take = replace(material.take, robot=RobotMetricInput(trajectory=trajectory, **figures, **more))  # type: ignore[arg-type]
     return replace(material, take=take, limits=limits, limbs=limbs, shown_times=shown)
 
 

@@ -17,15 +17,15 @@ from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import controls
 from speech_gesture_pkg.lab.metrics.registry import METRICS, measure_all
 from speech_gesture_pkg.lab.metrics.result import NotComputable
-from speech_gesture_pkg.lab.metrics.sample import Normaliser, Take, gesture_parameters, standard
+from speech_gesture_pkg.lab.metrics.sample import MetricInput, Normaliser, gesture_parameters, standard
 from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need
 from speech_gesture_pkg.lab.metrics.statistics import bootstrap_interval, permutation_test
 from speech_gesture_pkg.lab.study.from_motion import motion_of
-from speech_gesture_pkg.lab.study.sample import Material
+from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.motion.frames import MotionFrames
 
 if TYPE_CHECKING:
-    from speech_gesture_pkg.lab.study.jobs import Job
+    from speech_gesture_pkg.lab.study.jobs import StudyJob
 
 CONTROLS = {
     "jittered": "noise of 2 degrees on every joint axis of every frame",
@@ -47,7 +47,7 @@ def names_judged() -> list[str]:
     return [n for n, m in METRICS.items() if Need.ROBOT not in m.needs]
 
 
-def control_figures(job: Job, material: Material) -> dict[str, Any]:
+def control_figures(job: StudyJob, material: EvaluationSample) -> dict[str, Any]:
     """Figures of a take and of its spoiled versions: control -> metric -> number (None if there is none)."""
     take = replace(material.take, robot=None)
     if job.others:
@@ -71,7 +71,7 @@ def _normaliser(motions: list[MotionFrames]) -> Normaliser | None:
     return Normaliser.fit(parameters) if parameters else None
 
 
-def spoiled(take: Take, key: str) -> dict[str, Take]:
+def spoiled(take: MetricInput, key: str) -> dict[str, MetricInput]:
     """The take as it is, and each control of it that can be made; `key` seeds the noise."""
     seed = int(key[:8], 16)
     found = {"as_is": take}
@@ -86,7 +86,7 @@ def spoiled(take: Take, key: str) -> dict[str, Take]:
     return found
 
 
-def _figures(take: Take, names: list[str]) -> dict[str, float | None]:
+def _figures(take: MetricInput, names: list[str]) -> dict[str, float | None]:
     return {
         m.name: None if isinstance(m.value, NotComputable) or not np.isfinite(m.number) else m.number
         for m in measure_all(take, names)

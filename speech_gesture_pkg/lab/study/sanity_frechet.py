@@ -14,7 +14,7 @@ import numpy as np
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics.corpus import FRECHET
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics, frechet_between, statistics_of
-from speech_gesture_pkg.lab.metrics.sample import Take
+from speech_gesture_pkg.lab.metrics.sample import MetricInput
 from speech_gesture_pkg.lab.study.embeddings import LatentFile, latent_vectors
 from speech_gesture_pkg.lab.study.sanity import BLIND, CONTROLS, FOOLED, LEAST, PASSES, SEES_AUDIO
 
@@ -23,7 +23,7 @@ DRAWS = 24
 AS_IS = "as_is"
 
 
-def control_latents(takes: Mapping[str, Take], latents: LatentFile | None) -> dict[str, np.ndarray]:
+def control_latents(takes: Mapping[str, MetricInput], latents: LatentFile | None) -> dict[str, np.ndarray]:
     """Latents of a take as it is and spoiled, for the npz beside its record: `control_NAME_CONTROL` [N, L]."""
     found: dict[str, np.ndarray] = {}
     for name, provider in (latents.providers if latents else {}).items():

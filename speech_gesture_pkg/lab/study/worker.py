@@ -20,13 +20,13 @@ from speech_gesture_pkg.lab.metrics.sample import Normaliser
 from speech_gesture_pkg.lab.study import jobs, sanity
 from speech_gesture_pkg.lab.study.embeddings import LatentFile, corpus_arrays
 from speech_gesture_pkg.lab.study.from_audio import offline_material, samples_of
-from speech_gesture_pkg.lab.study.from_bag import Recording, read_recording, recorded_material
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, read_recording, recorded_material
 from speech_gesture_pkg.lab.study.from_motion import motion_material, motion_of, semantic_scores
-from speech_gesture_pkg.lab.study.jobs import Job
+from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.record import SCHEMA, arrays_of, described, measured
 from speech_gesture_pkg.lab.study.rerun import rerun_material
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
-from speech_gesture_pkg.lab.study.sample import Material
+from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.lab.study.sanity_frechet import control_latents
 from speech_gesture_pkg.motion.bounded_npz import read_npz
 from speech_gesture_pkg.pipeline.build import Robot, load_robot
@@ -58,7 +58,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run_job(job: Job, code: str = "") -> Outcome:
+def run_job(job: StudyJob, code: str = "") -> Outcome:
     """Do a job; whatever goes wrong with it comes back as its failure.
 
     Args:
@@ -75,12 +75,12 @@ def run_job(job: Job, code: str = "") -> Outcome:
         record, arrays = _evaluate(job)
     except SpeechGestureError as e:
         return replace(outcome, failure=failure_of(job, e))
-    except Exception as e:  # a bug must cost one file, not the study; it is told with its traceback
+    except Exception as e:  # a bug must cost one file, not the study; it is reported with its traceback
         return replace(outcome, failure=failure_of(job, e))
     return replace(outcome, record=record, arrays=arrays)
 
 
-def failure_of(job: Job, error: BaseException) -> dict[str, Any]:
+def failure_of(job: StudyJob, error: BaseException) -> dict[str, Any]:
     """An error as plain data."""
     entry = {"file": str(job.item.path), "name": job.item.name, "system": job.system, "seed": job.seed}
     entry |= {"error": type(error).__name__, "sentence": str(error) or type(error).__name__}
@@ -90,7 +90,7 @@ def failure_of(job: Job, error: BaseException) -> dict[str, Any]:
     return entry
 
 
-def _evaluate(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _evaluate(job: StudyJob) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     began = time.perf_counter()
     config = job.config
     material, robot, more = _material(job, config)
@@ -133,7 +133,7 @@ def _evaluate(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return record, arrays | extra
 
 
-def _material(job: Job, config: GestureConfig) -> tuple[Material, Robot | None, dict[str, Any]]:
+def _material(job: StudyJob, config: GestureConfig) -> tuple[EvaluationSample, Robot | None, dict[str, Any]]:
     """The material, the robot that took part, and what else belongs into the record."""
     item = job.item
     if job.mode == jobs.OFFLINE:
@@ -155,22 +155,22 @@ def _material(job: Job, config: GestureConfig) -> tuple[Material, Robot | None, 
     return material, robot, {"counts": dict(recording.content.counts)}
 
 
-def _bag(job: Job) -> Any:
+def _bag(job: StudyJob) -> Any:
     return job.bag or (job.item.path if job.item.kind == "bag" else None)
 
 
-def _speech_of(job: Job) -> AudioChunk | None:
+def _speech_of(job: StudyJob) -> AudioChunk | None:
     item = job.item
     if item.kind == "audio":
         return read_audio(item.path)
     if item.kind == "bag":
-        recording: Recording = read_recording(item.path, job.config, job.audio_topic)
+        recording: BagRecording = read_recording(item.path, job.config, job.audio_topic)
         audio = recording.content.audio
         return AudioChunk(audio.samples, 0.0) if audio is not None else None
     return read_audio(item.speech) if item.speech else None
 
 
-def _beside(job: Job, material: Material, robot: Robot | None) -> dict[str, Any]:
+def _beside(job: StudyJob, material: EvaluationSample, robot: Robot | None) -> dict[str, Any]:
     """Truth, samples, semantic scores and normaliser of a take."""
     found: dict[str, Any] = {}
     if job.item.truth is not None and job.mode != jobs.REAL:
@@ -189,7 +189,7 @@ def _beside(job: Job, material: Material, robot: Robot | None) -> dict[str, Any]
     return found
 
 
-def _audio_of(job: Job, material: Material) -> dict[str, Any] | None:
+def _audio_of(job: StudyJob, material: EvaluationSample) -> dict[str, Any] | None:
     if material.audio is None:
         return None
     path = job.item.path if job.item.kind == "audio" else job.item.speech

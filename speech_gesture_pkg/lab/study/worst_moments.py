@@ -10,13 +10,13 @@ from scipy.ndimage import maximum_filter1d
 from speech_gesture_pkg.lab.metrics.beats import STILL_SPEED, central_speed
 from speech_gesture_pkg.lab.metrics.onsets import speech_mask
 from speech_gesture_pkg.lab.metrics.robot import angle_error
-from speech_gesture_pkg.lab.study.sample import Material, has_body
+from speech_gesture_pkg.lab.study.sample import EvaluationSample, has_body
 
 IDLE_S = 3.0
 """Hands that stand still for so long while somebody speaks are worth a look, s."""
 
 
-def limit_use(material: Material) -> np.ndarray | None:
+def limit_use(material: EvaluationSample) -> np.ndarray | None:
     """Share of its velocity or acceleration limit, whichever is larger, that each joint uses. Shape [T, J]."""
     trajectory, limits = material.trajectory, material.limits
     if trajectory is None or limits is None:
@@ -25,7 +25,7 @@ def limit_use(material: Material) -> np.ndarray | None:
     return np.maximum(velocity, np.abs(trajectory.acceleration) / limits.acceleration)
 
 
-def worst_moments(material: Material) -> list[dict[str, Any]]:
+def worst_moments(material: EvaluationSample) -> list[dict[str, Any]]:
     """One moment of each kind, where there is one; times after the first sample of the speech."""
     found: list[dict[str, Any]] = []
     trajectory, take = material.trajectory, material.take
@@ -48,7 +48,7 @@ def worst_moments(material: Material) -> list[dict[str, Any]]:
     return found
 
 
-def _limits(material: Material) -> list[dict[str, Any]]:
+def _limits(material: EvaluationSample) -> list[dict[str, Any]]:
     trajectory, limits = material.trajectory, material.limits
     if trajectory is None or limits is None:
         return []
@@ -67,7 +67,7 @@ def _limits(material: Material) -> list[dict[str, Any]]:
     return found
 
 
-def _direction(material: Material) -> list[dict[str, Any]]:
+def _direction(material: EvaluationSample) -> list[dict[str, Any]]:
     robot, trajectory = material.take.robot, material.trajectory
     if robot is None or robot.directions is None or trajectory is None:
         return []
@@ -80,7 +80,7 @@ def _direction(material: Material) -> list[dict[str, Any]]:
     return [_moment("direction", float(times[i]), float(errors[i]), "deg", text)]
 
 
-def _idle(material: Material) -> list[dict[str, Any]]:
+def _idle(material: EvaluationSample) -> list[dict[str, Any]]:
     """The longest stretch of speech in which no hand of the robot (or of the human, without one) moves."""
     take, trajectory = material.take, material.trajectory
     if take.speech is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.robot.collision import convex_decomposition
-from speech_gesture_pkg.robot.collision.convex_decomposition import Cover, Piece, cover_points
+from speech_gesture_pkg.robot.collision.convex_decomposition import ConvexPart, Cover, cover_points
 from speech_gesture_pkg.robot.collision.shape_cache import collision_shapes, keep, key_of, recall
 from speech_gesture_pkg.robot.meshes import find_mesh, read_mesh
 from speech_gesture_pkg.robot.model import RobotModel
@@ -112,7 +112,7 @@ def _fitted(robot: RobotModel) -> tuple[list[Capsule], list[str]]:
         joint, local = robot.link_frames[name]
         covers, unread = [], False
         for shape in shapes[name]:
-            cover: list[Piece] = []
+            cover: list[ConvexPart] = []
             try:
                 if misplaced and shape.kind == "mesh":
                     unread = True
@@ -191,12 +191,12 @@ def _remarks(estimated: list[str], unknown: list[str], misplaced: bool, reason: 
     return warnings
 
 
-def _plain(covers: list[Cover]) -> list[Piece]:
+def _plain(covers: list[Cover]) -> list[ConvexPart]:
     """Capsules that are themselves the shape."""
-    return [Piece(c, np.zeros((0, 3)), 0.0) for c in covers]
+    return [ConvexPart(c, np.zeros((0, 3)), 0.0) for c in covers]
 
 
-def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[Piece]:
+def _cover(shape: Geometry, robot: RobotModel, turned: bool) -> list[ConvexPart]:
     """Pieces in the shape's own frame. Raises RobotError for a mesh that cannot be read."""
     if shape.kind == "sphere":
         return _plain([(np.zeros(3), np.zeros(3), shape.size[0])])

@@ -30,7 +30,7 @@ _CHECKED = 4000
 
 
 @dataclass(frozen=True)
-class Piece:
+class ConvexPart:
     """A nearly convex part of a shape.
 
     Attributes:
@@ -44,17 +44,17 @@ class Piece:
     skin: float
 
 
-def cover_points(points: np.ndarray) -> list[Piece]:
+def cover_points(points: np.ndarray) -> list[ConvexPart]:
     """Pieces that together contain every point [N, 3]."""
     fine = _thinned(points, _FINE)
     pieces = [_piece(p) for p in _parts(fine)]
     lack = _beyond(pieces, points[:: max(len(points) // _CHECKED, 1)])
-    return [Piece((*p.capsule[:2], p.capsule[2] + lack), p.corners, lack) for p in pieces]
+    return [ConvexPart((*p.capsule[:2], p.capsule[2] + lack), p.corners, lack) for p in pieces]
 
 
-def _piece(points: np.ndarray) -> Piece:
+def _piece(points: np.ndarray) -> ConvexPart:
     corners = points[np.unique(np.argmax(points @ _AROUND.T, axis=0))]
-    return Piece(_slimmest(points), corners, 0.0)
+    return ConvexPart(_slimmest(points), corners, 0.0)
 
 
 def _directions(count: int) -> np.ndarray:
@@ -69,7 +69,7 @@ _AROUND = _directions(140)
 """Hulls are made of the points that reach farthest in these directions."""
 
 
-def _beyond(pieces: list[Piece], points: np.ndarray) -> float:
+def _beyond(pieces: list[ConvexPart], points: np.ndarray) -> float:
     """How far points are outside all the pieces' hulls at most."""
     outside = np.full(len(points), np.inf)
     for piece in pieces:

@@ -65,7 +65,7 @@ LOSSES = {
 fifteenth of a pose's spread, so its error counts as much as the pose's only with a hundred times its weight."""
 
 
-class Recording:
+class TrainingRecording:
     """An utterance as this network sees it: raw vectors [T, C], style [T, 2], HuBERT states [>= T, H] or None.
 
     Raises:
@@ -101,7 +101,7 @@ def corpus_config(config: DiffShegConfig) -> SpeechCatConfig:
 class _Clips(Dataset[Batch]):
     """Clips cut at random places."""
 
-    def __init__(self, recordings: Sequence[Recording], config: DiffShegConfig) -> None:
+    def __init__(self, recordings: Sequence[TrainingRecording], config: DiffShegConfig) -> None:
         self._long = [r for r in recordings if len(r) >= config.clip]
         self._config, self._windows, self._quiet = config, frame_windows(config), silence(1)[0]
         share = [max(1, len(r) // config.clip) for r in self._long]
@@ -115,7 +115,7 @@ class _Clips(Dataset[Batch]):
         first = int(torch.randint(0, len(r) - count + 1, ()))
         return self.cut(r, first, count)
 
-    def cut(self, r: Recording, first: int, count: int) -> Batch:
+    def cut(self, r: TrainingRecording, first: int, count: int) -> Batch:
         """Frames `first` to `first + count` of a recording with what conditions them."""
         config = self._config
         speech = speech_windows(r.utterance.speech, first, count, self._windows, self._quiet)
@@ -210,9 +210,9 @@ class DiffShegStage:
         if config.speech:
             raise ConfigError("diffsheg training takes the package's own speech features: speech must be 0")
         self.model, self.reference = model, style_reference(train)
-        recordings = [Recording(u, config, self.reference) for u in train]
+        recordings = [TrainingRecording(u, config, self.reference) for u in train]
         self._train = _Clips(recordings, config)
-        self._held_out = _Clips([Recording(u, config, self.reference) for u in held_out], config)
+        self._held_out = _Clips([TrainingRecording(u, config, self.reference) for u in held_out], config)
         for name, clips in (("training", self._train), ("held-out", self._held_out)):
             if not len(clips):
                 raise InputError(f"no {name} recording is as long as a clip of {config.clip / config.fps:.1f} s")
@@ -240,7 +240,7 @@ class DiffShegStage:
         return {f"held_out_{k}": v / count for k, v in sums.items()}
 
 
-def set_normalisation(model: DiffSheg, recordings: Sequence[Recording]) -> None:
+def set_normalisation(model: DiffSheg, recordings: Sequence[TrainingRecording]) -> None:
     """Mean and deviation of every channel, and the calm pose: the mean of the stillest twentieth of all frames."""
     whole = np.concatenate([r.vectors for r in recordings])
     speed = np.concatenate([r.still for r in recordings])

@@ -1,4 +1,4 @@
-"""The promise about motion, checked while the gesture node runs: in a thread of its own, with flat memory."""
+"""The motion guarantees, checked while the gesture node runs: in a thread of its own, with flat memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from speech_gesture_pkg.bags.messages import BagMessage
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
-from speech_gesture_pkg.verification.motion_guarantees import PromiseCheck, PromiseReport
+from speech_gesture_pkg.verification.motion_guarantees import GuaranteeCheck, GuaranteeReport
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 from speech_gesture_pkg.verification.self_collision import SelfCollision
 
@@ -26,7 +26,7 @@ Pose = tuple[tuple[str, ...], np.ndarray]
 Moved = tuple[str, tuple[str, ...], list[float]]
 
 
-class PromiseThread(threading.Thread):
+class GuaranteeThread(threading.Thread):
     """Checks windows and poses that are given to it. `close` gives the report.
 
     Args:
@@ -45,8 +45,8 @@ class PromiseThread(threading.Thread):
         link_speed: float,
         collision: SelfCollision | None = None,
     ) -> None:
-        super().__init__(name="promise", daemon=True)
-        self._check = PromiseCheck(read_urdf_text(urdf), acceleration)
+        super().__init__(name="guarantees", daemon=True)
+        self._check = GuaranteeCheck(read_urdf_text(urdf), acceleration)
         self._arms, self._link_speed, self._collision = arms, link_speed, collision
         self._queue: queue.Queue[BagMessage | Pose | Moved | None] = queue.Queue(WAITING)
         self._sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
@@ -65,11 +65,11 @@ class PromiseThread(threading.Thread):
         """Somebody else has moved the joints of a topic to here."""
         self._put((topic, tuple(names), position.tolist()))
 
-    def report(self) -> PromiseReport:
+    def report(self) -> GuaranteeReport:
         """What has been found so far."""
         return self._check.report
 
-    def close(self) -> PromiseReport:
+    def close(self) -> GuaranteeReport:
         """Check what waits, and end."""
         self._queue.put(None)
         self.join()
