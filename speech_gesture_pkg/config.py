@@ -190,8 +190,8 @@ class SafetyConfig:
     follow_tolerance: float = _p(
         0.25,
         "A joint of arms, head or torso that stays farther from its command than this (or a quarter of its range) for "
-        "0.3 s does not follow (emergency stop, controller switched off): the robot brakes, and is approached "
-        "anew from where it stands; 0 = not watched.",
+        "0.3 s does not follow (emergency stop, controller switched off): the robot brakes, and "
+        "motion restarts slowly from where it stands; 0 = not watched.",
         "rad",
         0.0,
         10.0,
@@ -206,7 +206,7 @@ class SafetyConfig:
     )
     watchdog: float = _p(
         0.5,
-        "A pipeline that makes no step for so long while active is reported as an error: the robot has braked, and is "
+        "A pipeline that makes no step for so long while active is reported as an error: the robot has braked, and "
         "motion restarts slowly afterwards.",
         "s",
         0.1,
