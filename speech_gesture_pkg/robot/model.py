@@ -9,9 +9,9 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.joint_limits import absent, limits_of, other_units, told_once
 from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
 from speech_gesture_pkg.robot.urdf_bounds import check_length
+from speech_gesture_pkg.robot.urdf_limits import absent, limits_of, other_units, summed_up
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 
 PLACEHOLDER_VELOCITY = 50.0
@@ -64,20 +64,20 @@ class RobotModel:
         self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
         self.units = other_units(actuated)
         limits = [limits_of(j, self.units.get(j.name, 1.0)) for j in actuated]
-        told_of = dict(zip(self.joint_names, limits, strict=True))
-        self.problems: dict[str, str] = {n: limit.problem for n, limit in told_of.items() if limit.problem}
+        limit_of = dict(zip(self.joint_names, limits, strict=True))
+        self.problems: dict[str, str] = {n: limit.problem for n, limit in limit_of.items() if limit.problem}
         if actuated and len(self.problems) == len(actuated):
-            raise RobotError(f"URDF {source} has unusable joint limits: {told_once(self.problems)}")
+            raise RobotError(f"URDF {source} has unusable joint limits: {summed_up(self.problems)}")
         self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and absent(j))
-        self.remarks = {n: limit.remarks for n, limit in told_of.items() if limit.remarks}
-        self.softened = tuple(n for n, limit in told_of.items() if limit.softened)
-        self.locked = tuple(n for n, limit in told_of.items() if not limit.problem and limit.lower == limit.upper)
+        self.remarks = {n: limit.remarks for n, limit in limit_of.items() if limit.remarks}
+        self.softened = tuple(n for n, limit in limit_of.items() if limit.softened)
+        self.locked = tuple(n for n, limit in limit_of.items() if not limit.problem and limit.lower == limit.upper)
         self.lower, self.upper = (np.array([getattr(x, k) for x in limits]) for k in ("lower", "upper"))
         self.stated_lower, self.stated_upper = (
             np.array([getattr(x, k) for x in limits]) for k in ("stated_lower", "stated_upper")
         )
         self.velocity, self._neutral = (np.array([getattr(x, k) for x in limits]) for k in ("velocity", "neutral"))
-        self.placeholders = tuple(n for n, limit in told_of.items() if limit.velocity > PLACEHOLDER_VELOCITY)
+        self.placeholders = tuple(n for n, limit in limit_of.items() if limit.velocity > PLACEHOLDER_VELOCITY)
         self._build(moving)
         for array in (self.continuous, self.prismatic, self.lower, self.upper, self.velocity):
             array.setflags(write=False)

@@ -20,7 +20,7 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion, save_motion
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
-from speech_gesture_pkg.retargeting.retargeter import RetargetState
+from speech_gesture_pkg.retargeting.base import RetargetState
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.offline import compose_offline, retarget_offline
@@ -258,4 +258,4 @@ def test_parameters_count(folder, tmp_path, capsys):
     for speed in (1.5, 0.1):
         main(f"retarget {folder}/long.npz -o {tmp_path}/{speed}.npz --set safety.max_link_speed={speed}".split())
     fast, slow = (RobotTrajectory.load(tmp_path / f"{speed}.npz") for speed in (1.5, 0.1))
-    assert np.abs(slow.velocity).max() < 0.7 * np.abs(fast.velocity).max()
+    assert np.abs(slow.limits.velocity).max() < 0.7 * np.abs(fast.velocity).max()

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
-from speech_gesture_pkg.robot.joint_limits import told_once
 from speech_gesture_pkg.robot.joint_map.face_joints import find_face
 from speech_gesture_pkg.robot.joint_map.fingers import finger_chains, map_fingers, name_fingers, palm_frame
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import UP, Anatomy, meeting_point, nearest_on_axis, unit
@@ -30,6 +29,7 @@ from speech_gesture_pkg.robot.joint_map.upright import least_turn, upright
 from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.robot.stewart_neck.clearance import with_room
 from speech_gesture_pkg.robot.stewart_neck.platform import Platform, find_platform, platform_base
+from speech_gesture_pkg.robot.urdf_limits import summed_up
 
 _FOOTPRINT = "base_footprint"
 
@@ -156,7 +156,7 @@ def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) ->
     bad = [n.index for n in tree.nodes if n.problem and n.index not in excluded]
     needed = [i for i in bad if i in arms or (i in wanted and tree.nodes[i].name in robot.unlimited)]
     if needed and strict:
-        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in needed})
+        sentences = summed_up({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in needed})
         raise RobotError(
             f"URDF {robot.source} has unusable limits at joints that gestures need: {sentences}; correct them, or list "
             "the joints under 'exclude' in a robot map (YAML)"
@@ -169,7 +169,7 @@ def _remarks(tree: Anatomy, left_out: list[int]) -> list[str]:
     robot = tree.robot
     warnings = []
     if left_out:
-        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in left_out}, 3)
+        sentences = summed_up({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in left_out}, 3)
         warnings.append(f"not used for their limits: {sentences}")
     return warnings
 

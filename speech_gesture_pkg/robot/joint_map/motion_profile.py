@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from speech_gesture_pkg.config import GROUPS
 from speech_gesture_pkg.errors import RobotError
 
-GROUPS = ("arms", "hands", "head", "torso", "face")
 KEYS = ("amplitude", "max_link_speed", *(f"acceleration_{g}" for g in GROUPS))
 
 

@@ -15,6 +15,11 @@ SIDES: tuple[str, ...] = ("left", "right")
 GROUPS: tuple[str, ...] = ("left_arm", "right_arm", "head", "torso", "left_hand", "right_hand", "face")
 
 
+def kind_of_group(group: str) -> str:
+    """Whose limits the joints of a group have: "arms", "hands", or the group itself (head, torso, face)."""
+    return {"left_arm": "arms", "right_arm": "arms", "left_hand": "hands", "right_hand": "hands"}.get(group, group)
+
+
 @dataclass(frozen=True)
 class ArmMap:
     """One arm as a serial chain with three named points and a palm.
