@@ -9,7 +9,7 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, leader, parse_urdf
 from speech_gesture_pkg.robot.urdf_bounds import check_length
 from speech_gesture_pkg.robot.urdf_limits import absent, limits_of, other_units, summed_up
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
@@ -169,10 +169,10 @@ class RobotModel:
         self.axes, self.slides, self.parents = axes, slides, [0, *parents]
         self._prepare(np.array(parents, int), np.array(placements).reshape(-1, 4, 4))
         by_name = {j.name: j for j in moving}
-        leaders = [_leader(by_name[n], by_name, self.source) for n in self.full_names]
-        self._source = np.array([self.joint_index[leader[0]] for leader in leaders], int)
-        self._factor = np.array([leader[1] for leader in leaders])
-        self._offset = np.array([leader[2] for leader in leaders])
+        leaders = [leader(by_name[n], by_name, self.source) for n in self.full_names]
+        self._source = np.array([self.joint_index[row[0]] for row in leaders], int)
+        self._factor = np.array([row[1] for row in leaders])
+        self._offset = np.array([row[2] for row in leaders])
 
     @cached_property
     def model(self) -> pin.Model:
@@ -208,18 +208,3 @@ class RobotModel:
 def _skew(axis: np.ndarray) -> np.ndarray:
     """Matrix of the cross product with `axis`. Shape [3, 3]."""
     return np.cross(axis, np.eye(3)).T
-
-
-def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, float, float]:
-    """The actuated joint that `joint` follows at last, with multiplier and offset (itself if it is no mimic)."""
-    factor, offset = 1.0, 0.0
-    for _ in range(len(by_name) + 1):
-        if joint.mimic is None:
-            return joint.name, factor, offset
-        name, multiplier, shift = joint.mimic
-        offset += factor * shift
-        factor *= multiplier
-        if name not in by_name:
-            raise RobotError(f"URDF {source}: joint '{joint.name}' mimics '{name}', which is a joint that cannot move")
-        joint = by_name[name]
-    raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")
