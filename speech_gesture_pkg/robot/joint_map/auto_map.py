@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from speech_gesture_pkg.robot.urdf_limits import summed_up
 _FOOTPRINT = "base_footprint"
 
 
-def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, strict: bool = True) -> RobotMap:
+def map_robot(robot: RobotModel, override: Mapping[str, object] | None = None, strict: bool = True) -> RobotMap:
     """Map a robot's joints to the human's.
 
     A joint whose limits contradict themselves (lower > upper, velocity 0) is left out with a warning where the part can
@@ -94,9 +93,10 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
     taken |= {i for c in limbs.arms.values() if c for i in tree.subtree(c[0])}  # the jaw of a gripper is no face
     face = find_face(raised, taken)
     if "face" in override:
-        if not isinstance(override["face"], (list, type(None))):
-            raise RobotError(f"{override.at('face')} is {override['face']!r}; it must be a list of rows, or null")
-        face = face_joints(override, robot) if override["face"] else ()
+        rows = override["face"]
+        if not isinstance(rows, (list, type(None))):
+            raise RobotError(f"{override.at('face')} is {rows!r}; it must be a list of rows, or null")
+        face = face_joints(override, robot, rows or [])
 
     def listed(chain: list[int]) -> tuple[str, ...]:
         return tuple(tree.nodes[i].name for i in chain if i not in excluded)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -128,13 +127,13 @@ class RobotMap:
         """All mapped joints."""
         return frozenset(n for names in self.groups.values() for n in names)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain data for YAML; `map_robot` takes it back as override."""
 
         def vector(values: np.ndarray) -> list[float]:
             return [round(float(v), 5) + 0.0 for v in values]
 
-        plain: dict[str, Any] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
+        plain: dict[str, object] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
         plain["floor"] = None if self.floor is None else round(self.floor, 5) + 0.0
         for side in SIDES:
             arm = self.arms.get(side)
