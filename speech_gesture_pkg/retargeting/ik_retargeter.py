@@ -14,7 +14,7 @@ from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics, direc
 from speech_gesture_pkg.retargeting.collision_constraint import Avoidance
 from speech_gesture_pkg.retargeting.direct_joints import DirectDrives, rest_drives
 from speech_gesture_pkg.retargeting.ik_solver import AWAY, BodySolver, BodyTarget
-from speech_gesture_pkg.retargeting.step_limits import StepBounds, approach
+from speech_gesture_pkg.retargeting.step_limits import StepBounds, StepBox, approach
 from speech_gesture_pkg.retargeting.targets import HumanTargets, human_targets
 from speech_gesture_pkg.robot.collision.model import CollisionModel
 from speech_gesture_pkg.robot.joint_limits import JointLimits
@@ -103,12 +103,12 @@ class IkRetargeter:
         branches = state.branches or (Branch(),) * len(self._arms)
         result = np.empty((len(motion), len(q)))
         for t in range(len(motion)):
-            low, high = self._bounds.box(q, dq)
+            box = self._bounds.box(q, dq)
             step = np.empty(len(q))
             if len(free):
                 wanted = driven[t]
                 closer = approach(wanted - q[free], drift[t], change)
-                step[free] = np.minimum(np.maximum(closer, low[free]), high[free])
+                step[free] = np.minimum(np.maximum(closer, box.low[free]), box.high[free])
             if len(solved):
                 # The faster the arms, the farther they must look.
                 active = settings.collision_active + _LOOK_AHEAD * float(np.abs(dq[solved]).max())
@@ -120,9 +120,7 @@ class IkRetargeter:
                     q[solved],
                     dq[solved],
                     BodyTarget(directions[t], rotations[t], moved[t]),
-                    low[solved],
-                    high[solved],
-                    self._bounds.change[solved],
+                    box.of(solved),
                     settings.iterations,
                     avoid,
                     tuple(b.goal for b in branches),
@@ -250,7 +248,7 @@ class IkRetargeter:
             for _ in range(iterations):
                 low, high = np.maximum(lower - x, -reach), np.minimum(upper - x, reach)
                 avoid = (self.settings.collision_active, self.settings.collision_margin, self.settings.collision_gain)
-                step = self._solver.step(x, still, target, low, high, high - low, 1, avoid)
+                step = self._solver.step(x, still, target, StepBox(low, high, high - low), 1, avoid)
                 x = np.clip(x + step, lower, upper)
                 if np.abs(step).max(initial=0.0) < 1e-4:
                     break

@@ -10,7 +10,7 @@ import numpy as np
 from speech_gesture_pkg.retargeting.arm_reconfiguration import ArmSearch
 from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics, direction_error, rotation_error
 from speech_gesture_pkg.retargeting.collision_constraint import Avoidance
-from speech_gesture_pkg.retargeting.step_limits import approach, stopping_step
+from speech_gesture_pkg.retargeting.step_limits import StepBox, approach, stopping_step
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES
 
 _PALM_SHARE = (0.3, 0.3, 0.6, 1.0)
@@ -66,7 +66,7 @@ class BodySolver:
     """Finds the step of arms, neck and waist for a frame.
 
     min over dq of  |W (J dq - e)|^2 + posture |q + dq - rest|^2 + smooth |dq - previous dq|^2 + damp |dq|^2
-    subject to      low <= dq <= high   (position, velocity, acceleration, room to stop; see `bounds`)
+    subject to      low <= dq <= high   (position, velocity, acceleration, room to stop; see `step_limits`)
                     A dq >= b               (near capsule pairs close in only as fast as the arm can brake), soft
 
     e stacks the errors of bone directions (tangent vectors) and of rotations (rotation vectors), J their Jacobians.
@@ -99,27 +99,24 @@ class BodySolver:
         q: np.ndarray,
         previous: np.ndarray,
         target: BodyTarget,
-        low: np.ndarray,
-        high: np.ndarray,
-        change: np.ndarray,
+        box: StepBox,
         iterations: int = 1,
         collision: tuple[float, float, float] | None = None,
         goals: tuple[np.ndarray | None, ...] = (),
     ) -> np.ndarray:
-        """The step dq [n] within [low, high].
+        """The step dq [n] within the box.
 
         Args:
             q: present positions of the solved joints. Shape [n].
             previous: the last step. Shape [n].
             target: what to show.
-            low, high: bounds of the step. Shape [n].
-            change: how much a step may differ from the one before, rad. Shape [n].
+            box: bounds of the step. Shapes [n].
             iterations: Gauss-Newton iterations.
             collision: gap below which pairs are watched, gap kept (m), and share of a missing gap that one step must
                 regain; None leaves collision out.
             goals: for each arm the joints to change over to, or None.
         """
-        weights = self._weights
+        weights, (low, high, _) = self._weights, box
         step = np.minimum(np.maximum(previous, low), high)
         pull = weights.posture**2 * (self._rest - q) + weights.smooth**2 * previous
         for _ in range(iterations):
@@ -134,10 +131,10 @@ class BodySolver:
             gradient = -(rows.T @ (errors + rows @ step)) - drawn
             lower, upper = low, high
             if target.moved is not None:
-                lower, upper = self._restrained(hessian, gradient, target.moved, low, high, change)
+                lower, upper = self._restrained(hessian, gradient, target.moved, box)
             matrix, sense = self._empty, None
             if collision is not None and self._avoidance is not None:
-                matrix, bound = self._clearance(self._avoidance, jacobian, step, low, high, change, collision)
+                matrix, bound = self._clearance(self._avoidance, jacobian, step, box, collision)
                 if len(matrix):
                     lower = np.concatenate([lower, bound])
                     upper = np.concatenate([upper, np.full(len(matrix), 1e30)])
@@ -182,9 +179,7 @@ class BodySolver:
         avoidance: Avoidance,
         jacobian: np.ndarray,
         step: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        change: np.ndarray,
+        box: StepBox,
         collision: tuple[float, float, float],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows A dq >= b of near pairs: close in only as fast as the arm can brake at a share of its strength.
@@ -192,6 +187,7 @@ class BodySolver:
         Rows that no step within the box could break are left out.
         """
         active, margin, gain = collision
+        low, high, change = box
         rows, gaps = avoidance.rows(jacobian, active)
         if not len(rows):
             return rows, gaps
@@ -202,19 +198,14 @@ class BodySolver:
         return rows[matters], bound[matters]
 
     def _restrained(
-        self,
-        hessian: np.ndarray,
-        gradient: np.ndarray,
-        moved: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        change: np.ndarray,
+        self, hessian: np.ndarray, gradient: np.ndarray, moved: np.ndarray, box: StepBox
     ) -> tuple[np.ndarray, np.ndarray]:
         """Bounds tightened so that a joint that lags behind catches up without overshoot.
 
         The unbounded solution says where each joint should be, the same system with the target's own motion says how
-        fast that moves. A joint may close the gap only as fast as it can brake again (`bounds.approach`).
+        fast that moves. A joint may close the gap only as fast as it can brake again (`step_limits.approach`).
         """
+        low, high, change = box
         scaled = moved * self._scale
         right = np.stack([-gradient, self._rows.T @ scaled.ravel()], 1)
         wanted, drift = np.linalg.solve(hessian, right).T

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from speech_gesture_pkg.robot.joint_limits import JointLimits
@@ -24,6 +26,18 @@ def stopping_step(room: np.ndarray, brake: np.ndarray) -> np.ndarray:
     return (room + brake * n * (n - 1.0) / 2.0) / n
 
 
+class StepBox(NamedTuple):
+    """Smallest and largest allowed step, and how much it may differ from the step before, rad or m. Shapes [J]."""
+
+    low: np.ndarray
+    high: np.ndarray
+    change: np.ndarray
+
+    def of(self, joints: np.ndarray) -> StepBox:
+        """The box of some joints only, by their indices."""
+        return StepBox(self.low[joints], self.high[joints], self.change[joints])
+
+
 class StepBounds:
     """The box of allowed steps dq for J joints and a frame time dt, s.
 
@@ -37,8 +51,8 @@ class StepBounds:
         # Slightly less than the limit: rounding must not push a difference of differences over it.
         self.change = np.minimum(limits.acceleration * dt * dt * (1 - 1e-6), 2 * self.step)
 
-    def box(self, q: np.ndarray, dq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest allowed step.
+    def box(self, q: np.ndarray, dq: np.ndarray) -> StepBox:
+        """The allowed steps.
 
         Args:
             q: present positions, within limits. Shape [J].
@@ -53,7 +67,7 @@ class StepBounds:
         if crossed.any():
             brake = np.clip(0.0, dq - self.change, dq + self.change)
             low, high = np.where(crossed, brake, low), np.where(crossed, brake, high)
-        return low, high
+        return StepBox(low, high, self.change)
 
 
 def approach(error: np.ndarray, drift: np.ndarray, change: np.ndarray) -> np.ndarray:

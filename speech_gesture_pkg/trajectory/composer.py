@@ -18,14 +18,14 @@ cycle in which nothing changed, nothing needs to be sent.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 
-from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory import stop as final
 from speech_gesture_pkg.trajectory.braking import braking_time
-from speech_gesture_pkg.trajectory.collision_check import Distance
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck, Distance
 from speech_gesture_pkg.trajectory.extend import extend
 from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts, Window, next_time, start
@@ -70,23 +70,22 @@ class Composer:
     Attributes:
         limits: of the J joints.
         dt: grid step, s.
-        distance: smallest distance between bodies for joint positions [N, J] -> [N], m; None switches the check off.
-        margin: distance that must be kept, m.
+        check: self-collision; None if it is switched off.
     """
 
     def __init__(
         self, limits: MotionLimits, dt: float = 1 / 30, distance: Distance | None = None, margin: float = 0.0
     ) -> None:
-        if not (np.isfinite(margin) and margin >= 0):
-            raise ConfigError(f"collision margin is {margin} m; it must be a number >= 0")
         self.limits, self.dt = limits, dt
-        self.distance, self.margin = distance, margin
+        self.check = CollisionCheck(distance, margin) if distance is not None else None
         self.braking_time = braking_time(limits, dt)
         """Longest time from the last target to rest, s."""
 
     def with_link_speed(self, speed: float) -> Composer:
         """The same composer with another largest speed of hands, wrists and elbows, m/s (see `adopt`)."""
-        return Composer(self.limits.with_link_speed(speed), self.dt, self.distance, self.margin)
+        changed = copy(self)
+        changed.limits = self.limits.with_link_speed(speed)
+        return changed
 
     def adopt(self, state: ComposerState) -> ComposerState:
         """A state of a composer with other limits, from now on under these. What is too fast for them brakes."""
@@ -98,7 +97,7 @@ class Composer:
 
     def extend(self, state: ComposerState, targets: np.ndarray) -> ComposerState:
         """Append one control point per target [N, J] (see `extend.extend`)."""
-        return extend(state, targets, self.distance, self.margin)
+        return extend(state, targets, self.check)
 
     def hold(self, state: ComposerState, now: float, lead: float, past: float) -> tuple[ComposerState, Window]:
         """Brake and stand still (see `final.hold`)."""
@@ -108,7 +107,7 @@ class Composer:
         self, state: ComposerState, now: float, lead: float, rest: np.ndarray, speed: float, past: float
     ) -> tuple[ComposerState, Window]:
         """The last window: brake, go to `rest` [J], end at zero velocity (see `final.stop_trajectory`)."""
-        return final.stop_trajectory(state, now, lead, rest, speed, self.distance, self.margin, past)
+        return final.stop_trajectory(state, now, lead, rest, speed, self.check, past)
 
     commit = staticmethod(commit)
     next_time = staticmethod(next_time)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.trajectory.collision_check import Distance, first_blocked, way_out
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck, first_blocked, way_out
 from speech_gesture_pkg.trajectory.limiter import chase, target_velocity
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts
 
@@ -15,26 +15,21 @@ _LONGEST_GAP = 5
 _CHECK_AHEAD = 16
 
 
-def extend(
-    state: ComposerState, targets: np.ndarray, distance: Distance | None = None, margin: float = 0.0
-) -> ComposerState:
+def extend(state: ComposerState, targets: np.ndarray, check: CollisionCheck | None = None) -> ComposerState:
     """Append one control point per target.
 
     A control point is its target where that keeps all limits; else each limb goes as far towards it as the limits
     allow, all joints in proportion (see `chase`). Targets are clipped to the position limits. A limb with a target
     that is not finite brakes.
 
-    With `distance`, each new control point and its braking tail must keep `margin` (or, where the margin is already
-    lost, must not come closer). If not, the fewest limbs that solve it brake; if none do, all brake on the old tail,
-    which was checked. The curve runs within bend/6 of its control points; let `margin` cover that (about 2 mrad of
-    joint motion at 10 rad/s^2 and 30 Hz).
+    With `check`, each new control point and its braking tail must keep the margin (or, where it is already lost, must
+    not come closer). If not, the fewest limbs that solve it brake; if none do, all brake on the old tail, which was
+    checked.
 
     Args:
         targets: joint positions for `next_time(state)` and the grid times after it. Shape [N, J].
-        distance: smallest distance between bodies for joint positions [K, J] -> [K], m, negative when they overlap
-            (`clearance.distance_from_is_free` makes one from a yes/no test). Called once for up to 16 targets (fewer
-            after a blocked one), and twice more for each blocked step.
-        margin: distance that must be kept, m.
+        check: self-collision; None switches it off. Its distance is called once for up to 16 targets (fewer after a
+            blocked one), and twice more for each blocked step.
     """
     targets = np.asarray(targets, float)
     grid = state.rules
@@ -52,17 +47,17 @@ def extend(
     runner = _Run(state, known, movable)
     done, reach = 0, _CHECK_AHEAD
     while done < len(targets):
-        ahead = len(targets) if distance is None else min(done + reach, len(targets))
+        ahead = len(targets) if check is None else min(done + reach, len(targets))
         runner.run(done, ahead)
-        if distance is None:
+        if check is None:
             break
-        blocked = first_blocked(runner.points[: runner.start + ahead], runner.start + done, distance, margin, grid)
+        blocked = first_blocked(runner.points[: runner.start + ahead], runner.start + done, check, grid)
         if blocked is None:
             done, reach = ahead, min(2 * reach, _CHECK_AHEAD)
             continue
         done = blocked - runner.start
         reach = 1  # what lies behind a blocked step is in vain, and the next one is likely to be blocked, too
-        free = way_out(*runner.at(done), movable[done], distance, margin, grid)
+        free = way_out(*runner.at(done), movable[done], check, grid)
         runner.redo(done, free)
         done += 1
     return runner.state()

@@ -19,6 +19,8 @@ together.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from speech_gesture_pkg.trajectory.braking import braking_steps, next_factor, stop_factor
@@ -34,6 +36,14 @@ SOFT_STOP = 0.9
 _ROUNDING = 1e-10
 """Overstep of the inner position bounds (rad) that is treated as rounding; the margin of `GridLimits` covers it."""
 _FRACTIONS = np.linspace(1.0, 0.0, 17)[:, None]
+
+
+class _Here(NamedTuple):
+    """The last control point c1, the last difference d, and the first point of the present braking tail. Shapes [J]."""
+
+    c1: np.ndarray
+    d: np.ndarray
+    brake: np.ndarray
 
 
 def landing_fraction(r: np.ndarray) -> np.ndarray:
@@ -92,28 +102,23 @@ def chase(
     if fast.max() > 1.0:
         step = step / grid.spread(np.maximum(fast, 1.0))
     held = away | (fast > 1.0)
-    point = _limited(c1, d, brake, step, held, target, movable, grid)
+    here = _Here(c1, d, brake)
+    point = _limited(here, step, held, target, movable, grid)
     links = grid.links
     if links is not None and not links.safe(point - c1, c1, braking_steps(point - c1, grid)):
         over = links.excess(c1, step)
         if over.max() > 1.0:
             step = step / grid.spread(np.maximum(over, 1.0))
-            point = _limited(c1, d, brake, step, held | (over > 1.0), target, movable, grid)
+            point = _limited(here, step, held | (over > 1.0), target, movable, grid)
         point = hold(c1, brake, point, grid, lambda p: bool(_stoppable(c1, p, grid).all()))
     return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
 
 
 def _limited(
-    c1: np.ndarray,
-    d: np.ndarray,
-    brake: np.ndarray,
-    step: np.ndarray,
-    held: np.ndarray,
-    target: np.ndarray,
-    movable: np.ndarray,
-    grid: GridLimits,
+    here: _Here, step: np.ndarray, held: np.ndarray, target: np.ndarray, movable: np.ndarray, grid: GridLimits
 ) -> np.ndarray:
     """The wanted step inside the acceleration and position limits; limbs that are not `held` want the target itself."""
+    c1, d, brake = here
     turn = step - d
     sharp = braking_steps(turn, grid)
     if sharp.max() > 1.0:
@@ -125,14 +130,12 @@ def _limited(
     reach = np.where(step > 0, grid.upper - c1, c1 - grid.lower)
     stretch = 1.5 + braking_steps(step, grid) / (2.0 * SOFT_STOP)
     if (np.abs(step) * grid.spread(stretch) > reach).any():
-        goal = _soften(c1, d, step, goal, reach, grid)
-        s = _largest_stoppable(c1, brake, goal, s, grid)
+        goal = _soften(here, step, goal, reach, grid)
+        s = _largest_stoppable(here, goal, s, grid)
     return _go(brake, goal, s, grid)
 
 
-def _soften(
-    c1: np.ndarray, d: np.ndarray, step: np.ndarray, goal: np.ndarray, reach: np.ndarray, grid: GridLimits
-) -> np.ndarray:
+def _soften(here: _Here, step: np.ndarray, goal: np.ndarray, reach: np.ndarray, grid: GridLimits) -> np.ndarray:
     """The goal with joints that run at a position limit slowed in time, each for itself.
 
     This is the clipping of targets, with foresight: without it a joint whose target stops at its limit would make the
@@ -145,8 +148,8 @@ def _soften(
         whole * landing_fraction(whole / unit),
         whole / (1.0 + grid.spread(stop_factor(braking_steps(step, grid)))),
     )
-    slow = np.clip(np.copysign(most, step), d - grid.bend, d + grid.bend)
-    return np.where(np.abs(step) > most, c1 + slow, goal)
+    slow = np.clip(np.copysign(most, step), here.d - grid.bend, here.d + grid.bend)
+    return np.where(np.abs(step) > most, here.c1 + slow, goal)
 
 
 def _go(brake: np.ndarray, goal: np.ndarray, s: np.ndarray, grid: GridLimits) -> np.ndarray:
@@ -165,15 +168,13 @@ def _stoppable(c1: np.ndarray, points: np.ndarray, grid: GridLimits) -> np.ndarr
     return grid.limb_max(np.maximum(high - grid.upper, grid.lower - low)) <= _ROUNDING
 
 
-def _largest_stoppable(
-    c1: np.ndarray, brake: np.ndarray, goal: np.ndarray, s: np.ndarray, grid: GridLimits
-) -> np.ndarray:
+def _largest_stoppable(here: _Here, goal: np.ndarray, s: np.ndarray, grid: GridLimits) -> np.ndarray:
     """The largest share of `s` [L] with which the point and its braking tail stay in bounds, to 1/256 of it, per limb.
 
     The tail's end is not a convex function of s (the joints of a limb stop together), so it is tried on a grid, from
     the far end; 0 is always feasible.
     """
-
+    c1, _, brake = here
     if _stoppable(c1, _go(brake, goal, s, grid), grid).all():
         return s
     way = goal - brake

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,31 +84,6 @@ class MotionLimits:
                 seen.add(j)
         alone = tuple((j,) for j in range(count) if j not in seen)
         object.__setattr__(self, "limbs", limbs + alone)
-
-    def scaled(self, velocity: float = 1.0, acceleration: float = 1.0, margin: float = 0.0) -> MotionLimits:
-        """Tighter (or wider) limits.
-
-        Args:
-            velocity: factor on the velocity limits, positive.
-            acceleration: factor on the acceleration limits, positive.
-            margin: taken off both ends of the position range, rad or m, >= 0; at most 40 % of a joint's range per
-                end, so that small joints keep some motion.
-        """
-        for key, value in (("velocity", velocity), ("acceleration", acceleration)):
-            if not (np.isfinite(value) and value > 0):
-                raise ConfigError(f"{key} scale is {value}; it must be a positive number")
-        if not (np.isfinite(margin) and margin >= 0):
-            raise ConfigError(f"position margin is {margin}; it must be a number >= 0")
-        inset = np.minimum(margin, 0.4 * (self.upper - self.lower))
-        return MotionLimits(
-            self.joint_names,
-            self.lower + inset,
-            self.upper - inset,
-            self.velocity * velocity,
-            self.acceleration * acceleration,
-            self.limbs,
-            self.links,
-        )
 
     def with_link_speed(self, speed: float) -> MotionLimits:
         """The same limits with another largest speed of hands, wrists and elbows, m/s."""
@@ -196,10 +170,3 @@ class GridLimits:
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Each limb's value for all its joints. [..., L] -> [..., J]."""
         return values.take(self.limb_of, axis=-1)
-
-
-def limbs_from_groups(joint_names: Sequence[str], groups: dict[str, tuple[str, ...]]) -> tuple[tuple[int, ...], ...]:
-    """Limb index tuples from groups of joint names (names that are not in `joint_names` are left out)."""
-    index = {name: j for j, name in enumerate(joint_names)}
-    limbs = (tuple(index[n] for n in names if n in index) for names in groups.values())
-    return tuple(limb for limb in limbs if limb)

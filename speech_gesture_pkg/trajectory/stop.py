@@ -8,7 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.trajectory.blend import APPROACH_SPEED, approach_duration, min_jerk
-from speech_gesture_pkg.trajectory.collision_check import Distance
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 from speech_gesture_pkg.trajectory.extend import extend
 from speech_gesture_pkg.trajectory.state import ComposerState, Window
 from speech_gesture_pkg.trajectory.windows import commit, discard, publish, time_to_rest
@@ -28,19 +28,18 @@ def stop_trajectory(
     lead: float,
     rest: np.ndarray,
     speed: float = APPROACH_SPEED,
-    distance: Distance | None = None,
-    margin: float = 0.0,
+    check: CollisionCheck | None = None,
     past: float = 0.0,
 ) -> tuple[ComposerState, Window]:
     """One window that brakes, then moves to the rest pose by minimum jerk, and ends there at zero velocity.
 
-    It is sent once at deactivation or SIGINT: the controllers finish it without the node. With `distance`, a way to
+    It is sent once at deactivation or SIGINT: the controllers finish it without the node. With `check`, a way to
     the rest pose that is blocked ends at the obstacle.
 
     Args:
         rest: joint positions, rad (clipped to the limits). Shape [J].
         speed: peak joint speed on the way to rest, rad/s.
-        distance, margin: as for `extend.extend`.
+        check: as for `extend.extend`.
         past: as for `windows.publish`.
 
     Raises:
@@ -58,8 +57,8 @@ def stop_trajectory(
     duration = approach_duration(begin, rest, speed, limits=grid.limits, links=grid.limits.links)
     count = math.ceil(duration / grid.dt)
     weight = min_jerk(np.arange(1, count + 1) / count)[:, None]
-    state = extend(state, begin + weight * (rest - begin), distance, margin)
+    state = extend(state, begin + weight * (rest - begin), check)
     if np.abs(state.points[-1] - rest).max() > _ARRIVED:
         more = count + math.ceil(_EXTRA / grid.dt)
-        state = extend(state, np.repeat(rest[None], more, axis=0), distance, margin)
+        state = extend(state, np.repeat(rest[None], more, axis=0), check)
     return publish(state, now, lead, horizon=math.inf, past=past)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from compose_file import compose_file
 
 from speech_gesture_pkg.cli import retarget
 from speech_gesture_pkg.cli.main import main
@@ -21,9 +22,10 @@ from speech_gesture_pkg.motion.npz import load_motion, save_motion
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
 from speech_gesture_pkg.retargeting.base import RetargetState
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.offline import compose_offline, retarget_offline
+from speech_gesture_pkg.trajectory.offline import retarget_offline
 
 
 def waving(frames: int, seed: int = 0) -> MotionFrames:
@@ -65,7 +67,7 @@ def test_a_whole_file_is_the_streaming_retargeter_behind_the_composer(demo):
         q, state = robot.retargeter.step(motion[k : k + 1], state)
         rows.append(q[0])
     hold = layout.rest_from(np.zeros(len(layout.joint_names)))
-    one_by_one = compose_offline(layout.from_retargeter(np.array(rows), hold), 30.0, layout.limits)
+    one_by_one = compose_file(layout.from_retargeter(np.array(rows), hold), 30.0, layout.limits)
     whole = retarget_offline(motion, robot.retargeter, layout, clearance_of(robot, layout), 0.005)
     assert whole.joint_names == layout.joint_names
     np.testing.assert_allclose(whole.position, one_by_one.position, atol=1e-9)
@@ -126,7 +128,7 @@ def test_a_composer_that_got_stuck_is_picked_up_where_it_is():
     np.testing.assert_allclose(made.position[-1], [1.5, 0.0], atol=0.02)
     assert gap(made.position).min() > 0.0
     targets, _ = RoundTheDisc().step(motion, RoundTheDisc().start())
-    alone = compose_offline(targets, 30.0, limits, RoundTheDisc().rest, gap, 0.01)
+    alone = compose_file(targets, 30.0, limits, RoundTheDisc().rest, CollisionCheck(gap, 0.01))
     assert np.linalg.norm(alone.position[-1] - [1.5, 0.0]) > 1.0
 
 

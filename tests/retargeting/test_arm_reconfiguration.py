@@ -16,6 +16,7 @@ from speech_gesture_pkg.retargeting.arm_reconfiguration import Branch, advance
 from speech_gesture_pkg.retargeting.base import RetargetSettings
 from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
 from speech_gesture_pkg.retargeting.ik_solver import BodyTarget
+from speech_gesture_pkg.retargeting.step_limits import StepBox
 from speech_gesture_pkg.retargeting.targets import human_targets
 from speech_gesture_pkg.robot.joint_limits import LimitSettings
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
@@ -99,7 +100,8 @@ def nearest(retargeter: IkRetargeter, motion: MotionFrames, first: np.ndarray, s
     for x in begins:
         for _ in range(40):
             low, high = np.maximum(lower - x, -0.4), np.minimum(upper - x, 0.4)
-            x = np.clip(x + solver.step(x, 0 * x, target, low, high, high - low, 1, avoid), lower, upper)
+            box = StepBox(low, high, high - low)
+            x = np.clip(x + solver.step(x, 0 * x, target, box, 1, avoid), lower, upper)
         whole = first.copy()
         whole[columns] = x
         errors = solver.errors(x, target)

@@ -8,6 +8,7 @@ from trajectory_checks import Controller, assert_window, make_limits, quintic, s
 
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.trajectory import composer
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 from speech_gesture_pkg.trajectory.limits import GridLimits
 
 DT = 1 / 30
@@ -166,7 +167,7 @@ def test_input_errors_name_the_cause():
     with pytest.raises(InputError, match="now is nan"):
         composer.commit(state, np.nan, LEAD)
     with pytest.raises(ConfigError, match="margin is -1"):
-        composer.Composer(limits, margin=-1)
+        composer.Composer(limits, distance=lambda q: q[:, 0], margin=-1)
 
 
 def test_states_are_immutable_and_functions_pure():
@@ -252,22 +253,22 @@ def test_motion_stops_before_a_collision_and_limbs_without_a_part_in_it_go_on():
         calls.append(len(q))
         return wall(q)
 
-    state = composer.extend(state, np.full((90, 3), 1.5), distance, 0.05)
+    state = composer.extend(state, np.full((90, 3), 1.5), CollisionCheck(distance, 0.05))
     assert (wall(state.points) >= 0.05).all()
     assert wall(state.points[-1:]) < 0.15
     assert state.points[-1, 2] == 1.5
     assert state.counts.blocked > 0
-    state = composer.extend(state, np.full((60, 3), -0.5), distance, 0.05)
+    state = composer.extend(state, np.full((60, 3), -0.5), CollisionCheck(distance, 0.05))
     np.testing.assert_array_equal(state.last, -0.5)
 
 
 def test_a_start_in_collision_may_only_be_left():
     limits = make_limits()
     q0 = np.array([0.8, 0.8, 0.0])  # distance -0.6
-    deeper = composer.extend(composer.start(limits, q0, 0.0), np.full((60, 3), 1.2), wall, 0.0)
+    deeper = composer.extend(composer.start(limits, q0, 0.0), np.full((60, 3), 1.2), CollisionCheck(wall))
     assert wall(deeper.points).min() >= -0.6 - 1e-6
     assert deeper.points[-1, 2] == 1.2
-    out = composer.extend(composer.start(limits, q0, 0.0), np.zeros((60, 3)), wall, 0.0)
+    out = composer.extend(composer.start(limits, q0, 0.0), np.zeros((60, 3)), CollisionCheck(wall))
     np.testing.assert_array_equal(out.last, 0.0)
 
 
@@ -279,7 +280,7 @@ def test_a_free_way_costs_one_call_of_the_distance():
         calls.append(len(q))
         return np.ones(len(q))
 
-    state = composer.extend(composer.start(limits, np.zeros(3), 0.0), np.full((5, 3), 0.5), distance)
+    state = composer.extend(composer.start(limits, np.zeros(3), 0.0), np.full((5, 3), 0.5), CollisionCheck(distance))
     assert len(calls) == 1
     assert calls[0] <= 1 + 5 * 7
     np.testing.assert_array_equal(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from compose_file import compose_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trajectory_checks import Controller, assert_inside, dense
 
 from speech_gesture_pkg.trajectory import composer, stop
-from speech_gesture_pkg.trajectory.collision_check import distance_from_is_free
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.offline import compose_offline
 
 RUN = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 KINDS = ("sine", "chirp", "jump", "noise", "constant", "nan", "partly nan", "inf", "huge", "edge")
@@ -170,7 +170,7 @@ def test_whole_files_keep_the_limits_and_end_at_rest(setup, kinds, seed):
     rng = np.random.default_rng(seed)
     targets = np.concatenate([make_targets(k, np.arange(20) / 25, limits, rng) for k in kinds])
     targets[0] = np.clip(np.nan_to_num(targets[0]), limits.lower, limits.upper)
-    made = compose_offline(targets, 25.0, limits)
+    made = compose_file(targets, 25.0, limits)
     assert_inside(limits, made.position, made.velocity, made.acceleration)
     assert len(made.time) >= len(targets) - 1
     for edge in (0, -1):
@@ -196,7 +196,7 @@ def test_limits_hold_with_a_collision_test_and_braking_is_the_only_reaction_to_a
         now += pause
         state = composer.commit(state, now, 0.05)
         times = composer.next_time(state) + np.arange(count) / 30
-        state = composer.extend(state, make_targets(kind, times, limits, rng), distance, 0.02)
+        state = composer.extend(state, make_targets(kind, times, limits, rng), CollisionCheck(distance, 0.02))
         state, window = composer.publish(state, now, 0.05)
         controller.receive(window, now, 0.05)
 
@@ -208,13 +208,13 @@ def test_a_forbidden_region_is_never_entered(setup, seed, kind):
     rng = np.random.default_rng(seed)
     wall = 0.5 * (np.clip(q0, limits.lower, limits.upper)[0] + limits.lower[0])
 
-    def is_free(q: np.ndarray) -> np.ndarray:
-        return q[:, 0] >= wall - 1e-9
+    def distance(q: np.ndarray) -> np.ndarray:
+        return np.where(q[:, 0] >= wall - 1e-9, 1.0, -1.0)  # inside, all motion is allowed
 
     state = composer.start(limits, q0, 0.0)
     for _ in range(4):
         targets = make_targets(kind, np.arange(15) / 30, limits, rng)
-        state = composer.extend(state, targets, distance_from_is_free(is_free))
+        state = composer.extend(state, targets, CollisionCheck(distance))
     position, _, _ = dense(composer.window(state, state.grid, 0.0))
     assert (position[:, 0] >= wall - 1e-8).all()
 

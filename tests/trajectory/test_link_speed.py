@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from compose_file import compose_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_composer_properties import CYCLES, KINDS, make_targets
@@ -14,9 +15,9 @@ from trajectory_checks import Controller, dense
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory import composer, stop
 from speech_gesture_pkg.trajectory.blend import PEAK_VELOCITY
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.link_speed_limit import LinkLimit
-from speech_gesture_pkg.trajectory.offline import compose_offline
 
 RUN = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 ALLOWED = 1.02
@@ -120,7 +121,7 @@ def test_whole_files_with_collision_tests_keep_it(setup, kinds, seed):
     rng = np.random.default_rng(seed)
     targets = np.concatenate([make_targets(k, np.arange(20) / 30, limits, rng) for k in kinds])
     targets[0] = np.clip(np.nan_to_num(targets[0]), limits.lower, limits.upper)
-    made = compose_offline(targets, 30.0, limits, distance=lambda q: q[:, 1] - q[:, 4] + 1.0, margin=0.02)
+    made = compose_file(targets, 30.0, limits, check=CollisionCheck(lambda q: q[:, 1] - q[:, 4] + 1.0, 0.02))
     assert_slow(person, limits, made.position, made.velocity)
 
 
@@ -143,7 +144,7 @@ def test_the_limit_is_used_up_where_it_binds():
 
 def test_motion_that_is_slow_enough_is_not_touched():
     targets = 0.3 * np.sin(2.0 * np.arange(90) / 30)[:, None]
-    made = [compose_offline(targets, 30.0, straight(speed)).position for speed in (None, 1.0)]
+    made = [compose_file(targets, 30.0, straight(speed)).position for speed in (None, 1.0)]
     np.testing.assert_array_equal(*made)
 
 
@@ -157,8 +158,8 @@ def test_arms_are_slowed_rather_than_the_waist():
     t = np.arange(120)[:, None] / 30
     slow = 0.15 * (1 - np.cos(0.5 * t)) * np.array([1, 0, 0, 0, 0.5, 0.5, 0.5])
     fast = slow + 0.7 * (1 - np.cos(6.0 * t)) * np.array([0, 1, 1, 0, 0, 0, 0])
-    made = compose_offline(fast, 30.0, limits).position[:118]
-    calm = compose_offline(slow, 30.0, limits).position[:118]
+    made = compose_file(fast, 30.0, limits).position[:118]
+    calm = compose_file(slow, 30.0, limits).position[:118]
     np.testing.assert_allclose(made[:, [0, 4, 5, 6]], calm[:, [0, 4, 5, 6]], atol=1e-9)
     assert np.abs(made[:, 1] - fast[:118, 1]).max() > 0.2
 

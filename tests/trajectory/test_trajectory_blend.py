@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from compose_file import compose_file
 from trajectory_checks import Controller, assert_window, dense, make_limits
 
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.trajectory import composer, stop
 from speech_gesture_pkg.trajectory.blend import Blend, approach_duration, min_jerk
-from speech_gesture_pkg.trajectory.offline import compose_offline
+from speech_gesture_pkg.trajectory.collision_check import CollisionCheck
 
 LEAD = 0.05
 
@@ -80,7 +81,7 @@ def test_stop_at_rest_takes_the_planned_time_and_an_obstacle_ends_it():
     state = composer.start(limits, np.array([1.0]), 0.0)
     _, window = stop.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]))
     assert window.time_from_start[-1] == pytest.approx(1.875 * 2 / 0.6, abs=0.2)
-    _, blocked = stop.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]), distance=lambda q: q[:, 0], margin=0.1)
+    _, blocked = stop.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]), check=CollisionCheck(lambda q: q[:, 0], 0.1))
     assert_window(blocked, limits, 0.0, LEAD)
     assert 0.1 - 1e-9 <= blocked.position[-1, 0] <= 0.2
 
@@ -102,26 +103,16 @@ def test_whole_file_at_rest_at_both_ends_and_equal_to_its_targets_between():
     limits = make_limits(joints=2)
     t = np.arange(90) / 30
     targets = 0.5 * np.sin(2 * t)[:, None] * [1.0, -0.5] + 0.1
-    made = compose_offline(targets, 30.0, limits)
+    made = compose_file(targets, 30.0, limits)
     np.testing.assert_allclose(made.time, np.arange(len(made.time)) / 30)
     assert made.joint_names == limits.joint_names
     gain = (4 + 2 * np.cos(2 / 30)) / 6
     inner = slice(10, 89)
     np.testing.assert_allclose(made.position[inner], gain * (targets[inner] - 0.1) + 0.1, atol=1e-9)
     np.testing.assert_allclose(made.position[0], targets[0])
-    elsewhere = compose_offline(targets, 30.0, limits, start=np.array([1.0, 1.0]))
+    elsewhere = compose_file(targets, 30.0, limits, begin=np.array([1.0, 1.0]))
     np.testing.assert_allclose(elsewhere.position[0], [1.0, 1.0])
     np.testing.assert_allclose(elsewhere.position[inner][40:], made.position[inner][40:], atol=1e-9)
-
-
-def test_whole_file_errors_name_the_cause():
-    limits = make_limits(joints=2)
-    with pytest.raises(InputError, match=r"shape \(3, 1\)"):
-        compose_offline(np.zeros((3, 1)), 30.0, limits)
-    with pytest.raises(InputError, match="j1 have no finite target"):
-        compose_offline(np.array([[0.0, np.nan]] * 3), 30.0, limits)
-    with pytest.raises(ConfigError, match="fps is 0"):
-        compose_offline(np.zeros((3, 2)), 0, limits)
 
 
 def test_a_files_motion_lies_on_the_controllers_quintic():

@@ -7,7 +7,7 @@ import pytest
 from trajectory_checks import make_limits
 
 from speech_gesture_pkg.errors import ConfigError, RobotError
-from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits, limbs_from_groups
+from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,6 @@ def test_arrays_are_frozen_copies_and_joints_without_a_limb_stand_alone():
     assert limits.limbs == ((2, 0), (1,))
 
 
-def test_scaled_limits():
-    limits = make_limits(lower=[-1, -1, -0.01], upper=[1, 1, 0.01], velocity=2.0, acceleration=8.0)
-    scaled = limits.scaled(velocity=0.5, acceleration=0.25, margin=0.1)
-    np.testing.assert_allclose(scaled.velocity, 1.0)
-    np.testing.assert_allclose(scaled.acceleration, 2.0)
-    np.testing.assert_allclose(scaled.upper, [0.9, 0.9, 0.01 - 0.008])
-    np.testing.assert_allclose(scaled.lower, [-0.9, -0.9, -0.01 + 0.008])
-    for wrong in ({"velocity": 0}, {"acceleration": np.nan}, {"margin": -1}):
-        with pytest.raises(ConfigError):
-            limits.scaled(**wrong)
-
-
 def test_grid_limits_reduce_over_limbs_in_any_order():
     limits = make_limits(joints=5, limbs=((4, 1), (0, 3)))
     grid = GridLimits.of(limits, 0.1)
@@ -70,8 +58,3 @@ def test_grid_limits_reduce_over_limbs_in_any_order():
     assert (grid.upper < limits.upper).all()
     with pytest.raises(ConfigError, match="dt is 0"):
         GridLimits.of(limits, 0.0)
-
-
-def test_limbs_from_groups_of_names():
-    groups = {"arm": ("a", "c", "unknown"), "face": ("x",), "head": ("b",)}
-    assert limbs_from_groups(("a", "b", "c"), groups) == ((0, 2), (1,))
