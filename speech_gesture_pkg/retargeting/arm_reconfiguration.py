@@ -9,6 +9,7 @@ import numpy as np
 
 from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics, direction_error, rotation_error
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES
+from speech_gesture_pkg.robot.model import skew
 
 _STARTS = 14
 _DAMP = 0.01
@@ -17,7 +18,7 @@ _REACH = 0.6
 _AT_LIMIT = 1e-3
 """Distance from a limit at which a joint stands there, rad."""
 _HOLDINGS = 3
-"""Times that joints are held at their limits and the others solved for anew."""
+"""Times that joints are held at their limits and the others solved for again."""
 _PER_FRAME = 2
 """Iterations per frame while a search runs."""
 _ITERATIONS = 16
@@ -197,8 +198,7 @@ class _Turn:
     """Rotations about one axis, by Rodrigues' formula."""
 
     def __init__(self, axis: np.ndarray) -> None:
-        x, y, z = axis
-        self._cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        self._cross = skew(axis[None])[0]
         self._square = self._cross @ self._cross
 
     def __call__(self, angles: np.ndarray) -> np.ndarray:

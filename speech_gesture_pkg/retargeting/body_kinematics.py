@@ -7,7 +7,7 @@ import pinocchio as pin
 
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
-from speech_gesture_pkg.robot.model import RobotModel
+from speech_gesture_pkg.robot.model import RobotModel, skew
 
 
 class BodyKinematics:
@@ -101,15 +101,6 @@ class BodyKinematics:
         """Velocity of points per joint velocity, all columns. `[P, 3]` to `[P, 3, n]`; mask by support."""
         linear, angular = jacobian[:3], jacobian[3:]
         return linear + skew(-points) @ angular
-
-
-def skew(vectors: np.ndarray) -> np.ndarray:
-    """Cross-product matrices of `[P, 3]` vectors. Shape [P, 3, 3]."""
-    result = np.zeros((len(vectors), 3, 3))
-    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
-    result[:, 0, 1], result[:, 0, 2], result[:, 1, 2] = -z, y, -x
-    result[:, 1, 0], result[:, 2, 0], result[:, 2, 1] = z, -y, x
-    return result
 
 
 def rotation_error(target: np.ndarray, current: np.ndarray) -> np.ndarray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics, skew
+from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics
 from speech_gesture_pkg.robot.collision.capsules import segment_distances
 from speech_gesture_pkg.robot.collision.model import FAR, CollisionModel
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap
-from speech_gesture_pkg.robot.model import RobotModel
+from speech_gesture_pkg.robot.model import RobotModel, skew
 
 _TOGETHER = (("thumb",), ("index", "middle"), ("ring", "pinky"))
 _MAX_ROWS = 96

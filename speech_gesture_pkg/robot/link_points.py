@@ -130,11 +130,11 @@ def _corners(tree: Anatomy, last: int, palm: np.ndarray) -> np.ndarray:
         if index not in members:
             continue
         frame = tree.poses[index] @ local
-        found.append(frame[None, :3, 3])  # a finger tip may be a mere frame, beyond what the mass tells
+        found.append(frame[None, :3, 3])  # a finger tip may be a mere frame, beyond what the mass shows
         shapes = robot.links[link].collisions or robot.links[link].visuals
         boxes = [s for s in shapes if s.kind != "mesh"]
         mass = robot.links[link].mass_box
-        # A mesh may not be there to be read; the mass tells about where the link is and how big.
+        # A mesh may not be there to be read; the mass shows about where the link is and how big.
         boxes += [mass] if mass is not None and len(boxes) < len(shapes) else []
         found += [_box(frame @ shape.origin, shape) for shape in boxes]
     points = np.concatenate(found)

@@ -38,7 +38,7 @@ def bound_memory(most: int) -> None:
 
 
 def peak_memory() -> int:
-    """Largest memory of this process so far, bytes; 0 where the system does not tell."""
+    """Largest memory of this process so far, bytes; 0 where the system does not say."""
     try:
         import resource
     except ImportError:
@@ -117,12 +117,12 @@ def main() -> None:
             _answer(out, json.loads(line))
             continue
         except MemoryError:
-            enough, told = False, f"it needs more than {MOST_MEMORY >> 20} MB"
+            enough, why = False, f"it needs more than {MOST_MEMORY >> 20} MB"
         except Exception as e:  # the readers of ten formats raise what they like
-            told = " ".join(str(e).split()) or type(e).__name__
+            why = " ".join(str(e).split()) or type(e).__name__
             if isinstance(e.__context__, MemoryError) or peak_memory() > before + MOST_MEMORY // 4:
-                enough, told = False, f"it needs too much memory ({told[:100]}); {MOST_MEMORY >> 20} MB are allowed"
-        out.write(json.dumps({"error": told[:200], "last": not enough}).encode() + b"\n")
+                enough, why = False, f"it needs too much memory ({why[:100]}); {MOST_MEMORY >> 20} MB are allowed"
+        out.write(json.dumps({"error": why[:200], "last": not enough}).encode() + b"\n")
         out.flush()
         if not enough:
             return

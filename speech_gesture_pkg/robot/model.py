@@ -194,8 +194,8 @@ class RobotModel:
         """Arrays for batched kinematics: one product per depth of the tree."""
         turns = ~np.array(self.slides, bool)
         cross, slide = np.zeros_like(placements), np.zeros_like(placements)
-        cross[:, :3, :3] = np.array([_skew(a) * t for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3, 3)
-        slide[:, :3, 3] = np.array([a * (not t) for a, t in zip(self.axes, turns, strict=True)]).reshape(-1, 3)
+        axes = np.array(self.axes).reshape(-1, 3)
+        cross[turns, :3, :3], slide[~turns, :3, 3] = skew(axes[turns]), axes[~turns]
         self._parents, self._placements = parents, placements[:, None]
         self._cross, self._cross2 = (placements @ cross)[:, None], (placements @ cross @ cross)[:, None]
         self._slide = None if turns.all() else (placements @ slide)[:, None]
@@ -205,6 +205,10 @@ class RobotModel:
         self._levels = [np.flatnonzero(depth[1:] == d) for d in range(1, depth.max() + 1)]
 
 
-def _skew(axis: np.ndarray) -> np.ndarray:
-    """Matrix of the cross product with `axis`. Shape [3, 3]."""
-    return np.cross(axis, np.eye(3)).T
+def skew(vectors: np.ndarray) -> np.ndarray:
+    """Cross-product matrices of `[P, 3]` vectors. Shape [P, 3, 3]."""
+    result = np.zeros((len(vectors), 3, 3))
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    result[:, 0, 1], result[:, 0, 2], result[:, 1, 2] = -z, y, -x
+    result[:, 1, 0], result[:, 2, 0], result[:, 2, 1] = z, -y, x
+    return result

@@ -19,6 +19,8 @@ from speech_gesture_pkg.robot.urdf_text import unexpanded, urdf_root
 FARTHEST = 1000.0
 """Lengths in a URDF beyond this are mistakes, m."""
 
+PASSIVE_HINTS = ("passive", "unactuated")
+"""What the names of joints that nothing drives say."""
 MOVING_TYPES = ("revolute", "continuous", "prismatic")
 JOINT_TYPES = (*MOVING_TYPES, "fixed", "floating", "planar")
 Palette = dict[str, tuple[float, float, float] | None]
@@ -52,7 +54,7 @@ class Link:
     """A link's name and its shapes.
 
     Attributes:
-        mass_box: the solid box with the mass and inertia of the link, where the file gives a usable one: it tells
+        mass_box: the solid box with the mass and inertia of the link, where the file gives a usable one: it shows
             roughly where the link is and how big, even if its meshes cannot be read.
         mass: kg; 0 where `mass_box` is None.
     """
@@ -239,7 +241,7 @@ def _numbers(text: str | None, default: tuple[float, ...], where: str) -> np.nda
 
 
 def _number(element: ET.Element | None, key: str, where: str) -> float:
-    """A limit: NaN where absent or written as NaN (judged later, with the joint's name)."""
+    """A limit: NaN where absent or written as NaN (checked later, with the joint's name)."""
     text = None if element is None else element.get(key)
     if text is None:
         return math.nan

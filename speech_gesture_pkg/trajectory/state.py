@@ -183,7 +183,7 @@ def next_time(state: ComposerState) -> float:
 
 
 def cut(state: ComposerState, index: int) -> ComposerState:
-    """Without the control points behind grid index `index`; the targets start anew."""
+    """Without the control points behind grid index `index`; the targets start again."""
     if index >= state.last_index:
         return state
     blank = np.full_like(state.target, np.nan)

@@ -40,7 +40,7 @@ def stop_point(state: ComposerState) -> np.ndarray:
 def at_rest(state: ComposerState, target: np.ndarray | None = None) -> bool:
     """Whether the reference ends at rest, and (if given) within 1e-6 of `target` [J], clipped to the limits.
 
-    NaN in `target` means no wish for that joint.
+    NaN in `target` means no target for that joint.
     """
     if (state.points[-3:] != state.points[-1]).any():
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Geometry, Link, Urdf, leader, parse_urdf
+from speech_gesture_pkg.robot.urdf import MOVING_TYPES, PASSIVE_HINTS, Geometry, Link, Urdf, leader, parse_urdf
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
@@ -29,9 +29,6 @@ from speech_gesture_pkg.viewer.shapes import (
 )
 
 logger = logging.getLogger(__name__)
-
-PASSIVE_HINTS = ("passive", "unactuated")
-"""What the names of joints that nothing drives tell."""
 
 _GREY: Colour = (0.72, 0.74, 0.78)
 

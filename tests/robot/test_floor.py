@@ -10,7 +10,8 @@ from robot_builder import Builder
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
-from speech_gesture_pkg.robot.joint_map.report import from_yaml, to_yaml
+from speech_gesture_pkg.robot.joint_map.map_file import read_override
+from speech_gesture_pkg.robot.joint_map.report import to_yaml
 from speech_gesture_pkg.robot.model import RobotModel
 
 REACH = 0.28 + 0.25 + 0.04 + 0.03
@@ -62,7 +63,7 @@ def test_hanging_arms_stop_above_the_floor():
 def test_a_raised_lift_is_told_by_the_map():
     """The lift stands 0.3 m up: seen from the neutral pose the floor is 0.3 m lower, and arms hang again."""
     robot = low_robot(0.8 * REACH)
-    found = map_robot(robot, from_yaml("floor: -0.3"))
+    found = map_robot(robot, read_override("floor: -0.3"))
     assert found.floor == -0.3
     retargeter = IkRetargeter(robot, found)
     q, _ = retargeter.step(held(HANGING, 60), retargeter.start())
@@ -88,6 +89,6 @@ def test_the_yaml_takes_the_floor_back():
     robot = low_robot(0.5)
     text = to_yaml(map_robot(robot))
     assert "\nfloor: 0.0\n" in text
-    assert map_robot(robot, from_yaml(text)).floor == 0.0
+    assert map_robot(robot, read_override(text)).floor == 0.0
     with pytest.raises(RobotError, match=r"line 1: 'floor' is 'low'; it must be a height in m, or null"):
-        map_robot(robot, from_yaml("floor: low", "map.yaml"))
+        map_robot(robot, read_override("floor: low", "map.yaml"))

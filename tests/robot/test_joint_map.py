@@ -8,7 +8,8 @@ from robot_variants import ARM_JOINTS, Variant
 
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
-from speech_gesture_pkg.robot.joint_map.report import format_table, from_yaml, mapping_table, to_yaml
+from speech_gesture_pkg.robot.joint_map.map_file import read_override
+from speech_gesture_pkg.robot.joint_map.report import format_table, mapping_table, to_yaml
 from speech_gesture_pkg.robot.joint_map.robot_map import GROUPS, RobotMap
 from speech_gesture_pkg.robot.model import RobotModel
 
@@ -187,7 +188,7 @@ def test_table_holds_every_mapped_joint_once(demo_urdf, plain):
 
 def test_yaml_round_trip(demo_urdf, plain):
     robot = RobotModel.from_file(demo_urdf)
-    again = map_robot(robot, from_yaml(to_yaml(plain)))
+    again = map_robot(robot, read_override(to_yaml(plain)))
     assert again.to_dict() == plain.to_dict()
     assert again.groups == plain.groups
 
@@ -259,12 +260,12 @@ def test_bad_overrides_are_one_sentence(demo_urdf, override, says):
 def test_what_is_wrong_in_a_file_is_said_with_its_line(demo_urdf):
     text = "# mine\nforward: [1, 0, 0]\nleft_arm:\n  joints: [left_shoulder_pitch, left_elbov]\n"
     with pytest.raises(RobotError, match=r"^map.yaml, line 4: 'left_arm.joints' names .* did you mean left_elbow"):
-        mapped(Variant(demo_urdf), from_yaml(text, "map.yaml"))
+        mapped(Variant(demo_urdf), read_override(text, "map.yaml"))
     with pytest.raises(RobotError, match=r"^map.yaml, line 2: section 'hed' is unknown"):
-        mapped(Variant(demo_urdf), from_yaml("forward: [1, 0, 0]\nhed: {}\n", "map.yaml"))
+        mapped(Variant(demo_urdf), read_override("forward: [1, 0, 0]\nhed: {}\n", "map.yaml"))
     rows = "left_hand:\n  index:\n  - {joint: left_index_1}\n"
     with pytest.raises(RobotError, match=r"^map.yaml, line 3: 'left_hand.index\[0\]' is .* it needs joint"):
-        mapped(Variant(demo_urdf), from_yaml(rows, "map.yaml"))
+        mapped(Variant(demo_urdf), read_override(rows, "map.yaml"))
 
 
 def test_the_same_trouble_of_many_joints_is_told_once(demo_urdf):
@@ -289,14 +290,14 @@ def test_fingers_without_limits_are_left_out(demo_urdf):
 
 
 def test_a_profile_of_its_own(demo_urdf):
-    found = mapped(Variant(demo_urdf), from_yaml("motion: {amplitude: 0.5, acceleration_arms: 9}\n"))
+    found = mapped(Variant(demo_urdf), read_override("motion: {amplitude: 0.5, acceleration_arms: 9}\n"))
     assert (found.profile.amplitude, found.profile.acceleration) == (0.5, {"arms": 9.0})
     assert found.profile.max_link_speed == float("inf")
 
 
 def test_bad_yaml():
     with pytest.raises(RobotError, match="not valid YAML"):
-        from_yaml("head: [")
+        read_override("head: [")
     with pytest.raises(RobotError, match="not a table"):
-        from_yaml("- head")
-    assert from_yaml("") == {}
+        read_override("- head")
+    assert read_override("") == {}

@@ -272,7 +272,7 @@ class CollisionModel:
         """False for pairs of a trunk or leg capsule with an arm capsule that can never get there. Shape [P].
 
         An arm capsule stays within (its longest distance from the shoulder) of the shoulder. The trunk may bend, so
-        only capsules fixed to the same link as the shoulder, or clearly out of reach, are judged.
+        only capsules fixed to the same link as the shoulder, or clearly out of reach, are checked.
         """
         ends = self.end_points(self._neutral[None])[:, :, 0]
         poses = self.robot.joint_transforms(self._neutral[None])[:, 0]

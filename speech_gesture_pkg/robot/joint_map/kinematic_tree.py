@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.robot.urdf import Link
+from speech_gesture_pkg.robot.urdf import PASSIVE_HINTS, Link
 
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LEFT, _RIGHT = frozenset({"left", "l", "lft"}), frozenset({"right", "r", "rgt"})
 
 UP = np.array([0.0, 0.0, 1.0])
-PASSIVE_HINTS = ("passive", "unactuated")
 
 
 def tokens(name: str) -> list[str]:

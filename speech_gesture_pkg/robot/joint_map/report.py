@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from speech_gesture_pkg.robot.joint_map.map_file import Override, read_override
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.robot.model import PLACEHOLDER_VELOCITY, RobotModel
 from speech_gesture_pkg.robot.urdf_limits import DEGREE
@@ -93,7 +92,7 @@ def mapping_table(robot: RobotModel, robot_map: RobotMap) -> list[MappingRow]:
 
 
 def to_yaml(robot_map: RobotMap) -> str:
-    """The map as YAML; `from_yaml` and `map_robot(robot, override)` take it back."""
+    """The map as YAML; `read_override` and `map_robot` take it back."""
     head = (
         f"# Joint map of {robot_map.robot}. Change what is wrong, delete what is right: absent keys are found again.\n"
         "# Points (m) and directions are in the root link's frame, robot in its neutral pose. null drops a part.\n"
@@ -103,11 +102,6 @@ def to_yaml(robot_map: RobotMap) -> str:
     # A part that was not found is left out rather than dropped by null, so that an edit can add it.
     plain = {k: v for k, v in robot_map.to_dict().items() if v is not None}
     return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120) + _MOTION
-
-
-def from_yaml(text: str, name: str = "robot map") -> Override:
-    """Parse an override. Raises RobotError naming the file and the line."""
-    return read_override(text, name)
 
 
 def format_table(rows: list[MappingRow]) -> str:

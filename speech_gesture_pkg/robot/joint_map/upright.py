@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import UP, Anatomy, hinted, side_of, tokens, unit
+from speech_gesture_pkg.robot.model import skew
 
 _HEADS = ("head", "neck", "skull")
 _FEET = ("foot", "feet", "ankle", "toe")
@@ -15,7 +16,7 @@ _ALIGNED = 0.94
 """Cosine within which a joint's axis counts as a sign of the upward direction."""
 _PARALLEL = 0.9995
 _MANY = 3
-"""So many joints with one direction tell of a tilted root link where no joint is parallel to z."""
+"""So many joints with one direction show a tilted root link where no joint is parallel to z."""
 
 
 def upright(tree: Anatomy) -> tuple[np.ndarray, str]:
@@ -34,8 +35,8 @@ def upright(tree: Anatomy) -> tuple[np.ndarray, str]:
     up, count = _refined(axes, guess)
     if guess @ UP > _DOUBT and count < _MANY:
         return np.eye(3), ""
-    told = ", ".join(f"{x:.2f}" for x in up + 0.0)
-    return least_turn(up, UP), f"up is ({told}) in the root link's frame, by head and legs (REP-103 wants z)"
+    shown = ", ".join(f"{x:.2f}" for x in up + 0.0)
+    return least_turn(up, UP), f"up is ({shown}) in the root link's frame, by head and legs (REP-103 wants z)"
 
 
 def least_turn(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -44,12 +45,12 @@ def least_turn(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     if cosine < -1 + 1e-9:  # half a turn, about any axis across
         across = unit(np.cross(begin, np.eye(3)[np.argmin(np.abs(begin))]))
         return 2 * np.outer(across, across) - np.eye(3)
-    cross = np.cross(axis, np.eye(3)).T
+    cross = skew(axis[None])[0]
     return np.eye(3) + cross + cross @ cross / (1 + cosine)
 
 
 def _guess(tree: Anatomy) -> np.ndarray:
-    """Upward direction by names, less its part along the line from right to left; zero if names do not tell it."""
+    """Upward direction by names, less its part along the line from right to left; zero if names do not show it."""
 
     def middle(hints: tuple[str, ...]) -> np.ndarray | None:
         found = [n.points.mean(0) for n in tree.nodes[1:] if hinted(n.name, hints) or hinted(n.link, hints)]

@@ -111,7 +111,7 @@ def _examined(tree: Anatomy, platform: Platform) -> Platform:
         mean = float(np.minimum(free, reached).mean())
         if mean > most + 1e-3:
             best, most = raised, mean
-    if most < 0:  # in contact wherever it stands: these shapes do not tell
+    if most < 0:  # in contact wherever it stands: these shapes say nothing
         return platform
     axes = _axes(2)
     free = np.array([contact.free(best, axis) for axis in axes])
