@@ -195,17 +195,18 @@ def test_parts_that_are_off_rest_and_are_marked(generator, speech):
 @pytest.mark.parametrize("sampler", ["dpm", "foppas"])
 def test_frames_that_were_given_out_are_reproduced_in_the_overlap(exported, speech, sampler):
     """What a clip is told it gives back: the newest frames of a state hold those of the one before, unchanged."""
-    generator = DiffShegGenerator.load(exported[1], SETTINGS, replace(PLAN, sampler=sampler, steps=3))
+    plan = replace(PLAN, sampler=sampler, steps=3)
+    generator = DiffShegGenerator(DiffShegBundle.load(exported[1], threads=1), plan)
     state, before = generator.start(seed=1), None
     for k in range(0, 48000, 2000):
         _, state = generator.step(AudioChunk(speech[k : k + 2000], k / 16000, 16000), state)
-        if before is not None and state.clips == before.clips + 1:
-            out = before.recent[: len(before.recent) - before.held]
-            fresh = state.made - before.made
-            there = state.recent[: len(state.recent) - fresh - before.held]
+        if before is not None and before.units and state.units == before.units + 1:
+            old, new = before.recent[0], state.recent[0]
+            out = old[: len(old) - before.held]
+            there = new[: len(new) - plan.hop - before.held]
             np.testing.assert_array_equal(there, out[len(out) - len(there) :])
         before = state
-    assert state.clips > 10
+    assert state.units > 10
 
 
 def test_the_overlap_may_change_while_running(generator, speech):
