@@ -9,7 +9,7 @@ from typing import Any
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ConfigError, one_of
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.generators.model_files import model_folder
+from speech_gesture_pkg.generators.model_bundle import model_folder
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The laws of the house (DESIGN section 2): layers, imports, sizes, one version, one parameter table."""
+"""The laws of the house: layers, imports, sizes, one version, one parameter table."""
 
 from __future__ import annotations
 
@@ -87,6 +87,31 @@ def test_imports_run_one_way():
                 if there != here and there in LEVEL and LEVEL[there] == LEVEL[here] and here not in TOP:
                     wrong.append(f"{path.relative_to(ROOT)}:{line}: {here} and {there} stand side by side")
     assert not wrong, "\n".join(wrong)
+
+
+def test_learned_generators_know_nothing_of_each_other():
+    """A third one touches two folders and a line of the registry."""
+    names, wrong = ("speechcat", "diffsheg"), []
+    for folder in ("generators", "lab/models"):
+        for path in (p for name in names for p in (PACKAGE / folder / name).rglob("*.py")):
+            others = [name for name in names if name not in path.relative_to(PACKAGE).parts]
+            wrong += [
+                f"{path.relative_to(ROOT)}:{line} imports {module}"
+                for line, module in imports(path)
+                if set(module.split(".")) & set(others)
+            ]
+    shared = [
+        p
+        for f in ("generators", "lab/models", "lab/training", "lab/ablation", "cli")
+        for p in (PACKAGE / f).glob("*.py")
+    ]
+    for path in shared:
+        wrong += [
+            f"{path.relative_to(ROOT)}:{line} imports {module}"
+            for line, module in imports(path)
+            if set(module.split(".")) & set(names)
+        ]
+    assert wrong == []
 
 
 def test_no_circles_between_modules():
