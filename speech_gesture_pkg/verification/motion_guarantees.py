@@ -19,7 +19,7 @@ from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.verification.executed import Execution, check_executed
 from speech_gesture_pkg.verification.link_speed import arm_speeds, commanded
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
-from speech_gesture_pkg.verification.urdf_xml import attribute, child, urdf_joints
+from speech_gesture_pkg.verification.urdf_xml import attribute, child, urdf_joints, urdf_text
 
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -105,7 +105,7 @@ def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
 
 def check_guarantees(
     bag: str | Path,
-    urdf: str,
+    urdf: str | Path,
     acceleration: dict[str, float] | None = None,
     arms: Sequence[Sequence[str]] = (),
     link_speed: float = np.inf,
@@ -114,13 +114,22 @@ def check_guarantees(
     """Check every JointTrajectory in a bag.
 
     Args:
-        bag: rosbag2 folder.
-        urdf: URDF text.
+        bag: rosbag2 folder, .mcap or .db3.
+        urdf: URDF text, or a `Path` to a file of it.
         acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
         arms: joint names of each arm from the shoulder out; the speed of their links is reported.
         link_speed: and must not be above this, m/s.
         rates: control cycles a second at which it is judged what controllers would execute; () = usual ones.
+
+    Returns:
+        What was found: `kept`, and a sentence with an example for each kind of violation.
+
+    Raises:
+        InputError: no bag, or one that cannot be read.
+        RobotError: a URDF that cannot be read.
     """
+    if isinstance(urdf, Path):
+        urdf = urdf_text(urdf)
     check = GuaranteeCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
     messages: dict[str, list[BagMessage]] = defaultdict(list)

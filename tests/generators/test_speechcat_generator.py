@@ -20,7 +20,7 @@ from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, ModelError
 from speech_gesture_pkg.generators import model_bundle, onnx_session
 from speech_gesture_pkg.generators.base import Style
-from speech_gesture_pkg.generators.registry import create_generator
+from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, TRANSFORMER, SpeechCatBundle
 from speech_gesture_pkg.generators.speechcat.smoothing import smoothed
 from speech_gesture_pkg.pipeline.build import load_robot, make_generator
@@ -44,7 +44,7 @@ def speech():
 
 
 def made(bundle, **values):
-    return create_generator(GeneratorConfig(name="speechcat", model=str(bundle), threads=1, **values))
+    return load_generator(GeneratorConfig(name="speechcat", model=str(bundle), threads=1, **values))
 
 
 def copied(bundle, folder):
@@ -149,7 +149,7 @@ def test_it_drives_the_robot_and_says_so(bundle, speech, demo_urdf):
 
 def test_parameters_that_cannot_be_are_refused_in_one_sentence(bundle, monkeypatch):
     with pytest.raises(ConfigError, match="the generator prosody has no model"):
-        create_generator(GeneratorConfig(model=str(bundle)))
+        load_generator(GeneratorConfig(model=str(bundle)))
     values = {"generator.name": "speechcat", "generator.model": str(bundle), "generator.speaker": "eve"}
     config = GestureConfig().with_values(values)
     with pytest.raises(ConfigError, match="speaker 'eve' is unknown; it must be one of: ann, bob"):
@@ -245,8 +245,8 @@ def test_the_robot_s_process_loads_no_torch(bundle):
     code = (
         "import sys\n"
         "from speech_gesture_pkg.config import GeneratorConfig\n"
-        "from speech_gesture_pkg.generators.registry import create_generator\n"
-        f"create_generator(GeneratorConfig(name='speechcat', model={str(bundle)!r}))\n"
+        "from speech_gesture_pkg.generators.registry import load_generator\n"
+        f"load_generator(GeneratorConfig(name='speechcat', model={str(bundle)!r}))\n"
         "print('torch' in sys.modules, 'transformers' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -81,7 +81,7 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
 
     from speech_gesture_pkg.audio.chunk import AudioChunk
     from speech_gesture_pkg.config import GeneratorConfig
-    from speech_gesture_pkg.generators.registry import create_generator
+    from speech_gesture_pkg.generators.registry import load_generator
     from speech_gesture_pkg.lab.models.speech_encoder import load_encoder
     from speech_gesture_pkg.lab.models.speechcat.export import export_speechcat
 
@@ -90,7 +90,7 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
     with pytest.raises(ConfigError, match="only wav2vec2 is exported with an encoder"):
         export_speechcat(model, tmp_path / "m", {})
     export_speechcat(model, tmp_path / "m", {}, encoder)
-    generator = create_generator(GeneratorConfig(name="speechcat", model=str(tmp_path / "m"), threads=1))
+    generator = load_generator(GeneratorConfig(name="speechcat", model=str(tmp_path / "m"), threads=1))
     samples = read_audio(resource(DEMO_AUDIO)).samples[:32000]
     whole, _ = generator.step(AudioChunk(samples, 0.0, 16000), generator.start())
     state, pieces = generator.start(), []

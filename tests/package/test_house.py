@@ -163,8 +163,8 @@ def test_torch_is_not_imported_where_a_robot_runs():
 def test_the_running_core_loads_neither_torch_nor_ros():
     loaded = fresh(
         "import sys, speech_gesture_pkg.pipeline.build, speech_gesture_pkg.pipeline.offline\n"
-        "from speech_gesture_pkg.generators.registry import create_generator\n"
-        "create_generator('prosody')\n"
+        "from speech_gesture_pkg.generators.registry import load_generator\n"
+        "load_generator('prosody')\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'rclpy', 'std_msgs', 'transformers', "
         "'matplotlib', 'cv2', 'viser', 'trimesh', 'sounddevice'}))"
     )

@@ -20,7 +20,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.generators.model_bundle import card_name, read_card, sha256_of
-from speech_gesture_pkg.generators.registry import create_generator
+from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.generators.streaming import StreamingGenerator
 from speech_gesture_pkg.lab.datasets.reading import read_layout
 from speech_gesture_pkg.lab.metrics import corpus, positions
@@ -248,7 +248,7 @@ class Ablation:
         return [replace(load_motion(self.motion_file(run, each)), start=0.0) for each in recordings]
 
     def _load(self, run: Run) -> StreamingGenerator[Any]:
-        made = create_generator(replace(self._config, name=self.study.generator, model=str(run.folder)))
+        made = load_generator(replace(self._config, name=self.study.generator, model=str(run.folder)))
         assert isinstance(made, StreamingGenerator)
         return made
 
