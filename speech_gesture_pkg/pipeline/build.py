@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speech_gesture_pkg.config import GROUPS, GestureConfig
+from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.registry import load_generator
@@ -17,8 +17,9 @@ from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP
 from speech_gesture_pkg.resources import robot_file, robot_path
-from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import make_retargeter
+from speech_gesture_pkg.robot.joint_limits import LimitSettings
 from speech_gesture_pkg.robot.joint_map.auto_map import RobotMap, map_robot
 from speech_gesture_pkg.robot.joint_map.map_file import Override, read_override
 from speech_gesture_pkg.robot.joint_map.motion_profile import MotionProfile
@@ -44,7 +45,7 @@ class Robot:
 
     model: RobotModel
     map: RobotMap
-    retargeter: Retargeter | PlatformRetargeter
+    retargeter: Retargeter
     generator: Generator
     lost: bool = False
 
@@ -117,14 +118,7 @@ def calmed(config: GestureConfig, profile: MotionProfile) -> GestureConfig:
 def _settings(config: GestureConfig, generator: Generator) -> RetargetSettings:
     """The retargeter keeps the same limits as the composer, so that the composer rarely has to hold back."""
     safety = config.safety
-    acceleration = {group: getattr(safety, f"acceleration_{group}") for group in GROUPS}
-    return RetargetSettings(
-        fps=generator.fps,
-        velocity_scale=safety.velocity_scale,
-        max_acceleration=acceleration,
-        position_margin=safety.position_margin,
-        collision=safety.self_collision,
-    )
+    return RetargetSettings(generator.fps, LimitSettings.of(safety), collision=safety.self_collision)
 
 
 def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: GestureConfig) -> JointLayout:
@@ -132,9 +126,7 @@ def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: 
     parts = dict(controllers) or default_controllers(robot.retargeter.groups)
     return make_layout(
         robot.model,
-        robot.retargeter.groups,
-        robot.retargeter.joint_names,
-        robot.retargeter.rest,
+        robot.retargeter,
         parts,
         calmed(config, robot.map.profile).safety,
         config.robot.strict,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ PLAIN = AUDIO_TYPES[:3]
 """Types that hold numbers of any kind; audio messages proper go before them."""
 
 
-def find_audio_topic(path: Any, topics: Iterable[BagTopic], wanted: str = "") -> str:
+def find_audio_topic(path: str | Path, topics: Iterable[BagTopic], wanted: str = "") -> str:
     """Name of the topic with the speech; '' if the bag has none.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,7 @@ class Execution:
         shares = [*self.acceleration.values(), *self.velocity.values()]
         return not self.refused and max(shares, default=0.0) <= ALLOWED
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON: the worst joint of each kind."""
         return {
             "rule": self.rule.name,

@@ -146,7 +146,10 @@ def robot_tables(used: GestureConfig, made: Robot) -> tuple[dict[str, np.ndarray
     tables["model/names"] = np.array(model.joint_names)
     tables["model/neutral"] = model.neutral()
     keys = ("lower", "upper", "velocity", "acceleration", "rest")
-    tables |= {f"retargeter/{key}": np.asarray(getattr(retargeter, key)) for key in keys}
+    tables |= {
+        f"retargeter/{key}": np.asarray(getattr(retargeter if key == "rest" else retargeter.limits, key))
+        for key in keys
+    }
     layout = layout_of(made, {}, used)
     keys = ("lower", "upper", "velocity", "acceleration")
     tables |= {f"commands/{key}": np.asarray(getattr(layout.limits, key)) for key in keys}
