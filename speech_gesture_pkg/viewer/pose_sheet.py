@@ -17,7 +17,7 @@ from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
 from speech_gesture_pkg.viewer.raster import light_table, rasterise
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.scene import Stage
-from speech_gesture_pkg.viewer.shapes import LinkMesh, capsule, coloured
+from speech_gesture_pkg.viewer.shapes import LinkMesh, capsule
 from speech_gesture_pkg.viewer.timeline import font
 
 _GAP = 3
@@ -141,11 +141,7 @@ def _stage(mesh: LinkMesh, placed: Sequence[np.ndarray], cell: tuple[int, int]) 
 
 def _with_capsules(stage: Stage, picture: np.ndarray, capsules: Capsules, front: np.ndarray) -> np.ndarray:
     """The picture with capsules laid over it, translucent."""
-    turn = front[:3, :3]
-    shapes = [
-        (0, coloured(capsule(turn @ a, turn @ b, radius, sides=12, rings=3), _CAPSULE)) for a, b, radius in capsules
-    ]
-    mesh = LinkMesh.merge(shapes)
+    mesh = LinkMesh.merge([(0, capsule(a, b, r, detail=(12, 3)).moved(front, _CAPSULE)) for a, b, r in capsules])
     over, _ = rasterise(stage.camera, *mesh.posed(np.eye(4)[None]), mesh, light_table(mesh.colours))
     share = _COVER * (over[..., 3:] > 0)
     return np.round((1 - share) * picture + share * over[..., :3]).astype(np.uint8)

@@ -1,7 +1,6 @@
 """A URDF robot to draw: visuals as triangles, forward kinematics level by level, mimic joints obeyed.
 
-Needs neither Pinocchio nor a mesh library for robots of primitives; mesh files are read through trimesh, closed chains
-(heads on six legs) are solved through Pinocchio.
+Closed chains (heads on six legs) are solved through Pinocchio; nothing else needs it.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,6 @@ from speech_gesture_pkg.viewer.shapes import (
     Shape,
     box,
     capsule,
-    coloured,
     cylinder,
     ellipsoid,
     sphere,
@@ -228,7 +227,7 @@ class RobotFigure:
         else:
             self.warnings.append(f"geometry <{kind.tag}> is not drawn")
             return []
-        return [coloured(shape, plain)]
+        return [replace(shape, colour=plain)]
 
     def _sticks(self) -> list[tuple[int | np.ndarray, Shape]]:
         """A capsule from each link's origin to each child's, for robots without geometry."""
@@ -286,7 +285,7 @@ def _misplaced(root: ET.Element, names: tuple[str, ...], parts: Sequence[tuple[i
     }
     clouds: dict[int, list[np.ndarray]] = {}
     for index, shape in parts:
-        clouds.setdefault(int(index), []).append(shape.vertices)
+        clouds.setdefault(int(index), []).append(shape.mesh.vertices)
     seen = outside = 0
     for index, pieces in clouds.items():
         if index in centres:
@@ -313,7 +312,7 @@ def _mass_ellipsoid(link: ET.Element) -> Shape | None:
     ball = np.cbrt(3 * mass / (4000 * np.pi))
     frame = _origin(inertial)
     frame[:3, :3] = frame[:3, :3] @ axes
-    return coloured(ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), 20, 14).moved(frame), _GREY)
+    return ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), (20, 14)).moved(frame, _GREY)
 
 
 def _share(root: ET.Element, faces: int) -> int:
