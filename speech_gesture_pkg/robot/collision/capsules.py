@@ -1,6 +1,6 @@
 """Capsules: fitting them to URDF shapes, and distances between many of them at once.
 
-Own code because the solver needs the distances and nearest points of all pairs in a batch of poses by one numpy call; Coal
+Own code because the solver needs distances and nearest points of all pairs in a batch of poses by one numpy call; Coal
 tests one pair at a time.
 """
 
