@@ -55,7 +55,7 @@ class BagAudio:
     Unstamped messages follow each other; each stretch of them is placed so that no message comes before it is recorded.
 
     Args:
-        declared: format, as far as the messages do not tell.
+        declared: format, as far as the messages do not say.
 
     Attributes:
         dropped: messages that could not be used.

@@ -26,7 +26,7 @@ class Windows:
         received: reception of each window, same clock; by topic.
         epoch: where that clock starts, ns; the first window's reception, unless it was set before.
         left_out: messages that are no curve of finite numbers, or are stamped on another clock than the others. (The
-            motion guarantees tell which.)
+            motion guarantees report which.)
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ class Content:
 
     @property
     def has_phases(self) -> bool:
-        """Whether the motion tells its gesture phases."""
+        """Whether the motion states its gesture phases."""
         return self.motion is not None and bool(self.motion.phase.any())
 
     def span(self) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
 from speech_gesture_pkg.errors import ConfigError, InputError, one_of
-from speech_gesture_pkg.features.vectors import silence
+from speech_gesture_pkg.features.vectors import SpeechVectors
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.representation import to_vectors
 from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
@@ -103,7 +103,7 @@ class _Clips(Dataset[Batch]):
 
     def __init__(self, recordings: Sequence[TrainingRecording], config: DiffShegConfig) -> None:
         self._long = [r for r in recordings if len(r) >= config.clip]
-        self._config, self._windows, self._quiet = config, frame_windows(config), silence(1)[0]
+        self._config, self._windows, self._quiet = config, frame_windows(config), SpeechVectors.quiet(1)[0]
         share = [max(1, len(r) // config.clip) for r in self._long]
         self._owner = np.repeat(np.arange(len(self._long)), share)
 
