@@ -111,7 +111,6 @@ setup(
         "ssl": SSL,
         "train": TRAIN,
         "robots": ["example-robot-data>=4.3"],
-        "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER + ONNX,
         "test": TEST,
         "dev": [

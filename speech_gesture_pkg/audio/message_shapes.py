@@ -1,4 +1,4 @@
-"""The samples in an audio message of any type of the field, told apart by fields; free of ROS.
+"""The samples in an audio message of any type of the field, recognised by its fields; free of ROS.
 
 The message may be an rclpy object or one that a bag reader made: only its fields are looked at.
 
@@ -68,7 +68,7 @@ def read_samples(msg: Any, declared: AudioFormat, files: WavStream | None = None
 
     Args:
         msg: the message.
-        declared: format, as far as the message does not tell.
+        declared: format, as far as the message does not say.
         files: knows the WAV file that messages of bytes are pieces of; None = each message stands for itself.
 
     Raises:

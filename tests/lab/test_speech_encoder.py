@@ -39,8 +39,8 @@ def test_a_live_stream_hears_what_training_heard(folder):
     state, made, token = speech.start(), [], 0
     while windows.samples(token) <= len(samples):
         before = state
-        states, state = speech.step(samples[state.heard : windows.samples(token)], state)
-        again, _ = speech.step(samples[before.heard : windows.samples(token)], before)
+        states, state = speech.step(samples[state.received : windows.samples(token)], state)
+        again, _ = speech.step(samples[before.received : windows.samples(token)], before)
         np.testing.assert_array_equal(states, again)
         made.append(states)
         token += 1

@@ -119,14 +119,14 @@ class HubertStream:
     def step(self, samples: np.ndarray, state: HubertState, keep: int) -> HubertState:
         """The state after more samples [N] (16 kHz mono), without frames before frame `keep`."""
         state = replace(state, audio=np.concatenate([state.audio, np.asarray(samples, np.float32)]))
-        while state.encoded.heard + len(state.audio) >= self.windows.samples(state.blocks):
+        while state.encoded.received + len(state.audio) >= self.windows.samples(state.blocks):
             state = self._block(state)
         drop = max(0, min(keep - state.first, len(state.frames)))
         return replace(state, frames=state.frames[drop:].copy(), first=state.first + drop)
 
     def _block(self, state: HubertState) -> HubertState:
         w, block = self.windows, state.blocks
-        size = w.samples(block) - state.encoded.heard
+        size = w.samples(block) - state.encoded.received
         new, encoded = self._speech.step(state.audio[:size], state.encoded)
         states = np.concatenate([state.last, new])
         made = w.interpolated(states, w.states(block) - len(state.last), block * w.block, w.block)

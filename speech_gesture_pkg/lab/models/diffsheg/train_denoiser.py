@@ -12,7 +12,7 @@ from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.features.vectors import silence
+from speech_gesture_pkg.features.vectors import SpeechVectors
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.representation import to_vectors
 from speech_gesture_pkg.generators.feature_windows import MOTION_FPS
@@ -72,7 +72,7 @@ class _Clips(Dataset[Batch]):
 
     def __init__(self, recordings: Sequence[TrainingRecording], config: DiffShegConfig) -> None:
         self._long = [r for r in recordings if len(r) >= config.clip]
-        self._config, self._windows, self._quiet = config, config.windows, silence(1)[0]
+        self._config, self._windows, self._quiet = config, config.windows, SpeechVectors.quiet(1)[0]
         share = [max(1, len(r) // config.clip) for r in self._long]
         self._owner = np.repeat(np.arange(len(self._long)), share)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
-from speech_gesture_pkg.features.vectors import silence
+from speech_gesture_pkg.features.vectors import SpeechVectors
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.lab.models.speechcat.encoder_finetuning import BlockCutter, TunedEncoder
 from speech_gesture_pkg.lab.models.speechcat.model import SpeechCat
@@ -33,7 +33,9 @@ class _Sequences(Dataset[Batch]):
     ) -> None:
         self._length = 2 * model.config.window
         self._windows = model.config.windows
-        self._quiet = silence(1)[0] if model.config.encoder == "mel" else np.zeros(model.channels, np.float32)
+        self._quiet = (
+            SpeechVectors.quiet(1)[0] if model.config.encoder == "mel" else np.zeros(model.channels, np.float32)
+        )
         self._start, self._speakers = model.config.codes, model.config.speakers
         self._cutter = BlockCutter(self._windows, self._length) if model.config.encoder_tuned else None
         self._items = list(zip(tokens, utterances, [style_of(u.recording, reference) for u in utterances], strict=True))
