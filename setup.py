@@ -44,6 +44,7 @@ TEST = [
     *("pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
     *("hypothesis>=6", "yourdfpy>=0.0.56"),
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
@@ -54,7 +55,7 @@ def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version="0.2.0",
     description="Speech-driven whole-body gestures for ROS 2 humanoids: audio topic in, safe JointTrajectory out",
     long_description=(Path(__file__).resolve().parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -63,6 +64,7 @@ setup(
     maintainer_email="maintainers@speech-gesture.invalid",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -105,6 +107,7 @@ setup(
         "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER + ONNX,
         "test": TEST,
+        "docs": DOCS,
         "dev": [
             *TEST,
             *SCALE,
@@ -116,6 +119,7 @@ setup(
             "setuptools<80",
             "ruff>=0.6",
             "mypy>=1.10",
+            "pytest-cov>=5",
             "types-PyYAML",
             "colcon-core",
             "colcon-ros",

@@ -3,4 +3,4 @@
 Importing this package imports nothing heavy (no numpy, no ROS, no torch); import the module that you need.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
