@@ -1,4 +1,4 @@
-"""The streaming protocol that every generator follows (DESIGN section 3)."""
+"""The streaming protocol that every generator follows."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ CAUSES = (
 
 
 class Pipeline:
-    """The chain of DESIGN section 1 without ROS.
+    """The whole way from audio to windows, without ROS (docs/architecture.md).
 
     Args:
         config: all parameters.
