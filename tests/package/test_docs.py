@@ -136,6 +136,12 @@ def test_every_command_is_on_its_page():
     assert [verb for verb in BENCHMARKS if not re.search(rf"^\| `{verb}\b", developers, re.MULTILINE)] == []
 
 
+def test_every_figure_of_the_diagnostics_is_on_its_page():
+    keys = pytest.importorskip("speech_gesture_pkg.pipeline.diagnostic_keys").DiagnosticKey
+    text = (DOCS / "interface.md").read_text("utf-8").partition("## Diagnostics")[2]
+    assert [key.value for key in keys if f"`{key.value}`" not in text] == []
+
+
 def test_workflows_call_targets_that_exist():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.findall(r"^(\w+):(?!=)", makefile, re.MULTILINE)
