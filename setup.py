@@ -48,6 +48,7 @@ TEST = [
     *("pytest>=8,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
     *("hypothesis>=6", "yourdfpy>=0.0.56"),
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
@@ -58,7 +59,7 @@ def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version="0.2.0",
     description="Speech-driven whole-body gestures for ROS 2 humanoids: audio topic in, safe JointTrajectory out",
     long_description=(Path(__file__).resolve().parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -113,6 +114,7 @@ setup(
         "robots": ["example-robot-data>=4.3"],
         "demo": ROS + VIEWER + ONNX,
         "test": TEST,
+        "docs": DOCS,
         "dev": [
             *TEST,
             *SCALE,
@@ -124,6 +126,7 @@ setup(
             "setuptools<80",
             "ruff>=0.6",
             "mypy>=1.10",
+            "pytest-cov>=5",
             "types-PyYAML",
             "colcon-core",
             "colcon-ros",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
     from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AudioChunk",

@@ -1,7 +1,7 @@
 """Every parameter, once: typed, with default, unit, range and a sentence; validated once, immutable after.
 
 `GestureConfig` is built from a YAML file or from ROS parameters (names are `group.field`, e.g. `sync.mode`). The node
-declares its parameters, `config/gesture.yaml` and the README table are checked, from these fields.
+declares its parameters, `config/gesture.yaml` and docs/parameters.md are made, from these fields.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def compose_offline(
         fps: targets per second.
         limits: of the J joints.
         start: joint positions at time 0; the first finite target of each joint if None. Shape [J].
-        distance, margin: self-collision, as for `extend.extend`.
+        distance: least capsule distance for joint positions `[N, J] -> [N]`, m; None = not checked.
+        margin: that it keeps, m.
 
     Raises:
         InputError: wrong shape, or a joint without any finite target.
@@ -80,7 +81,8 @@ def retarget_offline(
         motion: at the retargeter's rate, T >= 1 frames.
         retargeter: of the robot.
         layout: which joints are commanded; those that are not the retargeter's stay at 0.
-        distance, margin: self-collision, as for `extend.extend`.
+        distance: least capsule distance for joint positions `[N, J] -> [N]`, m; None = not checked.
+        margin: that it keeps, m.
         frames: yields 0, `BLOCK`, 2 `BLOCK`, ... below T (to show progress).
 
     Raises:

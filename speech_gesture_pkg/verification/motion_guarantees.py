@@ -1,4 +1,4 @@
-"""The motion guarantees (docs/controllers.md), checked from the outside.
+"""The motion guarantees (docs/guarantees.md), checked from the outside.
 
 Reads a recorded bag and the URDF with its own XML reader and its own interpolation; it shares no code with the
 composer, the solver or the node. Only the rules of controllers (`sim`, see `executed`) are used by others, too.
