@@ -23,9 +23,13 @@ ROS = [
         "ros-lifecycle-msgs",
         "ros-rcl-interfaces",
         "ros-action-msgs",
+        "ros-builtin-interfaces",
     )
 ]
-VIEWER = ["viser>=1.0", "trimesh>=4", "pycollada>=0.8", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
+VIEWER = [
+    *("viser>=1.0", "websockets>=13", "trimesh>=4", "pycollada>=0.8"),
+    *("Pillow>=10.1", "imageio-ffmpeg>=0.5"),
+]
 AUDIO = ["sounddevice>=0.4.6"]
 ONNX = ["onnxruntime>=1.17"]
 SCALE = ["dask[distributed]>=2024.1"]
@@ -44,6 +48,7 @@ TEST = [
     *("pytest>=8,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
     *("hypothesis>=6", "yourdfpy>=0.0.56"),
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 
 
 def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
@@ -54,7 +59,7 @@ def share(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version="0.2.0",
     description="Speech-driven whole-body gestures for ROS 2 humanoids: audio topic in, safe JointTrajectory out",
     long_description=(Path(__file__).resolve().parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -63,6 +68,7 @@ setup(
     maintainer_email="maintainers@speech-gesture.invalid",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -88,8 +94,12 @@ setup(
         "soxr>=0.3.7",
         "soundfile>=0.12",
         "pin>=3.0",
+        "coal>=3.0",
         "daqp>=0.6",
         "rosbags>=0.11",
+        "apsw>=3.40",
+        "lz4>=4.0",
+        'backports.zstd>=1.0; python_version < "3.14"',
         "tqdm>=4.60",
     ],
     extras_require={
@@ -102,9 +112,9 @@ setup(
         "ssl": SSL,
         "train": TRAIN,
         "robots": ["example-robot-data>=4.3"],
-        "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER + ONNX,
         "test": TEST,
+        "docs": DOCS,
         "dev": [
             *TEST,
             *SCALE,
@@ -116,6 +126,7 @@ setup(
             "setuptools<80",
             "ruff>=0.6",
             "mypy>=1.10",
+            "pytest-cov>=5",
             "types-PyYAML",
             "colcon-core",
             "colcon-ros",

@@ -1,7 +1,7 @@
 """Every parameter, once: typed, with default, unit, range and a sentence; validated once, immutable after.
 
 `GestureConfig` is built from a YAML file or from ROS parameters (names are `group.field`, e.g. `sync.mode`). The node
-declares its parameters, `config/gesture.yaml` and the README table are checked, from these fields.
+declares its parameters, `config/gesture.yaml` and docs/parameters.md are made, from these fields.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _p(
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    name: str = _p("prosody", "Which generator makes the motion.")
+    name: str = _p(
+        "prosody", "Which generator makes the motion: prosody, speechcat, diffsheg, or your own as module:Class."
+    )
     seed: int = _p(
         0, "Seed of every random choice; the same seed and audio give the same motion.", low=0, high=2**31 - 1
     )
@@ -101,7 +103,10 @@ class StyleConfig:
 
 @dataclass(frozen=True)
 class AudioConfig:
-    message_type: str = _p("auto", "Audio message type, e.g. std_msgs/msg/Int16MultiArray; auto = ask the ROS graph.")
+    message_type: str = _p(
+        "auto",
+        "Audio message type, e.g. std_msgs/msg/Int16MultiArray, or your own as module:NAME; auto = ask the ROS graph.",
+    )
     sample_rate: int = _p(16000, "Used where neither message nor audio_info tells it.", "Hz", 4000, 192000)
     channels: int = _p(1, "Used where neither message nor audio_info tells it.", low=1, high=32)
     sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not tell it.")

@@ -22,7 +22,7 @@ from speech_gesture_pkg.verification.executed import executed_text
 from speech_gesture_pkg.verification.motion_guarantees import GuaranteeReport, check_guarantees
 
 _TOLD = 12
-"""Contacts that are told one by one; --json has all of them."""
+"""Contacts that are listed one by one; --json has all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         sim = {"urdf": str(urdf), "distro": options.distro, "controllers": list(controllers)}
-        sim["allow_trajectory_replacement"] = False  # as README advises for the newest controllers
+        sim["allow_trajectory_replacement"] = False  # as docs/controllers.md advises for the newest
         start("sim_robot_node", sim | {f"{name}.joints": joints for name, joints in controllers.items()})
         recorder = start("recorder", {"out": str(bag)})
         viewer = None if headless else start("viewer_node", {"urdf": str(urdf), "port": options.port})

@@ -9,6 +9,7 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.bags.messages import read_bag
 from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.verification.bag_content import read_content
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.video import render_video
 
 
@@ -28,8 +29,8 @@ def write_video(bag: Path, out: Path, urdf: Path, audio: AudioChunk) -> Path:
     from tqdm import tqdm
 
     content = read_content(bag)
-    heard = content.audio if content.audio is not None else audio
-    begin = heard.start - 1.0
+    speech = content.audio if content.audio is not None else audio
+    begin = speech.start - 1.0
     if content.joints is not None:
         begin = max(begin, float(content.joints.time[0]))
     bar = tqdm(total=0, desc="rendering video", leave=False, disable=None)
@@ -39,16 +40,9 @@ def write_video(bag: Path, out: Path, urdf: Path, audio: AudioChunk) -> Path:
         bar.update(done - bar.n)
 
     try:
-        return render_video(
-            out,
-            motion=content.motion,
-            trajectory=content.joints,
-            urdf=urdf,
-            audio=heard,
-            begin=begin,
-            end=float(heard.start + min(heard.duration, audio.duration) + 1.5),
-            progress=step,
-        )
+        shown = Content(content.motion, content.joints, urdf, speech)
+        end = float(speech.start + min(speech.duration, audio.duration) + 1.5)
+        return render_video(out, shown, span=(begin, end), progress=step)
     finally:
         bar.close()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.cli.common import report, robot_path, writable_file
+from speech_gesture_pkg.cli.common import report, writable_file
 from speech_gesture_pkg.cli.robot_poses import GESTURES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.resources import ROBOTS
+from speech_gesture_pkg.resources import ROBOTS, robot_path
 from speech_gesture_pkg.retargeting.base import Retargeter
 from speech_gesture_pkg.retargeting.stewart_neck_retargeter import StewartNeckCollision, make_retargeter
 from speech_gesture_pkg.robot.collision.capsules import Capsule

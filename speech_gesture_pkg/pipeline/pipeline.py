@@ -47,7 +47,7 @@ CAUSES = (
 
 
 class Pipeline:
-    """The chain of DESIGN section 1 without ROS.
+    """Audio to trajectory windows without ROS: generator, retargeter, composer.
 
     Args:
         config: all parameters.

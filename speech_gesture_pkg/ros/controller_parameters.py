@@ -114,7 +114,7 @@ def ask_all(probe: GraphProbe, nodes: Iterable[str], timeout: float = ANSWER_S) 
 
 
 def spoilers(name: str, values: Mapping[str, Any], simulated: bool, joints: Iterable[str] = ()) -> list[str]:
-    """Sentences about controller parameters that spoil the motion (see README, Controllers).
+    """Sentences about controller parameters that spoil the motion (see docs/controllers.md).
 
     Args:
         name: of the controller.

@@ -1,4 +1,4 @@
-"""gesture_node: the lifecycle shell round the pipeline. Topics, services and parameters as in the README's tables."""
+"""gesture_node: the lifecycle shell round the pipeline. Topics and services: docs/interface.md."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class RobotTrajectory:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write as npz with keys joint_names, time, position, velocity, acceleration, fps (DESIGN section 3)."""
+        """Write as npz with keys joint_names, time, position, velocity, acceleration, fps."""
         try:
             np.savez_compressed(
                 path,

@@ -39,7 +39,8 @@ def retarget_offline(
         motion: at the retargeter's rate, T >= 1 frames.
         retargeter: of the robot.
         layout: which joints are commanded; those that are not the retargeter's stay at 0.
-        distance, margin: self-collision (see `CollisionCheck`); None switches it off.
+        distance: least capsule distance for joint positions `[N, J] -> [N]`, m; None = not checked.
+        margin: that it keeps, m.
         frames: yields 0, `BLOCK`, 2 `BLOCK`, ... below T (to show progress).
 
     Raises:

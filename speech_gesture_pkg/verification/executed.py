@@ -159,7 +159,7 @@ def check_executed(
     """Every rule that the windows are for, at every rate, over all topics.
 
     Without `rates` at all usual ones; but windows with negative times are timed for controllers of one rate, which a
-    bag does not tell: those are judged at given rates only.
+    bag does not say: those are judged at given rates only.
     """
     found: dict[tuple[Rule, float], Execution] = {}
     for sent in messages.values():

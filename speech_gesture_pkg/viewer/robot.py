@@ -1,13 +1,13 @@
 """A URDF robot to draw: visuals as triangles, forward kinematics level by level, mimic joints obeyed.
 
-Needs neither Pinocchio nor a mesh library for robots of primitives; mesh files are read through trimesh, closed chains
-(heads on six legs) are solved through Pinocchio.
+Closed chains (heads on six legs) are solved through Pinocchio; nothing else needs it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from speech_gesture_pkg.viewer.shapes import (
     Shape,
     box,
     capsule,
-    coloured,
     cylinder,
     ellipsoid,
     sphere,
@@ -149,7 +148,7 @@ class RobotFigure:
             shape = capsule((0, 0, -length / 2), (0, 0, length / 2), radius)
         else:
             shape = cylinder(*visual.size)
-        return [coloured(shape, visual.colour or _GREY)]
+        return [replace(shape, colour=visual.colour or _GREY)]
 
     def _sticks(self) -> list[tuple[int | np.ndarray, Shape]]:
         """A capsule from each link's origin to each child's, for robots without geometry."""
@@ -204,7 +203,7 @@ def _misplaced(urdf: Urdf, names: tuple[str, ...], parts: Sequence[tuple[int | n
     centres = {index: box.origin[:3, 3] for index, box in boxes.items() if box is not None}
     clouds: dict[int, list[np.ndarray]] = {}
     for index, shape in parts:
-        clouds.setdefault(int(index), []).append(shape.vertices)
+        clouds.setdefault(int(index), []).append(shape.mesh.vertices)
     seen = outside = 0
     for index, pieces in clouds.items():
         if index in centres:
@@ -221,8 +220,8 @@ def _mass_ellipsoid(link: Link) -> Shape | None:
     # Moments of an ellipsoid are m (b^2 + c^2) / 5, ..., those of a box with edges e, f, g m (f^2 + g^2) / 12, ...
     radii = np.sqrt(5.0 / 12.0) * np.array(link.mass_box.size)
     ball = np.cbrt(3 * link.mass / (4000 * np.pi))  # inertias may be made up: no link is far from a ball of water
-    shape = ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), 20, 14)
-    return coloured(shape.moved(link.mass_box.origin), _GREY)
+    shape = ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), (20, 14))
+    return shape.moved(link.mass_box.origin, _GREY)
 
 
 def _share(urdf: Urdf, faces: int) -> int:

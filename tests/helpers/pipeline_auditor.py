@@ -1,6 +1,6 @@
 """The auditor of the pipeline's tests: it checks every window, and is the robot that executes them.
 
-It knows the guarantees of motion (DESIGN section 4) and nothing of the composer: it takes limits from the robot and the
+It knows the motion guarantees and nothing of the composer: it takes limits from the robot and the
 parameters, interpolates as a joint_trajectory_controller does, and compares each window with what was sent before it.
 """
 

@@ -31,7 +31,12 @@ TOPICS = {
     "/speech_gesture/markers": "visualization_msgs/msg/MarkerArray",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 } | {f"/{name}/joint_trajectory": "trajectory_msgs/msg/JointTrajectory" for name in DEMO_CONTROLLERS}
-"""DESIGN section 5, for the demo humanoid."""
+"""docs/interface.md, for the demo humanoid."""
+
+FIGURES = (
+    *("state", "lifecycle", "generator", "real-time factor", "latency p50 [ms]", "latency p99 [ms]", "limited [%]"),
+    *("motion after sound [ms]", "look-ahead [ms]", "frames", "late frames", "windows", "faults", "resets"),
+)
 
 
 def test_interface_and_guarantees(probe, start, demo_urdf, tmp_path, pulse):

@@ -25,8 +25,7 @@ from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.pipeline.diagnostic_keys import WINDOW_TOO_LATE, DiagnosticKey, dropped
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.verification.bag_content import SMPLX, BagContent, read_content
-from speech_gesture_pkg.verification.bag_windows import Windows
-from speech_gesture_pkg.verification.motion_guarantees import TRAJECTORY
+from speech_gesture_pkg.verification.bag_windows import TRAJECTORY, Windows
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 from speech_gesture_pkg.verification.tracking import check_tracking
 
@@ -96,8 +95,9 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
         kind, received = message.type_name, message.received
         if not found.epoch:
             found.epoch = float(round(received))
+            windows.epoch = int(found.epoch) * 10**9
         if kind == TRAJECTORY:
-            windows.add(message, int(found.epoch) * 10**9)
+            windows.add(message)
         elif kind == DIAGNOSTICS:
             for status in message.data.status:
                 values = {v.key: v.value for v in status.values}

@@ -1,4 +1,4 @@
-"""results.json and results.csv: everything about a study, in a stable schema (docs in README, "Evaluation")."""
+"""results.json and results.csv: everything about a study, in a stable schema (docs/evaluation.md)."""
 
 from __future__ import annotations
 

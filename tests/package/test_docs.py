@@ -1,0 +1,158 @@
+"""The documentation: links lead somewhere, every page is in the navigation, and what is made from the code is up to date."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from house_layers import LAYERS
+
+from benchmarks.__main__ import VERBS as BENCHMARKS
+from speech_gesture_pkg.cli.main import VERBS
+from speech_gesture_pkg.cli.parameters import as_page, as_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+"""Read on the code host, not on the site."""
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+ITEM = re.compile(r"\s*([-*]|\d+\.) ")
+
+
+class Settings(yaml.SafeLoader):
+    """Of mkdocs.yml, which names a Python function."""
+
+
+Settings.add_multi_constructor("tag:yaml.org,2002:python/name:", lambda loader, name, node: name)
+
+
+def text_of(path: Path) -> str:
+    """Markdown without code."""
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "CODE", "\n".join(line for line in text.splitlines() if not line.startswith("    ")))
+
+
+def anchors(path: Path) -> set[str]:
+    """Of the headings, as Python-Markdown and GitHub make them."""
+    heads = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", head).strip().lower()) for head in heads}
+
+
+def navigation() -> list[str]:
+    """Pages in the order of mkdocs.yml."""
+
+    def pages(part: object) -> list[str]:
+        if isinstance(part, str):
+            return [part]
+        parts = part.values() if isinstance(part, dict) else part
+        assert not isinstance(parts, (bytes, int, type(None)))
+        return [page for each in parts for page in pages(each)]  # type: ignore[attr-defined]
+
+    return pages(yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), Settings)["nav"])
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OUTSIDE], ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    wrong = []
+    for target in LINK.findall(text_of(page)):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        if (
+            not path.is_file()
+            or (page in PAGES and not path.is_relative_to(DOCS))
+            or (anchor and anchor not in anchors(path))
+        ):
+            wrong.append(target)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_lists_and_tables_begin_after_an_empty_line(page):
+    """GitHub does not need it, the site does."""
+    lines = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE).splitlines()
+    wrong = []
+    for before, line in zip(lines, lines[1:], strict=False):
+        plain = before.strip() and not before.startswith(("#", " ", "<!--"))
+        if plain and ((ITEM.match(line) and not ITEM.match(before)) or (line.startswith("|") and before[0] != "|")):
+            wrong.append(line)
+    # A list item that goes on in the next line, and is followed by the next item, looks the same: its first line tells.
+    wrong = [line for line in wrong if not in_list(lines, line)]
+    assert wrong == []
+
+
+def in_list(lines: list[str], line: str) -> bool:
+    """Whether the paragraph that `line` stands in begins with a list item."""
+    k = lines.index(line)
+    while k and lines[k - 1].strip():
+        k -= 1
+    return bool(ITEM.match(lines[k]))
+
+
+def test_every_page_is_in_the_navigation():
+    assert sorted(navigation()) == [str(page.relative_to(DOCS)) for page in PAGES]
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+def test_the_readme_gives_the_guarantees_as_their_page_does():
+    listed = [
+        re.findall(r"^\d\. .+(?:\n   .+)*", p.read_text("utf-8"), re.M) for p in (DOCS / "guarantees.md", OUTSIDE[0])
+    ]
+    assert len(listed[0]) == 5
+    assert set(listed[0]) <= set(listed[1])
+
+
+def test_pictures_are_small():
+    assert (DOCS / "demo.webp").stat().st_size <= 2_000_000
+
+
+def test_parameter_file_and_page_are_up_to_date():
+    advice = "run `make parameters`"
+    assert (ROOT / "config" / "gesture.yaml").read_text("utf-8") == as_yaml() + "\n", advice
+    assert (DOCS / "parameters.md").read_text("utf-8") == as_page() + "\n", advice
+
+
+def test_the_picture_of_the_architecture_is_up_to_date():
+    check = [sys.executable, str(ROOT / "tools" / "architecture_picture.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_table_of_layers_names_every_layer():
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    table = text.partition("| layer, lowest first |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([\w/]+)`", table)) >= {name for names in LAYERS for name in names}
+
+
+def test_every_command_is_on_its_page():
+    text = (DOCS / "commands.md").read_text("utf-8")
+    ours, _, developers = text.partition("python -m benchmarks ...")
+    assert [verb for verb in VERBS if not re.search(rf"^\| `{verb}\b", ours, re.MULTILINE)] == []
+    assert [verb for verb in BENCHMARKS if not re.search(rf"^\| `{verb}\b", developers, re.MULTILINE)] == []
+
+
+def test_every_figure_of_the_diagnostics_is_on_its_page():
+    keys = pytest.importorskip("speech_gesture_pkg.pipeline.diagnostic_keys").DiagnosticKey
+    text = (DOCS / "interface.md").read_text("utf-8").partition("## Diagnostics")[2]
+    assert [key.value for key in keys if f"`{key.value}`" not in text] == []
+
+
+def test_workflows_call_targets_that_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^(\w+):(?!=)", makefile, re.MULTILINE)
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        steps = [s for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values() for s in job["steps"]]
+        commands = [step["run"] for step in steps if "run" in step]
+        used = {word for line in commands for word in re.findall(r"\bmake (\w+)", line)}
+        assert used <= set(targets), f"{path.name}: {used - set(targets)}"
+        for script in (line for line in commands if line.startswith(".ci/")):
+            assert (ROOT / script.split()[0]).is_file(), f"{path.name}: {script}"
