@@ -1,7 +1,7 @@
 """docs/demo.webp, the moving picture of README: some seconds of the video that `make demo` writes.
 
-    make demo ARGS="--headless"
-    python tools/readme_picture.py demo_out/demo.mp4 [--begin 4] [--seconds 8]
+make demo ARGS="--headless"
+python tools/readme_picture.py demo_out/demo.mp4 [--begin 4] [--seconds 8]
 """
 
 from __future__ import annotations
