@@ -23,9 +23,13 @@ ROS = [
         "ros-lifecycle-msgs",
         "ros-rcl-interfaces",
         "ros-action-msgs",
+        "ros-builtin-interfaces",
     )
 ]
-VIEWER = ["viser>=1.0", "trimesh>=4", "pycollada>=0.8", "Pillow>=10.1", "imageio-ffmpeg>=0.5"]
+VIEWER = [
+    *("viser>=1.0", "websockets>=13", "trimesh>=4", "pycollada>=0.8"),
+    *("Pillow>=10.1", "imageio-ffmpeg>=0.5"),
+]
 AUDIO = ["sounddevice>=0.4.6"]
 ONNX = ["onnxruntime>=1.17"]
 SCALE = ["dask[distributed]>=2024.1"]
@@ -90,8 +94,12 @@ setup(
         "soxr>=0.3.7",
         "soundfile>=0.12",
         "pin>=3.0",
+        "coal>=3.0",
         "daqp>=0.6",
         "rosbags>=0.11",
+        "apsw>=3.40",
+        "lz4>=4.0",
+        'backports.zstd>=1.0; python_version < "3.14"',
         "tqdm>=4.60",
     ],
     extras_require={
@@ -104,7 +112,6 @@ setup(
         "ssl": SSL,
         "train": TRAIN,
         "robots": ["example-robot-data>=4.3"],
-        "smplx": ["smplx>=0.1.28"],
         "demo": ROS + VIEWER + ONNX,
         "test": TEST,
         "docs": DOCS,

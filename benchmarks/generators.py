@@ -18,7 +18,7 @@ from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.cli.common import peak_mb
 from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, SpeechGestureError
-from speech_gesture_pkg.generators.registry import GENERATORS, LEARNED, create_generator
+from speech_gesture_pkg.generators.registry import GENERATORS, LEARNED, load_generator
 
 CHUNK = 512
 """Samples of an audio message: 32 ms."""
@@ -83,7 +83,7 @@ def figures(generator: GeneratorConfig, audio: AudioChunk, repeat: int) -> dict[
     from benchmarks.tokens import token_figures
 
     began = time.perf_counter()
-    made = create_generator(generator)
+    made = load_generator(generator)
     loaded = time.perf_counter() - began
     runs = [_stream(made, generator, audio) for _ in range(max(1, repeat))]
     steps = np.concatenate([r[1] for r in runs])

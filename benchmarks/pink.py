@@ -17,7 +17,7 @@ import pinocchio as pin
 
 from speech_gesture_pkg.errors import MissingDependencyError
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
+from speech_gesture_pkg.retargeting.base import Retargeter
 from speech_gesture_pkg.retargeting.targets import HumanTargets, human_targets
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, ArmMap
 

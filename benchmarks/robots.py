@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.tracking import TERMS, robot_figures, whole_poses
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.cli.common import config_of, progress, robot_path
+from speech_gesture_pkg.cli.common import config_of, progress
 from speech_gesture_pkg.cli.generate import generate
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, SpeechGestureError
@@ -20,7 +20,7 @@ from speech_gesture_pkg.motion.folder import read_motions
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.build import layout_of, load_robot
 from speech_gesture_pkg.pipeline.offline import run_offline
-from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_path
 from speech_gesture_pkg.robot.joint_map.robot_map import limbs_and_hands
 from speech_gesture_pkg.verification.self_collision import colliding_share, limit_violations
 

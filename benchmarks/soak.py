@@ -35,6 +35,7 @@ from speech_gesture_pkg.cli.common import (
 from speech_gesture_pkg.cli.processes import NodeProcess, isolated_environment, stop_all
 from speech_gesture_pkg.errors import ConfigError, SpeechGestureError, one_of
 from speech_gesture_pkg.pipeline.build import calmed, layout_of, load_robot
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.robot.joint_map.robot_map import limbs_and_hands
 from speech_gesture_pkg.trajectory.window_begin import PAST
@@ -154,7 +155,7 @@ class Soak:
         self.gesture = self._start("gesture_node", parameters)
         self.start_player()
         deadline = time.monotonic() + START_WITHIN
-        while self.graph.values.get("state") not in NORMAL:
+        while self.graph.values.get(DiagnosticKey.STATE) not in NORMAL:
             self._tick(SLICE)
             if time.monotonic() > deadline:
                 raise SpeechGestureError(f"the gesture node did not begin: {self.gesture.last_words()}")
@@ -254,7 +255,7 @@ class Soak:
                         ended = self._now()
                         self.graph.values = {}
                 self._tick(min(SLICE, max(wake - self._now(), 1e-3)) if ended is None else SLICE)
-                state = self.graph.values.get("state", "")
+                state = self.graph.values.get(DiagnosticKey.STATE, "")
                 if state and state not in states:
                     states.append(state)
                 if fault.stops and still is None and self._meters.stands():
@@ -303,7 +304,7 @@ class Soak:
         self._log.flush()
 
     def _normal(self, state: str) -> bool:
-        return state in (*NORMAL, "resting") and state == self.graph.values.get("state")
+        return state in (*NORMAL, "resting") and state == self.graph.values.get(DiagnosticKey.STATE)
 
     def _now(self) -> float:
         return time.monotonic() - self._begun
@@ -363,7 +364,7 @@ class Soak:
         rss = f"{memory[-1]:.1f} MB" if memory else ""
         text = (
             f"{minutes:5.1f} of {self._options.minutes:g} min, {faults} faults, {found.messages} windows, "
-            f"{sum(found.broken.values())} broken, {rss}, {self.graph.values.get('state', '')}"
+            f"{sum(found.broken.values())} broken, {rss}, {self.graph.values.get(DiagnosticKey.STATE, '')}"
         )
         print(f"\r{text:<110}", end="", file=sys.stderr, flush=True)
 

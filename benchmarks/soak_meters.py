@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.soak_figures import Latencies, Memory, cpu_seconds, own_p99
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 
 SAMPLE_S = 5.0
 """Between two looks at memory, s."""
@@ -22,6 +23,8 @@ SETTLED = 3.0
 """So long after a fault latency is measured again, s."""
 BEFORE, AFTER = 0.1, 0.1
 """A late window is judged by what happened from so long before its stamp to so long after its publication, s."""
+
+_UNCHANGED = (DiagnosticKey.STATE, DiagnosticKey.OFFSET, DiagnosticKey.RESETS, DiagnosticKey.FAULTS)
 
 
 class HoldUps:
@@ -133,15 +136,15 @@ class Meters:
         before, self._values = self._values, self._graph.values
         values = self._values
         frames, self._graph.heard = self._graph.heard, []
-        same = all(values.get(k) == before.get(k) for k in ("state", "motion after sound [ms]", "resets", "faults"))
-        if same and values.get("state") == "gesturing" and now > self._clean_since + 1.0:
+        same = all(values.get(k) == before.get(k) for k in _UNCHANGED)
+        if same and values.get(DiagnosticKey.STATE) == "gesturing" and now > self._clean_since + 1.0:
             self._ahead += [published - happens for published, happens in frames]
         else:
             self.latency.stretch(now, self._ahead)
             self._ahead = []
-        if now > self._own_due and "latency p99 [ms]" in values:
+        if now > self._own_due and DiagnosticKey.LATENCY_P99 in values:
             self._own_due = now + OWN_S
-            self._own_latency.append((now, float(values["latency p99 [ms]"])))
+            self._own_latency.append((now, float(values[DiagnosticKey.LATENCY_P99])))
 
     def figures(self, now: float) -> dict[str, Any]:
         """For the report; `now` as for `look`."""

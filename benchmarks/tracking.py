@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import MOST_TURN, PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import MOST_TURN, StewartNeckRetargeter, make_retargeter
 from speech_gesture_pkg.retargeting.targets import human_targets
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap, limbs_and_hands
@@ -32,7 +33,7 @@ _SHAPES = 5
 class Tally:
     """Figures of one solver on many clips."""
 
-    def __init__(self, retargeter: Retargeter | PlatformRetargeter, shapes: SelfCollision) -> None:
+    def __init__(self, retargeter: Retargeter, shapes: SelfCollision) -> None:
         self.retargeter = retargeter
         names, groups = retargeter.joint_names, retargeter.groups
         solved = [n for g in ("left_arm", "right_arm", "head", "torso") for n in groups.get(g, ())]
@@ -57,7 +58,7 @@ class Tally:
         times, motors = np.arange(len(q)) / FPS, motors_of(r)
         for names in (tuple(n for n in r.joint_names if n not in motors), motors):
             columns = [r.joint_names.index(n) for n in names]
-            over = limit_violations(r.robot.urdf, names, times, q[:, columns], np.asarray(r.acceleration)[columns])
+            over = limit_violations(r.robot.urdf, names, times, q[:, columns], r.limits.acceleration[columns])
             # The retargeter tells the motors of a platform where to be; how fast they get there the composer says.
             self._violations += over["position"] if names == motors else sum(over.values())
 
@@ -108,7 +109,7 @@ def robot_figures(urdf: str | Path, motions: Iterable[MotionFrames], against: st
     shapes = SelfCollision(urdf, posed, *limbs_and_hands(mapping))
     tally, probes = Tally(retargeter, shapes), _Reach(robot, mapping)
     other, other_solve, other_load = None, None, 0.0
-    if against and mapping.arms and isinstance(retargeter, Retargeter):
+    if against and mapping.arms and isinstance(retargeter, IkRetargeter):
         from benchmarks.pink import PinkFollower
 
         began = time.perf_counter()
@@ -126,29 +127,26 @@ def robot_figures(urdf: str | Path, motions: Iterable[MotionFrames], against: st
     return result
 
 
-def motors_of(retargeter: Retargeter | PlatformRetargeter) -> tuple[str, ...]:
+def motors_of(retargeter: Retargeter) -> tuple[str, ...]:
     """The motors of a platform under the head, if there is one."""
-    return tuple(retargeter.platform.joints) if isinstance(retargeter, PlatformRetargeter) else ()
+    return tuple(retargeter.platform.joints) if isinstance(retargeter, StewartNeckRetargeter) else ()
 
 
-def whole_poses(retargeter: Retargeter | PlatformRetargeter, q: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+def whole_poses(retargeter: Retargeter, q: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     """Joints by name and their positions [N, ...] with which a URDF can be posed.
 
     The retargeter's `q` [N, J], and where the head stands on a platform also the passive joints of its legs.
     """
-    if isinstance(retargeter, Retargeter):
-        return retargeter.joint_names, q
     poses = [retargeter.shown(row) for row in q]
     names = tuple(poses[0] if poses else retargeter.joint_names)
     return names, np.array([[pose[n] for n in names] for pose in poses]).reshape(len(poses), len(names))
 
 
-def tracking_errors(
-    retargeter: Retargeter | PlatformRetargeter, motion: MotionFrames, q: np.ndarray
-) -> dict[str, np.ndarray]:
+def tracking_errors(retargeter: Retargeter, motion: MotionFrames, q: np.ndarray) -> dict[str, np.ndarray]:
     """Angles between human and robot [T], rad. Of a head on a platform: of what its motors are told to reach."""
-    if isinstance(retargeter, Retargeter):
+    if isinstance(retargeter, IkRetargeter):
         return retargeter.tracking_errors(motion, q)
+    assert isinstance(retargeter, StewartNeckRetargeter), "make_retargeter makes no other"
     body = retargeter.map.body
     wanted = body @ human_targets(motion).head @ body.T
     _, reached = retargeter.platform.reach(wanted, scale=retargeter.settings.head_scale, most=MOST_TURN)
@@ -162,7 +160,7 @@ class _Reach:
     def __init__(self, robot: RobotModel, mapping: RobotMap) -> None:
         settings = RetargetSettings()
         free = replace(settings, collision=False, weights=replace(settings.weights, palm=0.01))
-        self._free = Retargeter(robot, mapping, free) if mapping.arms else None
+        self._free = IkRetargeter(robot, mapping, free) if mapping.arms else None
         self._count, self._tried = 0, 0
         self._good: list[int] = []
 
@@ -190,15 +188,13 @@ class _Reach:
         return {"reachable": 100.0 * len(self._good) / self._tried} if self._tried else {}
 
 
-def _stream(retargeter: Retargeter | PlatformRetargeter, motion: MotionFrames, spent: list[float]) -> np.ndarray:
+def _stream(retargeter: Retargeter, motion: MotionFrames, spent: list[float]) -> np.ndarray:
     """Positions [T, J], one frame at a time; seconds of each step are added to `spent`."""
-    first = retargeter.solve_pose(motion[:1]) if isinstance(retargeter, Retargeter) else None
-    state, rows = retargeter.start(first), []
-    step: Callable[..., Any] = retargeter.step
+    state, rows = retargeter.start(retargeter.first_pose(motion)), []
     for k in range(len(motion)):
         frame = motion[k : k + 1]
         began = time.perf_counter()
-        q, state = step(frame, state)
+        q, state = retargeter.step(frame, state)
         spent.append(time.perf_counter() - began)
         rows.append(q[0])
     return np.array(rows)

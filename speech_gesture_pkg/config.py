@@ -41,7 +41,9 @@ def _p(
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    name: str = _p("prosody", "Which generator makes the motion.")
+    name: str = _p(
+        "prosody", "Which generator makes the motion: prosody, speechcat, diffsheg, or your own as module:Class."
+    )
     seed: int = _p(
         0, "Seed of every random choice; the same seed and audio give the same motion.", low=0, high=2**31 - 1
     )
@@ -101,10 +103,13 @@ class StyleConfig:
 
 @dataclass(frozen=True)
 class AudioConfig:
-    message_type: str = _p("auto", "Audio message type, e.g. std_msgs/msg/Int16MultiArray; auto = ask the ROS graph.")
-    sample_rate: int = _p(16000, "Used where neither message nor audio_info says it.", "Hz", 4000, 192000)
-    channels: int = _p(1, "Used where neither message nor audio_info says it.", low=1, high=32)
-    sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not say it.")
+    message_type: str = _p(
+        "auto",
+        "Audio message type, e.g. std_msgs/msg/Int16MultiArray, or your own as module:NAME; auto = ask the ROS graph.",
+    )
+    sample_rate: int = _p(16000, "Used where neither message nor audio_info gives it.", "Hz", 4000, 192000)
+    channels: int = _p(1, "Used where neither message nor audio_info gives it.", low=1, high=32)
+    sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not give it.")
     max_gap: float = _p(
         0.5, "Gaps up to this are filled with zeros by stamp; longer ones restart the stream.", "s", 0.0, 5.0
     )

@@ -81,4 +81,10 @@ def robot_file(name: str) -> Path:
     raise MissingDependencyError(f"robot {name!r} comes with the Python package {package}: {state} {_PIP[package]}")
 
 
+def robot_path(name: str) -> Path:
+    """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, listing the names."""
+    looks_like_file = "/" in name or "\\" in name or name.lower().endswith((".urdf", ".xml"))
+    return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_file(name)
+
+
 DEMO_AUDIO = "models/audio/demo_speech.wav"

@@ -35,6 +35,18 @@ def demo_urdf() -> Path:
     return ROOT / "models" / "robots" / "demo_humanoid" / "demo_humanoid.urdf"
 
 
+@pytest.fixture(scope="session")
+def own_generator_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the trained network of examples/own_generator."""
+    pytest.importorskip("torch", reason="torch is not installed; install the extra `train`")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; install the extra `onnx`")
+    from own_generator.train import train
+
+    folder = tmp_path_factory.mktemp("own_generator")
+    train(str(ROOT / "models" / "audio" / "demo_speech.wav"), folder)
+    return folder
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Why tests were run again, with those that were skipped or failed."""
     for report in terminalreporter.stats.get("rerun", []):

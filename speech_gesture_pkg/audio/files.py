@@ -22,14 +22,14 @@ MOST_SAMPLES = 1 << 29
 """Largest file: samples of all channels, or at 16 kHz; that is nine hours of mono at 16 kHz."""
 
 
-def read_audio(path: str | Path, tell: Callable[[str], object] = _log.warning) -> AudioChunk:
+def read_audio(path: str | Path, report: Callable[[str], object] = _log.warning) -> AudioChunk:
     """A whole file as 16 kHz mono float32 starting at time 0.
 
     A WAV file that was cut, or streamed by a program that did not know its length, is read as far as there are samples.
 
     Args:
         path: of the file.
-        tell: called with a sentence about such a file.
+        report: called with a sentence about such a file.
 
     Raises:
         InputError: no such file, a folder, empty, not audio, without samples, too long, of no usable rate, with NaN, or
@@ -59,7 +59,7 @@ def read_audio(path: str | Path, tell: Callable[[str], object] = _log.warning) -
                 )
             samples = file.read(dtype="float32", always_2d=True)
         if odd and len(samples):
-            tell(f"audio file {path} {odd}: read as far as there are samples, {len(samples) / rate:.2f} s")
+            report(f"audio file {path} {odd}: read as far as there are samples, {len(samples) / rate:.2f} s")
     except PermissionError as error:
         raise InputError(f"audio file {path} cannot be opened: permission denied") from error
     except (soundfile.SoundFileError, TypeError, ValueError, OSError, RuntimeError) as error:
@@ -74,7 +74,7 @@ def read_audio(path: str | Path, tell: Callable[[str], object] = _log.warning) -
 
 
 def _unfinished_wav(path: Path) -> str:
-    """What is odd about the length that a WAV file tells; '' for a sound one and for files of other kinds."""
+    """What is odd about the length that a WAV file states; '' for a sound one and for files of other kinds."""
     with path.open("rb") as file:
         head = file.read(MOST_HEADER)
     try:

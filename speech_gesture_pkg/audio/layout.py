@@ -28,7 +28,7 @@ def arrange(layout: Any, count: int, declared: int) -> tuple[int, bool]:
     Args:
         layout: `std_msgs/MultiArrayLayout` or None.
         count: samples of all channels in the message.
-        declared: channels where the layout does not tell.
+        declared: channels where the layout does not say.
 
     Raises:
         InputError: dimensions of which none can be taken for the channels, or that do not fit `count`.
@@ -67,7 +67,7 @@ def _label(dim: Any) -> str:
 
 
 def _by_size(sizes: list[int], declared: int) -> list[int]:
-    """Which of two dimensions has the size of channels; both or none if that cannot be told."""
+    """Which of two dimensions has the size of channels; both or none if that is not clear."""
     fits = [i for i in (0, 1) if sizes[i] == declared]
     if len(fits) == 1:
         return fits

@@ -1,4 +1,4 @@
-"""The samples in an audio message of any type of the field, told apart by fields; free of ROS.
+"""The samples in an audio message of any type of the field, recognised by its fields; free of ROS.
 
 The message may be an rclpy object or one that a bag reader made: only its fields are looked at.
 
@@ -14,6 +14,8 @@ The message may be an rclpy object or one that a bag reader made: only its field
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,22 @@ AUDIO_TYPES: tuple[str, ...] = (
 AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 """ros-drivers': rate, channels and encoding of `AudioData`. (mgonzs13's of the same name lies inside its messages.)"""
 
+
+@dataclass(frozen=True)
+class OwnAudioType:
+    """How the messages of a type that is not in `AUDIO_TYPES` are read; named by `audio.message_type: module:NAME`.
+
+    Attributes:
+        type_name: the ROS type of the topic, e.g. `std_msgs/msg/String`.
+        read: (message, declared format) -> samples, float with full scale = 1, [N] or [N, channels], and their rate in
+            Hz. The declared format is that of `audio_info` or of the parameters `audio.*`. `formats.decode` makes
+            samples of PCM bytes. InputError, or any other exception, drops the message and says why.
+    """
+
+    type_name: str
+    read: Callable[[Any, AudioFormat], tuple[np.ndarray, int]]
+
+
 NATIVE = "LE" if sys.byteorder == "little" else "BE"
 TYPED_ARRAYS = {1: ("float32_data", "F32"), 2: ("int32_data", "S32"), 8: ("int16_data", "S16")}
 TYPED_ARRAYS |= {16: ("int8_data", "S8"), 32: ("uint8_data", "U8")}
@@ -50,7 +68,7 @@ def read_samples(msg: Any, declared: AudioFormat, files: WavStream | None = None
 
     Args:
         msg: the message.
-        declared: format, as far as the message does not tell.
+        declared: format, as far as the message does not say.
         files: knows the WAV file that messages of bytes are pieces of; None = each message stands for itself.
 
     Raises:

@@ -19,7 +19,7 @@ class Segment:
     """A queue of contiguous audio that was written at the source's rate and is read at 16 kHz.
 
     Times are always `anchor + count / rate` with integer counts, so they are as exact after hours as at the start (a
-    change of the source's rate starts the count anew and may shift what follows by one sample at 16 kHz).
+    change of the source's rate starts the count again and may shift what follows by one sample at 16 kHz).
 
     Attributes:
         number: which segment of the stream this is.
@@ -46,11 +46,6 @@ class Segment:
     def position(self) -> float:
         """Stream time of the next sample to be read."""
         return self.anchor + self.read_count / SAMPLE_RATE
-
-    @property
-    def readable_end(self) -> float:
-        """Stream time up to which `read` can serve now (`end` less the resampler's delay)."""
-        return self.anchor + (self.read_count + self._unread) / SAMPLE_RATE
 
     @property
     def unread_s(self) -> float:

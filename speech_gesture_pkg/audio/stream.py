@@ -56,7 +56,7 @@ class AudioStream:
         self._segments: deque[Segment] = deque()
         self._made = 0
         self._idle = False  # the newest segment ends with silence from fill_silence
-        self._told_unstamped = False
+        self._reported_unstamped = False
         self._last_arrival = -math.inf
         self._last_stamp = math.inf
         self._last_duration = 0.0
@@ -122,7 +122,7 @@ class AudioStream:
 
         Does nothing if there is audio up to `until` already. With no audio yet a segment starts at `until`. Call it
         with a time a little behind now: audio that comes later for a time that was filled is dropped. A step of more
-        than `max_buffer_s` (a paused clock) starts a new segment at `until`, told by a LONG_GAP event.
+        than `max_buffer_s` (a paused clock) starts a new segment at `until`, reported by a LONG_GAP event.
         """
         if not math.isfinite(until):
             raise InputError(f"cannot fill silence until {until}; the time must be finite")
@@ -195,8 +195,8 @@ class AudioStream:
 
     def _start_of_unstamped(self, duration: float, arrival: float, events: list[StreamEvent]) -> float:
         """Counted on from the last chunk, unless the source paused or the clock jumped back."""
-        if not self._told_unstamped:
-            self._told_unstamped = True
+        if not self._reported_unstamped:
+            self._reported_unstamped = True
             events.append(StreamEvent(EventKind.UNSTAMPED, arrival - duration))
         end = self.end
         if end is None or arrival < self._last_arrival - BACK_LIMIT_S:

@@ -23,11 +23,11 @@ class WavStream:
         self._after = 0
         self._part = b""
         self._news = ""
-        self._told: AudioFormat | None = None
+        self._reported: AudioFormat | None = None
 
     def restart(self) -> None:
         """Another publisher, or another declared format: what was before does not count."""
-        self._fmt, self._told, self._part = None, None, b""
+        self._fmt, self._reported, self._part = None, None, b""
 
     def news(self) -> str:
         """Sentence about a kind of file that was found for the first time; '' if there is nothing new."""
@@ -45,7 +45,7 @@ class WavStream:
             raw: the message's bytes. Shape [B], uint8.
 
         Raises:
-            InputError: a header that is cut or tells compressed samples; else as `decode`.
+            InputError: a header that is cut or declares compressed samples; else as `decode`.
         """
         if is_wav(raw[:12].tobytes()):
             raw = self._begin(raw)
@@ -72,8 +72,8 @@ class WavStream:
         except InputError as e:
             raise InputError(f"the audio message is a WAV file that cannot be read: {e}") from e
         self._fmt, self._missing, self._after = header.fmt, header.size, header.after
-        if self._told != header.fmt:
-            self._told = fmt = header.fmt
+        if self._reported != header.fmt:
+            self._reported = fmt = header.fmt
             self._news = (
                 f"audio messages carry WAV files: read as their header says ({fmt.sample_rate} Hz, {fmt.channels} "
                 f"channel{'s' * (fmt.channels > 1)}, {fmt.encoding})"

@@ -44,7 +44,7 @@ _TYPE = re.compile(rf"{_NAME.pattern}(/{_NAME.pattern})+", re.ASCII)
 
 
 def definitions_for(types: Iterable[str]) -> dict[str, str]:
-    """Definitions of audio packages for a bag with these types, which tell whose `audio_common_msgs` it is."""
+    """Definitions of audio packages for a bag with these types, which show whose `audio_common_msgs` it is."""
     typed = {"audio_common_msgs/msg/Audio", "audio_common_msgs/msg/AudioStamped"}
     return (MGONZS13 if typed & set(types) else ROS_DRIVERS) | NAOQI
 

@@ -1,4 +1,4 @@
-"""speech-gesture ablation RUN... --corpus DIR: SpeechCAT or DiffSHEG and its baselines on held-out recordings."""
+"""speech-gesture ablation RUN... --corpus DIR: a learned generator and its baselines on held-out recordings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     latents = load_latents(options.latents) if options.latents else {}
     recordings = recordings_of(options)
     out = writable_folder(options.out)
-    ablation = Ablation(out, options.samples, replace(config, name=study.generator), study, latents)
+    ablation = Ablation(out, study, options.samples, replace(config, name=study.generator), latents)
     rows = _measured(ablation, runs, recordings)
     table = cells(rows, study)
     minutes = sum(e.audio.duration for e in recordings) / 60

@@ -11,7 +11,8 @@ import numpy as np
 
 from speech_gesture_pkg.cli.common import add_robot, report, urdf_of
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
+from speech_gesture_pkg.retargeting.base import Retargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import make_retargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap, limbs_and_hands
 from speech_gesture_pkg.robot.model import RobotModel
@@ -21,7 +22,7 @@ from speech_gesture_pkg.verification.executed import executed_text
 from speech_gesture_pkg.verification.motion_guarantees import GuaranteeReport, check_guarantees
 
 _TOLD = 12
-"""Contacts that are told one by one; --json has all of them."""
+"""Contacts that are listed one by one; --json has all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,12 +70,11 @@ def contacts_of(bag: str, path: Path, robot: RobotModel, mapping: RobotMap, rate
     limbs, hands = limbs_and_hands(mapping)
     completed = None
     if mapping.platform is not None:
-        retargeter = PlatformRetargeter(robot, mapping, mapping.platform, None)
-        completed = partial(_with_passive, retargeter)
+        completed = partial(_with_passive, make_retargeter(robot, mapping))
     return bag_contacts(bag, path, rate, limbs, hands, completed)
 
 
-def _with_passive(retargeter: PlatformRetargeter, known: Mapping[str, float]) -> dict[str, float]:
+def _with_passive(retargeter: Retargeter, known: Mapping[str, float]) -> dict[str, float]:
     """Joint positions with those of a platform's passive joints; those that are not known rest."""
     q = np.array([known.get(n, rest) for n, rest in zip(retargeter.joint_names, retargeter.rest, strict=True)])
     return dict(known) | retargeter.shown(q)

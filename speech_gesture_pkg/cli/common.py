@@ -33,12 +33,6 @@ def urdf_of(options: argparse.Namespace) -> Path:
     return Path(options.urdf) if options.urdf else robot_file(options.robot)
 
 
-def robot_path(name: str) -> Path:
-    """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, listing the names."""
-    looks_like_file = "/" in name or "\\" in name or name.lower().endswith((".urdf", ".xml"))
-    return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_file(name)
-
-
 def add_motion(parser: argparse.ArgumentParser) -> None:
     """Generator, style and parameters."""
     add_generator(parser)

@@ -25,7 +25,7 @@ from speech_gesture_pkg.cli.evaluate_text import comparison_text, metric_list, s
 from speech_gesture_pkg.cli.generator_args import add_model
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, SpeechGestureError
-from speech_gesture_pkg.generators.registry import GENERATORS, LEARNED, create_generator
+from speech_gesture_pkg.generators.registry import GENERATORS, load_generator, takes_model
 from speech_gesture_pkg.lab.metrics.autoencoder import STARTER
 from speech_gesture_pkg.lab.study import jobs
 from speech_gesture_pkg.lab.study.agreement import agreements
@@ -38,6 +38,7 @@ from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, StudyOptions, Study
 from speech_gesture_pkg.lab.study.results import csv_text, results_of
 from speech_gesture_pkg.lab.study.store import RecordStore, write_json, write_text
 from speech_gesture_pkg.lab.study.worker import failure_of
+from speech_gesture_pkg.plugins import SEPARATOR
 from speech_gesture_pkg.resources import resource
 
 
@@ -66,7 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_robot(made)  # type: ignore[arg-type]
     parser.set_defaults(robot=None)
     what = parser.add_argument_group("what is measured")
-    what.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="only these; robot_* is a pattern")
+    what.add_argument(
+        "--metrics",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these; robot_* is a pattern, module:NAME is your own",
+    )
     what.add_argument("--list-metrics", action="store_true", help="print every metric, its unit and source, and end")
     what.add_argument(
         "--latents", default="", help="autoencoders of FGD, FED, FMD (default: the starter, FGD); none: off"
@@ -130,7 +137,7 @@ def _study_options(options: argparse.Namespace, needs_generator: bool) -> tuple[
         config = _own_model(config_of(_with(options, generator=name), **{"robot.urdf": str(urdf)}))
         try:
             if needs_generator:
-                models[name] = model_hash(create_generator(config.generator))
+                models[name] = model_hash(load_generator(config.generator), config.generator)
         except SpeechGestureError as e:
             if options.generator:
                 raise
@@ -160,7 +167,7 @@ def _study_options(options: argparse.Namespace, needs_generator: bool) -> tuple[
 
 def _own_model(config: GestureConfig) -> GestureConfig:
     """Without the model that is meant for another generator: one that works by rule has none."""
-    return config if config.generator.name in LEARNED else config.with_values({"generator.model": ""})
+    return config if takes_model(config.generator.name) else config.with_values({"generator.model": ""})
 
 
 def _latents_file(given: str) -> str:
@@ -266,7 +273,7 @@ def _with_bags(
         waiting: dict[Path, list[StudyJob]] = {}
         for job in mine:
             waiting.setdefault(job.item.path, []).append(job)
-        folder = _fresh(out / "bags" / f"{system}_{seed}")
+        folder = _fresh(out / "bags" / f"{system.replace(SEPARATOR, '.')}_{seed}")
         settings = LiveSettings(workers=options.workers or 1, rate=options.rate)
 
         def spoken(seconds: float, total: float, before: float = bar.n) -> None:

@@ -13,7 +13,9 @@ from speech_gesture_pkg.generators.registry import GENERATORS
 def add_generator(parser: argparse.ArgumentParser) -> None:
     """--generator, --model, --device."""
     parser.add_argument(
-        "--generator", metavar="NAME", help=f"one of {', '.join(GENERATORS)} (default: {GENERATORS[0]})"
+        "--generator",
+        metavar="NAME",
+        help=f"one of {', '.join(GENERATORS)}, or your own as module:Class (default: {GENERATORS[0]})",
     )
     add_model(parser)
 

@@ -17,9 +17,10 @@ from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.lab.batch_retargeting import Outcome, RetargetJob, Work, jobs_of, run_jobs, worker_count
 from speech_gesture_pkg.motion.frames import MotionFrames, resample
 from speech_gesture_pkg.motion.npz import load_motion
-from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
+from speech_gesture_pkg.pipeline.build import layout_of, load_robot
+from speech_gesture_pkg.pipeline.offline import retarget
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
-from speech_gesture_pkg.trajectory.offline import BLOCK, retarget_offline
+from speech_gesture_pkg.trajectory.offline import BLOCK
 
 _FILE, _FOLDER = "trajectory.npz", "trajectories"
 _TOLD = 20
@@ -61,13 +62,8 @@ class Retargeting:
 
     def __init__(self, config: GestureConfig, show: bool = False) -> None:
         """Load the robot of `config`; `show`: a progress bar for each file."""
-        self._robot = load_robot(config)
-        self._layout = layout_of(self._robot, {}, config)
-        self._show = show
-        safety = config.safety
-        self._distance = clearance_of(self._robot, self._layout) if safety.self_collision else None
-        self._margin = safety.collision_margin
-        self.joint_names: tuple[str, ...] = self._layout.joint_names
+        self._config, self._robot, self._show = config, load_robot(config), show
+        self.joint_names: tuple[str, ...] = layout_of(self._robot, {}, config).joint_names
 
     def __call__(self, job: RetargetJob) -> int:
         """Do a job; returns the frames written. Raises InputError, OutputError."""
@@ -79,14 +75,8 @@ class Retargeting:
         """The robot's motion for a person's, its braking tail included."""
         motion = resample(motion, self._robot.retargeter.settings.fps)
         frames = range(0, len(motion), BLOCK)
-        return retarget_offline(
-            motion,
-            self._robot.retargeter,
-            self._layout,
-            self._distance,
-            self._margin,
-            progress(frames, "retargeting") if self._show else frames,
-        )
+        shown = progress(frames, "retargeting") if self._show else frames
+        return retarget(self._config, self._robot, motion, shown)
 
 
 def _work(config: GestureConfig, show: bool = False) -> Work:

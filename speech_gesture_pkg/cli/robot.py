@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.cli.common import report, robot_path, writable_file
+from speech_gesture_pkg.cli.common import report, writable_file
 from speech_gesture_pkg.cli.robot_poses import GESTURES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.resources import ROBOTS
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.resources import ROBOTS, robot_path
+from speech_gesture_pkg.retargeting.base import Retargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import StewartNeckCollision, make_retargeter
 from speech_gesture_pkg.robot.collision.capsules import Capsule
 from speech_gesture_pkg.robot.collision.model import CollisionModel, limb_of_joints
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
@@ -41,7 +41,7 @@ class Checked:
     path: Path
     model: RobotModel
     map: RobotMap
-    retargeter: Retargeter | PlatformRetargeter
+    retargeter: Retargeter
 
     @property
     def warnings(self) -> list[str]:
@@ -90,10 +90,12 @@ def look_at(name: str) -> Checked:
     return Checked(name if name in ROBOTS else model.name, path, model, found, make_retargeter(model, found))
 
 
-def inner_collision(retargeter: Retargeter | PlatformRetargeter) -> CollisionModel:
+def inner_collision(retargeter: Retargeter) -> CollisionModel:
     """The capsules of a robot, over all joints but those of a platform."""
     collision = retargeter.collision
-    return collision if isinstance(collision, CollisionModel) else collision.inner
+    inner = collision.inner if isinstance(collision, StewartNeckCollision) else collision
+    assert isinstance(inner, CollisionModel), "make_retargeter makes no other"
+    return inner
 
 
 def _below_the_floor(robot: Checked) -> list[str]:

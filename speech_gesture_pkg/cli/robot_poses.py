@@ -8,8 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS, matrix_to_axis_angle
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
+from speech_gesture_pkg.retargeting.base import Retargeter
 
 Vector = tuple[float, float, float]
 Arm = tuple[Vector, Vector, Vector]
@@ -71,7 +70,7 @@ POSES: dict[str, Pose] = {
 GESTURES: tuple[str, ...] = ("offer", "point", "stop", "shrug", "list")
 
 
-def check_poses(retargeter: Retargeter | PlatformRetargeter) -> list[tuple[str, dict[str, float]]]:
+def check_poses(retargeter: Retargeter) -> list[tuple[str, dict[str, float]]]:
     """Robot joints `{name: rad}` of rest and of every pose of `POSES`."""
     rest = dict(zip(retargeter.joint_names, retargeter.rest.tolist(), strict=True))
     found = [("rest", rest)]

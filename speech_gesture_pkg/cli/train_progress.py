@@ -1,39 +1,10 @@
-"""What the trainings of the generators share on the command line: options, and how far they have come."""
+"""How far the training of a generator has come."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-from speech_gesture_pkg.cli.common import progress
-from speech_gesture_pkg.errors import MissingDependencyError
-
-
-def add_run_options(parser: argparse.ArgumentParser, recipe: str, change: str) -> None:
-    """Recipe, corpus and the like; `recipe` and `change` are examples for the help."""
-    parser.add_argument("recipe", help=f"YAML file, e.g. {recipe}")
-    parser.add_argument("--corpus", required=True, metavar="DIR", help="in the recipe's layout")
-    parser.add_argument("-o", "--out", required=True, metavar="DIR", help="runs; what was interrupted there goes on")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one run each (default: 0)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=f"e.g. --set {change}")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch (default: %(default)s)")
-    parser.add_argument("--cache", help="folder for speech features (default: OUT/features)")
-
-
-def needs_training(error: ModuleNotFoundError) -> MissingDependencyError:
-    """The sentence for a package of the extra `train` that is not there."""
-    return MissingDependencyError(
-        f"training needs {error.name}, which is not installed: pip install 'speech_gesture_pkg[train]'"
-    )
-
-
-def reading(paths: Iterable[Path]) -> Iterable[Path]:
-    """The paths, with a bar."""
-    listed = list(paths)
-    return progress(listed, "reading", len(listed))
 
 
 class StepProgress:

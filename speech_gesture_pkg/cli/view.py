@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,11 @@ from speech_gesture_pkg.bags.reader import SUFFIXES
 from speech_gesture_pkg.cli.common import add_robot, report, urdf_of, writable_file
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.motion.bounded_npz import read_npz
-from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion
+from speech_gesture_pkg.outside_text import one_line
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.verification.bag_content import read_content
-
-
-@dataclass
-class Scene:
-    """What a file shows; parts that it lacks are None."""
-
-    motion: MotionFrames | None = None
-    trajectory: RobotTrajectory | None = None
-    audio: AudioChunk | None = None
+from speech_gesture_pkg.viewer.content import Content
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +37,9 @@ def run(options: argparse.Namespace) -> int:
     scene = load_scene(Path(options.file), options.audio_topic)
     if options.audio:
         begin = scene.motion.start if scene.motion is not None else 0.0
-        heard = read_audio(options.audio)
-        scene.audio = AudioChunk(heard.samples, begin, heard.sample_rate)
-    urdf = urdf_of(options) if scene.trajectory is not None else None
+        speech = read_audio(options.audio)
+        scene.audio = AudioChunk(speech.samples, begin, speech.sample_rate)
+    scene.urdf = urdf_of(options) if scene.trajectory is not None else None
     written: dict[str, Any] = {}
     if options.video:
         from tqdm import tqdm
@@ -62,26 +53,26 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(done - bar.n)
 
             out = writable_file(options.video, ".mp4")
-            render_video(out, scene.motion, scene.trajectory, urdf, scene.audio, progress=step)
+            render_video(out, scene, progress=step)
         written["video"] = str(out)
     if options.png:
         from speech_gesture_pkg.viewer.picture import render_png
 
         out = writable_file(options.png, ".png")
-        render_png(out, scene.motion, scene.trajectory, urdf, scene.audio, count=options.count)
+        render_png(out, scene, options.count)
         written["png"] = str(out)
     if written:
         report(options, written, "\n".join(written.values()))
         return 0
     from speech_gesture_pkg.viewer.browser import open_player
 
-    player = open_player(scene.motion, scene.trajectory, urdf, scene.audio, options.host, options.port)
+    player = open_player(scene, options.host, options.port)
     print(f"open {player.page.url} in a browser; Ctrl-C ends")
     player.wait()
     return 0
 
 
-def load_scene(path: Path, audio_topic: str = "") -> Scene:
+def load_scene(path: Path, audio_topic: str = "") -> Content:
     """Tell the kinds of file apart by what is in them. Raises InputError for anything else."""
     if path.suffix.lower() != ".npz":
         if path.is_file() and path.suffix not in SUFFIXES:
@@ -89,7 +80,13 @@ def load_scene(path: Path, audio_topic: str = "") -> Scene:
         content = read_content(path, audio_topic=audio_topic)
         if content.motion is None and content.joints is None:
             raise InputError(f"bag {path} holds neither SMPL-X motion nor joint states: there is nothing to see")
-        return Scene(content.motion, content.joints, content.audio)
-    if "joint_names" in read_npz(path):
-        return Scene(trajectory=RobotTrajectory.load(path))
-    return Scene(motion=load_motion(path))
+        return Content(content.motion, content.joints, audio=content.audio)
+    keys = read_npz(path).keys()
+    if "joint_names" in keys:
+        return Content(trajectory=RobotTrajectory.load(path))
+    if "poses" in keys:
+        return Content(motion=load_motion(path))
+    raise InputError(
+        f"{path} holds neither a motion (key poses) nor a trajectory (key joint_names); its keys are: "
+        f"{one_line(', '.join(sorted(keys)) or 'none')}"
+    )

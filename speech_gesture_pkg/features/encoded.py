@@ -1,9 +1,9 @@
 """Speech as hidden states of wav2vec 2.0 (Baevski et al. 2020) or HuBERT (Hsu et al. 2021), block by block.
 
-The encoder looks at its whole input, so a growing input would change what it said before, and cost more and more. Here
+The encoder looks at its whole input, so a growing input would change its earlier output, and cost more and more. Here
 each block of new audio is encoded together with the audio before it, `frames` states in all, and only the states of
 the new audio are kept; with `ahead`, so many of the newest states are not kept yet, but come with the next block, when
-the network has heard what follows them. Training cuts its recordings into the same blocks (`encode_whole`), so that a
+the network has seen what follows them. Training cuts its recordings into the same blocks (`encode_whole`), so that a
 live stream sees exactly the numbers that the model was trained on.
 """
 
@@ -42,11 +42,11 @@ class EncodedState:
 
     Attributes:
         audio: the newest samples; silence before the stream's start. Shape [samples], float32.
-        heard: samples so far.
+        received: samples so far.
     """
 
     audio: np.ndarray
-    heard: int
+    received: int
 
 
 class EncodedSpeech:
@@ -58,7 +58,7 @@ class EncodedSpeech:
         encode: the network.
         channels: of a state.
         frames: states of an encoder call.
-        ahead: states that the network hears beyond a block's last one.
+        ahead: states that the network sees beyond a block's last one.
     """
 
     def __init__(self, encode: Encode, channels: int, frames: int = FRAMES, ahead: int = 0) -> None:
@@ -74,10 +74,10 @@ class EncodedSpeech:
         Raises:
             InputError: the block is longer than an encoder call, or does not end with a state.
         """
-        heard = state.heard + len(samples)
-        count = _new_states(state.heard, heard, self._frames, self._ahead)
+        received = state.received + len(samples)
+        count = _new_states(state.received, received, self._frames, self._ahead)
         audio = np.concatenate([state.audio, np.asarray(samples, np.float32)])[-len(state.audio) :]
-        return _newest(self._encode(audio[None])[0], count, self._ahead), EncodedState(audio, heard)
+        return _newest(self._encode(audio[None])[0], count, self._ahead), EncodedState(audio, received)
 
     def quiet(self, count: int) -> np.ndarray:
         """What stands for the time before a stream's start and after a recording's end. Shape [count, C]."""

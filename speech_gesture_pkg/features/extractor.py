@@ -62,14 +62,8 @@ class FeatureFrames:
             if piece.first != due:
                 raise InputError(f"feature frames do not follow each other: frame {due} is due, got {piece.first}")
             due += len(piece)
-        return FeatureFrames(
-            log_mel=np.concatenate([p.log_mel for p in pieces]),
-            energy_db=np.concatenate([p.energy_db for p in pieces]),
-            onset=np.concatenate([p.onset for p in pieces]),
-            f0_hz=np.concatenate([p.f0_hz for p in pieces]),
-            voicing=np.concatenate([p.voicing for p in pieces]),
-            first=pieces[0].first,
-        )
+        names = ("log_mel", "energy_db", "onset", "f0_hz", "voicing")
+        return FeatureFrames(*(np.concatenate([getattr(p, n) for p in pieces]) for n in names), pieces[0].first)
 
 
 @dataclass(frozen=True)
@@ -93,13 +87,9 @@ class SpeechFeatureExtractor:
     """Audio in, feature frames out, in chunks of any size; chunked gives the same frames as one shot.
 
     Attributes:
-        sample_rate: of the audio, Hz.
-        fps: frames per second.
         lookahead_s: audio needed beyond a frame's time before the frame can be made, seconds.
     """
 
-    sample_rate = SAMPLE_RATE
-    fps = 1.0 / HOP_S
     lookahead_s = HALF / SAMPLE_RATE
 
     def __init__(self) -> None:

@@ -1,4 +1,8 @@
-"""Log-mel spectrogram and energy of windows of 25 ms."""
+"""Log-mel spectrogram and energy of windows of 25 ms.
+
+Own code because librosa brings numba and torchaudio brings torch, which a robot does not need for 40 bands, and neither
+streams.
+"""
 
 from __future__ import annotations
 

@@ -66,14 +66,9 @@ class SpeechVectors:
     @staticmethod
     def quiet(count: int) -> np.ndarray:
         """What stands for the time before a stream's start: digital silence. Shape [count, SPEECH_VECTOR]."""
-        return silence(count)
-
-
-def silence(count: int) -> np.ndarray:
-    """Vectors of digital silence before a stream's start. Shape [count, SPEECH_VECTOR]."""
-    quiet = np.zeros((count, SPEECH_VECTOR), np.float32)
-    quiet[:, : mel.MEL_BANDS + 1] = -2.0
-    return quiet
+        quiet = np.zeros((count, SPEECH_VECTOR), np.float32)
+        quiet[:, : mel.MEL_BANDS + 1] = -2.0
+        return quiet
 
 
 def _reference(energy_db: np.ndarray, before: float) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.parts import PARTS
@@ -69,6 +69,36 @@ class Generator(Protocol):
             style: replaces the state's style from now on, if given.
         """
         ...
+
+
+_FIGURES = {"fps": 1000.0, "hop_frames": 10_000.0, "lookahead_s": 60.0}
+"""Figures of a generator and the largest that make sense."""
+
+
+def check_generator(made: object, name: str) -> Generator:
+    """`made`, if it is a `Generator`.
+
+    Args:
+        made: an instance of a user's own class.
+        name: of it, for messages.
+
+    Raises:
+        ConfigError: it lacks a method or an attribute of the protocol, or one has an impossible value.
+    """
+    wanted = ("name", *_FIGURES, "sample_rate", "start", "step")
+    if missing := [key for key in wanted if not hasattr(made, key)]:
+        raise ConfigError(f"generator {name!r} lacks {', '.join(missing)}; a generator has: {', '.join(wanted)}")
+    for key in ("start", "step"):
+        if not callable(getattr(made, key)):
+            raise ConfigError(f"generator {name!r}: {key} is {getattr(made, key)!r}; it must be a method")
+    for key, most in _FIGURES.items():
+        value, least = getattr(made, key), 0.0 if key == "lookahead_s" else 1.0
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+            raise ConfigError(f"generator {name!r}: {key} is {value!r}; it must be a number in [{least:g}, {most:g}]")
+    rate = getattr(made, "sample_rate")  # noqa: B009 - an object, so far
+    if rate != SAMPLE_RATE:
+        raise ConfigError(f"generator {name!r}: sample_rate is {rate!r}; the pipeline's audio has {SAMPLE_RATE} Hz")
+    return cast(Generator, made)
 
 
 def usable_samples(audio: AudioChunk, who: str, rate: int) -> np.ndarray:

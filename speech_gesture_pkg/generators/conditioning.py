@@ -1,4 +1,4 @@
-"""What a learned generator is told, style and speaker, and how much of each part it shows."""
+"""Style and speaker as a learned generator's inputs, and how much of each part it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEAST_STYLE = 0.25
 
 
 def style_vector(style: Style) -> np.ndarray:
-    """What the network is told: log2 of amplitude and rate relative to the corpus' median. Shape [2], float32."""
+    """The network's style input: log2 of amplitude and rate relative to the corpus' median. Shape [2], float32."""
     both = np.clip([style.amplitude, style.rate], _LEAST_STYLE, 1 / _LEAST_STYLE)
     return np.log2(both).astype(np.float32)
 
@@ -25,6 +25,17 @@ def part_gains(style: Style) -> np.ndarray:
     small = min(1.0, style.amplitude / _LEAST_STYLE)
     scale = {"body": small, "hands": small, "face": 1.0}
     return np.array([scale[p] if p in style.parts else 0.0 for p in PARTS])
+
+
+def smoothed_gains(gains: np.ndarray, goal: np.ndarray, share: float, count: int) -> np.ndarray:
+    """Gains of the next frames, each `share` of the way nearer to `goal` than the one before. Shape [count, 3].
+
+    Frame by frame, so that the chunks in which audio arrives cannot change even the last bit.
+    """
+    out = np.empty((count, len(goal)))
+    for k in range(count):
+        gains = out[k] = gains + share * (goal - gains)
+    return out
 
 
 def speaker_index(speaker: str | None, speakers: Sequence[str]) -> int:

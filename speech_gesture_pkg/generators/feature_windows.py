@@ -1,4 +1,4 @@
-"""Which speech a token hears."""
+"""Which speech features a unit of motion sees, and how much audio they need."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ from dataclasses import dataclass
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
 from speech_gesture_pkg.features import encoded, extractor
-from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
+
+MOTION_FPS = 30.0
+"""Frames per second of the motion that learned generators are trained on (TalkSHOW's rate)."""
 
 
 @dataclass(frozen=True)
-class TokenWindows:
-    """Windows of feature frames around the tokens of a stream.
+class SpeechWindows:
+    """Windows of feature frames around the units of a stream: a token of SpeechCAT, a frame of DiffSHEG.
 
     Attributes:
-        downsample: motion frames per token.
-        past, ahead: feature frames before a token's start and after its end.
+        frames: motion frames (`MOTION_FPS`) per unit.
+        past, ahead: feature frames before a unit's start and after its end.
         hop: samples from one feature frame to the next.
         reach: samples that must be there after the begin of a feature frame's hop.
     """
 
-    downsample: int
+    frames: int
     past: int
     ahead: int
     hop: int = extractor.HOP
     reach: int = extractor.HALF
 
     @staticmethod
-    def of(config: SpeechCatConfig) -> TokenWindows:
-        """The windows that a network was made for."""
-        hop, reach = (extractor.HOP, extractor.HALF) if config.encoder == "mel" else (encoded.HOP, encoded.REACH)
-        past, ahead = (round(s * SAMPLE_RATE / hop) for s in (config.audio_past, config.audio_ahead))
-        return TokenWindows(config.downsample, past, ahead, hop, reach)
+    def of(frames: int, past_s: float, ahead_s: float, encoder: bool = False) -> SpeechWindows:
+        """Windows that begin `past_s` before a unit and end `ahead_s` after it, in seconds.
+
+        With `encoder`, of the states of a speech encoder (`features.encoded`), else of `features.vectors`.
+        """
+        hop, reach = (encoded.HOP, encoded.REACH) if encoder else (extractor.HOP, extractor.HALF)
+        past, ahead = (round(s * SAMPLE_RATE / hop) for s in (past_s, ahead_s))
+        return SpeechWindows(frames, past, ahead, hop, reach)
 
     @property
     def rate(self) -> float:
@@ -45,30 +50,27 @@ class TokenWindows:
 
     @property
     def _span(self) -> int:
-        """Feature frames that cover a token, rounded up."""
-        return -(-self._numerator // self._denominator)
+        """Feature frames that cover a unit, rounded up."""
+        return -(-self._numerator // round(MOTION_FPS))
 
     @property
     def _numerator(self) -> int:
-        return self.downsample * SAMPLE_RATE // self.hop
+        """Feature frames in `MOTION_FPS` units."""
+        return self.frames * SAMPLE_RATE // self.hop
 
-    @property
-    def _denominator(self) -> int:
-        return round(FPS)
+    def first(self, unit: int) -> int:
+        """First feature frame of a unit's window; below 0 before the stream's start."""
+        return unit * self._numerator // round(MOTION_FPS) - self.past
 
-    def first(self, token: int) -> int:
-        """First feature frame of a token's window; below 0 before the stream's start."""
-        return token * self._numerator // self._denominator - self.past
+    def end(self, unit: int) -> int:
+        """The feature frame after a unit's window."""
+        return self.first(unit) + self.length
 
-    def end(self, token: int) -> int:
-        """The feature frame after a token's window."""
-        return self.first(token) + self.length
-
-    def samples(self, token: int) -> int:
-        """Samples of the stream that must be there before a token's window is known."""
-        return (self.end(token) - 1) * self.hop + self.reach
+    def samples(self, unit: int) -> int:
+        """Samples of the stream that must be there before a unit's window is known."""
+        return (self.end(unit) - 1) * self.hop + self.reach
 
     @property
     def lookahead_s(self) -> float:
-        """Audio needed beyond a token's first motion frame, s."""
+        """Audio needed beyond a unit's first motion frame, s."""
         return ((self._span + self.ahead - 1) * self.hop + self.reach) / SAMPLE_RATE

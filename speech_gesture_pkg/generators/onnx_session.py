@@ -89,7 +89,7 @@ class Session:
         except UnicodeDecodeError as e:
             raise ModelError(f"model file {path} holds names that are no text (UTF-8)") from e
         except Exception as e:  # onnxruntime raises several kinds of its own, all from a C extension
-            if "xternal data" in str(e):
+            if "xternal data" in str(e):  # onnxruntime has no class of its own for it
                 raise ModelError(f"model file {path} keeps weights in other files; it must hold them itself") from e
             raise ModelError(f"model file {path} cannot be loaded: {_first_line(e)}") from e
         used = self._session.get_providers()

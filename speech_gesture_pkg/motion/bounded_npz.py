@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -135,6 +135,9 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
 
 def _check_header(path: str, name: str, file: IO[bytes], size: int) -> None:
     shape, dtype = _header(file)
+    if dtype.hasobject:
+        key = one_line(name.removesuffix(".npy"))
+        raise InputError(f"{path}: key '{key}' holds Python objects, which are never loaded; store numbers")
     if math.prod(shape) * dtype.itemsize > size:
         raise InputError(
             f"{path}: '{one_line(name)}' claims shape {one_line(list(shape))} of {one_line(dtype)}, which is more than "
@@ -144,15 +147,12 @@ def _check_header(path: str, name: str, file: IO[bytes], size: int) -> None:
         raise InputError(f"{path}: '{one_line(name)}' has {size} bytes; more than {MOST_BYTES} are not read")
 
 
-def _array(path: str, archive: Any, key: str) -> np.ndarray:
-    """One array of an open npz. Raises InputError for Python objects and for one that is damaged."""
+def _array(path: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    """One array of an open npz whose header was checked. Raises InputError for one that is damaged."""
     try:
         return np.asarray(archive[key])
     except ValueError as error:
-        if "pickle" in str(error):
-            text = f"{path}: key '{one_line(key)}' holds Python objects, which are never loaded; store numbers"
-        else:
-            text = f"{path}: key '{one_line(key)}' is damaged ({_why(error)}); save the file again with numpy.savez"
+        text = f"{path}: key '{one_line(key)}' is damaged ({_why(error)}); save the file again with numpy.savez"
         raise InputError(text) from error
 
 

@@ -20,7 +20,7 @@ _END_SITE = 0.35
 """Length of an End Site as a share of the bone before it (SMPL-X has no joint at finger tips, toes, eyes)."""
 
 
-def _hierarchy(rest: np.ndarray) -> tuple[list[str], list[int]]:
+def _hierarchy() -> tuple[list[str], list[int]]:
     """The HIERARCHY lines and the joint order of the MOTION columns (depth first)."""
     children: list[list[int]] = [[] for _ in range(NUM_JOINTS)]
     for joint, parent in enumerate(PARENTS):
@@ -32,12 +32,12 @@ def _hierarchy(rest: np.ndarray) -> tuple[list[str], list[int]]:
     def visit(joint: int, depth: int) -> None:
         pad = "\t" * depth
         root = PARENTS[joint] < 0
-        bone = rest[joint] if root else rest[joint] - rest[PARENTS[joint]]
+        bone = REST_POSITIONS[joint] - (0.0 if root else REST_POSITIONS[PARENTS[joint]])
         offset = np.zeros(3) if root else bone * _METRES_TO_CM
         order.append(joint)
-        lines.append(f"{pad}{'ROOT' if root else 'JOINT'} {JOINT_NAMES[joint]}")
-        lines.append(f"{pad}{{")
-        lines.append(f"{pad}\tOFFSET {offset[0]:.6f} {offset[1]:.6f} {offset[2]:.6f}")
+        lines.extend(
+            [f"{pad}{'ROOT' if root else 'JOINT'} {JOINT_NAMES[joint]}", f"{pad}{{", f"{pad}\t{_offset(offset)}"]
+        )
         channels = "Zrotation Yrotation Xrotation"
         lines.append(
             f"{pad}\tCHANNELS 6 Xposition Yposition Zposition {channels}" if root else f"{pad}\tCHANNELS 3 {channels}"
@@ -46,27 +46,23 @@ def _hierarchy(rest: np.ndarray) -> tuple[list[str], list[int]]:
             visit(child, depth + 1)
         if not children[joint]:
             tip = bone * _END_SITE * _METRES_TO_CM
-            lines.extend(
-                [
-                    f"{pad}\tEnd Site",
-                    f"{pad}\t{{",
-                    f"{pad}\t\tOFFSET {tip[0]:.6f} {tip[1]:.6f} {tip[2]:.6f}",
-                    f"{pad}\t}}",
-                ]
-            )
+            lines.extend([f"{pad}\tEnd Site", f"{pad}\t{{", f"{pad}\t\t{_offset(tip)}", f"{pad}\t}}"])
         lines.append(f"{pad}}}")
 
     visit(0, 0)
     return lines, order
 
 
-def save_bvh(path: str | Path, motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -> None:
+def _offset(cm: np.ndarray) -> str:
+    return "OFFSET " + " ".join(f"{value:.6f}" for value in cm)
+
+
+def save_bvh(path: str | Path, motion: MotionFrames) -> None:
     """Write the motion as BVH.
 
     Args:
         path: file to write.
         motion: T >= 1 frames.
-        rest: rest joint positions, metres. Shape [55, 3].
 
     Raises:
         InputError: the motion is empty or not finite.
@@ -77,11 +73,11 @@ def save_bvh(path: str | Path, motion: MotionFrames, rest: np.ndarray = REST_POS
     if not motion.finite.all():
         bad = int(np.flatnonzero(~motion.finite)[0])
         raise InputError(f"frame {bad} of the motion holds NaN or infinite numbers; BVH needs finite angles")
-    lines, order = _hierarchy(rest)
+    lines, order = _hierarchy()
     count = len(motion)
     rotations = Rotation.from_rotvec(np.asarray(motion.poses, float).reshape(-1, 3))
     angles = rotations.as_euler("ZYX", degrees=True).reshape(count, NUM_JOINTS, 3)[:, order]
-    position = (rest[0] + motion.translation) * _METRES_TO_CM
+    position = (REST_POSITIONS[0] + motion.translation) * _METRES_TO_CM
     rows = np.concatenate([position, angles.reshape(count, -1)], axis=1)
     lines += ["MOTION", f"Frames: {count}", f"Frame Time: {1.0 / motion.fps:.8f}"]
     lines += [" ".join(f"{value:.5f}" for value in row) for row in rows]

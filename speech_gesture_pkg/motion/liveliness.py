@@ -24,22 +24,22 @@ _HINGE = np.array([0.0, -np.cos(np.deg2rad(18.0)), np.sin(np.deg2rad(18.0))])
 _CHEST = JOINT_INDEX["spine3"]
 
 
-def wrist_velocity(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -> np.ndarray:
+def wrist_velocity(motion: MotionFrames) -> np.ndarray:
     """Velocity of the left and right wrist in the chest's own frame, m/s. Shape [T, 2, 3]."""
-    local = _in_chest(motion, rest, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]])
+    local = _in_chest(motion, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]])
     return np.gradient(local, 1.0 / motion.fps, axis=0)
 
 
-def _in_chest(motion: MotionFrames, rest: np.ndarray, joints: list[int]) -> np.ndarray:
-    rotations, positions = forward_kinematics(motion.matrices(), motion.translation, rest)
+def _in_chest(motion: MotionFrames, joints: list[int]) -> np.ndarray:
+    rotations, positions = forward_kinematics(motion.matrices(), motion.translation)
     return np.einsum("tba,tjb->tja", rotations[:, _CHEST], positions[:, joints] - positions[:, None, _CHEST])
 
 
-def elbow_flexion(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -> np.ndarray:
+def elbow_flexion(motion: MotionFrames) -> np.ndarray:
     """Bend of left and right elbow from the T-pose, without forearm twist; negative = backwards. Rad. Shape [T, 2]."""
     out = np.empty((len(motion), 2))
     for side, name in enumerate(("left", "right")):
-        line = rest[JOINT_INDEX[f"{name}_wrist"]] - rest[JOINT_INDEX[f"{name}_shoulder"]]
+        line = REST_POSITIONS[JOINT_INDEX[f"{name}_wrist"]] - REST_POSITIONS[JOINT_INDEX[f"{name}_shoulder"]]
         line /= np.linalg.norm(line)
         hinge = _HINGE if side == 0 else -_HINGE
         bent = Rotation.from_rotvec(motion.poses[:, JOINT_INDEX[f"{name}_elbow"]]).apply(line)
@@ -75,7 +75,7 @@ def _finger_deviation(motion: MotionFrames) -> float:
     return float(np.mean(angles))
 
 
-def kinematic_figures(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -> dict[str, float]:
+def kinematic_figures(motion: MotionFrames) -> dict[str, float]:
     """The figures of a talker: wrists, elbows, head, chest, fingers, jaw.
 
     Wrist speeds are taken in the chest's frame by central differences; a velocity peak is a local maximum of speed
@@ -86,7 +86,6 @@ def kinematic_figures(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -
 
     Args:
         motion: T >= 3 frames.
-        rest: rest joint positions, metres. Shape [55, 3].
 
     Returns:
         Name with unit -> value.
@@ -96,8 +95,8 @@ def kinematic_figures(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -
     """
     if len(motion) < 3:
         raise InputError(f"the motion has {len(motion)} frames; at least 3 are needed for speeds")
-    rotations, positions = forward_kinematics(motion.matrices(), motion.translation, rest)
-    speed = np.linalg.norm(wrist_velocity(motion, rest), axis=-1)
+    rotations, positions = forward_kinematics(motion.matrices(), motion.translation)
+    speed = np.linalg.norm(wrist_velocity(motion), axis=-1)
     minutes = len(motion) / motion.fps / 60.0
     distance = max(1, round(_PEAK_DISTANCE_S * motion.fps))
     peaks = sum(
@@ -107,49 +106,42 @@ def kinematic_figures(motion: MotionFrames, rest: np.ndarray = REST_POSITIONS) -
     heading = rotations[:, _CHEST, :, 2].copy()
     heading[:, 1] = 0.0
     heading /= np.linalg.norm(heading, axis=1, keepdims=True)
-    arms = np.stack(
-        [
-            positions[:, JOINT_INDEX[f"{s}_wrist"]] - positions[:, JOINT_INDEX[f"{s}_shoulder"]]
-            for s in ("left", "right")
-        ],
-        1,
+    wrists, shoulders = (
+        [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right")] for name in ("wrist", "shoulder")
     )
-    below = -arms[..., 1].ravel()
-    ahead = np.einsum("tsk,tk->ts", arms, heading).ravel()
-    flexion = np.rad2deg(elbow_flexion(motion, rest)).ravel()
+    arms = positions[:, wrists] - positions[:, shoulders]
     head, chest = _relative(motion, ("neck", "head")), _relative(motion, ("spine1", "spine2", "spine3"))
-    head_std = head.as_euler("YXZ", degrees=True).std(axis=0)
-    chest_std = chest.as_euler("YXZ", degrees=True).std(axis=0)
-    jaw = np.rad2deg(np.linalg.norm(motion.poses[:, JOINT_INDEX["jaw"]], axis=1))
     figures = {
         "wrist_speed_mean_m_s": speed.mean(),
         "wrist_speed_p95_m_s": np.percentile(speed, 95),
         "wrist_peaks_per_min_hand": peaks / 2.0 / minutes,
         "time_moving_percent": 100.0 * (speed.max(axis=1) > MOVING_SPEED).mean(),
         "left_right_speed_correlation": np.corrcoef(speed.T)[0, 1] if moving.all() else 0.0,
-        "wrist_below_shoulder_p5_m": np.percentile(below, 5),
-        "wrist_below_shoulder_p50_m": np.percentile(below, 50),
-        "wrist_below_shoulder_p95_m": np.percentile(below, 95),
-        "wrist_in_front_p50_m": np.percentile(ahead, 50),
-        "wrist_in_front_p95_m": np.percentile(ahead, 95),
-        "elbow_flexion_p5_deg": np.percentile(flexion, 5),
-        "elbow_flexion_p50_deg": np.percentile(flexion, 50),
-        "elbow_flexion_p95_deg": np.percentile(flexion, 95),
-        "head_std_yaw_deg": head_std[0],
-        "head_std_pitch_deg": head_std[1],
-        "head_std_roll_deg": head_std[2],
+        **_percentiles("wrist_below_shoulder_p{}_m", -arms[..., 1], (5, 50, 95)),
+        **_percentiles("wrist_in_front_p{}_m", np.einsum("tsk,tk->ts", arms, heading), (50, 95)),
+        **_percentiles("elbow_flexion_p{}_deg", np.rad2deg(elbow_flexion(motion)), (5, 50, 95)),
+        **_spread("head", head),
         "head_speed_mean_deg_s": _angular_speed(head, motion.fps).mean(),
-        "chest_std_yaw_deg": chest_std[0],
-        "chest_std_pitch_deg": chest_std[1],
-        "chest_std_roll_deg": chest_std[2],
+        **_spread("chest", chest),
         "finger_deviation_deg": _finger_deviation(motion),
-        "jaw_p50_deg": np.percentile(jaw, 50),
-        "jaw_p95_deg": np.percentile(jaw, 95),
+        **_percentiles(
+            "jaw_p{}_deg", np.rad2deg(np.linalg.norm(motion.poses[:, JOINT_INDEX["jaw"]], axis=1)), (50, 95)
+        ),
     }
     for joint in ("shoulder", "elbow", "wrist"):
         speeds = _joint_speed(motion, (f"left_{joint}", f"right_{joint}"))
         figures[f"{joint}_speed_p95_deg_s"] = np.percentile(speeds, 95)
     return {key: float(value) for key, value in figures.items()}
+
+
+def _percentiles(name: str, values: np.ndarray, which: tuple[int, ...]) -> dict[str, float]:
+    """Percentiles over all values; `name` has a place for their number."""
+    return {name.format(k): float(np.percentile(values, k)) for k in which}
+
+
+def _spread(name: str, rotations: Rotation) -> dict[str, float]:
+    std = rotations.as_euler("YXZ", degrees=True).std(axis=0)
+    return {f"{name}_std_{turn}_deg": float(s) for turn, s in zip(("yaw", "pitch", "roll"), std, strict=True)}
 
 
 # Figure -> (eight seated TV hosts: range; one lively standing speaker: range), SMPL-X fits at 30 fps.

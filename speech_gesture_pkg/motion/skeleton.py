@@ -2,8 +2,7 @@
 
 Frame: y up, z forward (the way the person faces), +x to the person's left; metres. The rest pose is the SMPL-X T-pose.
 Rest positions of 52 joints are those of the neutral SMPL-X shape; jaw and eyes are placed from anthropometry (jaw hinge
-1 cm above and 1.2 cm ahead of the head joint; pupils 6.2 cm apart, 7 cm above and 7.5 cm ahead of it). A user's own
-SMPL-X file replaces them all (`smplx_file.py`).
+1 cm above and 1.2 cm ahead of the head joint; pupils 6.2 cm apart, 7 cm above and 7.5 cm ahead of it).
 """
 
 from __future__ import annotations

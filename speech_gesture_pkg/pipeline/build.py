@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from speech_gesture_pkg.config import GROUPS, GestureConfig
+from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.generators.registry import LEARNED, create_generator
+from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP
-from speech_gesture_pkg.resources import robot_file
-from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.resources import robot_file, robot_path
+from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import make_retargeter
+from speech_gesture_pkg.robot.joint_limits import LimitSettings
 from speech_gesture_pkg.robot.joint_map.auto_map import RobotMap, map_robot
 from speech_gesture_pkg.robot.joint_map.map_file import Override, read_override
 from speech_gesture_pkg.robot.joint_map.motion_profile import MotionProfile
@@ -44,7 +45,7 @@ class Robot:
 
     model: RobotModel
     map: RobotMap
-    retargeter: Retargeter | PlatformRetargeter
+    retargeter: Retargeter
     generator: Generator
     lost: bool = False
 
@@ -65,18 +66,23 @@ def robot_urdf(name: str) -> Path:
     return robot_file(name)
 
 
-def load_robot(config: GestureConfig, description: str = "") -> Robot:
-    """Read and map the robot.
+def load_robot(robot: str | Path | GestureConfig = "demo", description: str = "") -> Robot:
+    """Read a robot's URDF, find out which joint does what, and load the generator that is to move it.
 
     Args:
-        config: `robot.urdf` is used unless `description` is given.
-        description: URDF text (from the robot_description topic).
+        robot: a known name (`resources.ROBOTS`), a URDF file, or all parameters: `robot.urdf` (a file) with the map
+            file, the generator and the safety limits that are to hold.
+        description: URDF text (from the robot_description topic), used instead of a file.
 
     Raises:
         RobotError: a URDF that cannot be served.
-        ConfigError: unknown generator or speaker, or a map file that cannot be used.
+        ConfigError: unknown robot, generator or speaker, or a map file that cannot be used.
         ModelError, MissingDependencyError: a learned generator that cannot be loaded.
     """
+    if isinstance(robot, GestureConfig):
+        config = robot
+    else:
+        config = GestureConfig().with_values({"robot.urdf": str(robot_path(str(robot)))})
     generator = make_generator(config)
     if description:
         model = RobotModel.from_string(description, "robot_description")
@@ -92,9 +98,9 @@ def make_generator(config: GestureConfig) -> Generator:
 
     Raises:
         ConfigError: unknown generator or speaker.
-        ModelError, MissingDependencyError: a learned generator that cannot be loaded (see `create_generator`).
+        ModelError, MissingDependencyError: a learned generator that cannot be loaded (see `load_generator`).
     """
-    generator = create_generator(config.generator)
+    generator = load_generator(config.generator)
     generator.start(seed=config.generator.seed, speaker=config.generator.speaker or None)
     return generator
 
@@ -112,14 +118,7 @@ def calmed(config: GestureConfig, profile: MotionProfile) -> GestureConfig:
 def _settings(config: GestureConfig, generator: Generator) -> RetargetSettings:
     """The retargeter keeps the same limits as the composer, so that the composer rarely has to hold back."""
     safety = config.safety
-    acceleration = {group: getattr(safety, f"acceleration_{group}") for group in GROUPS}
-    return RetargetSettings(
-        fps=generator.fps,
-        velocity_scale=safety.velocity_scale,
-        max_acceleration=acceleration,
-        position_margin=safety.position_margin,
-        collision=safety.self_collision,
-    )
+    return RetargetSettings(generator.fps, LimitSettings.of(safety), collision=safety.self_collision)
 
 
 def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: GestureConfig) -> JointLayout:
@@ -127,9 +126,7 @@ def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: 
     parts = dict(controllers) or default_controllers(robot.retargeter.groups)
     return make_layout(
         robot.model,
-        robot.retargeter.groups,
-        robot.retargeter.joint_names,
-        robot.retargeter.rest,
+        robot.retargeter,
         parts,
         calmed(config, robot.map.profile).safety,
         config.robot.strict,
@@ -140,12 +137,25 @@ def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: 
 def make_pipeline(
     config: GestureConfig,
     robot: Robot,
-    controllers: Mapping[str, tuple[str, ...]],
+    controllers: Mapping[str, tuple[str, ...]] | None = None,
     steady: Callable[[], float] = time.perf_counter,
     timing: Mapping[str, Timing] | None = None,
     clock_step: float = CLOCK_STEP,
 ) -> Pipeline:
-    """A pipeline for these controllers (empty: one per group); `timing` and `clock_step` as for `Pipeline`.
+    """The pipeline from speech to trajectory windows, for one robot.
+
+        pipeline = make_pipeline(config, robot)
+        pipeline.push_joint_state(names, positions)  # rad
+        pipeline.activate(now)
+        pipeline.push_audio(samples, 16000, None, now)
+        windows = pipeline.step(now).windows  # controller -> window; to be called every 20 ms
+
+    Args:
+        config: all parameters.
+        robot: from `load_robot`.
+        controllers: name -> its joints; None or empty: one for each group of joints (arms, head, ...).
+        steady: steady clock, s.
+        timing, clock_step: as for `Pipeline`.
 
     Raises:
         RobotError: joints do not fit.
@@ -153,7 +163,7 @@ def make_pipeline(
     """
     if robot.lost:
         robot.generator, robot.lost = make_generator(config), False
-    layout = layout_of(robot, controllers, config)
+    layout = layout_of(robot, controllers or {}, config)
 
     def adapt(changed: GestureConfig) -> GestureConfig:
         return calmed(changed, robot.map.profile)
@@ -166,14 +176,14 @@ def make_pipeline(
 
 
 def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:
-    """What takes over if the robot's learned generator fails; None for a generator that works by rule.
+    """What takes over if the robot's generator fails; None for `prosody` itself, which is it.
 
     A generator on device `auto` comes back on the same device first, then on the CPU; on `cuda` it never does.
     """
     own = config.generator
-    if own.name not in LEARNED or not config.fallback.after:
+    if own.name == SPARE or not config.fallback.after:
         return None
-    prosody = create_generator(SPARE)
+    prosody = load_generator(SPARE)
     if prosody.fps != robot.generator.fps:
         return None
 

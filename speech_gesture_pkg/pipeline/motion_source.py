@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.events import EventKind, StreamEvent
 from speech_gesture_pkg.audio.formats import clipped_fraction
 from speech_gesture_pkg.audio.stream import AudioStream
@@ -20,6 +21,7 @@ from speech_gesture_pkg.pipeline.audio_pace import PaceWatch
 from speech_gesture_pkg.pipeline.events import Event
 from speech_gesture_pkg.pipeline.stamp_clock import StampClock
 from speech_gesture_pkg.pipeline.states import Severity
+from speech_gesture_pkg.retargeting.base import Retargeter, RetargetState
 
 LOUD = 10 ** (-50 / 20)
 """RMS from which audio counts as speech: -50 dB below full scale."""
@@ -80,7 +82,7 @@ class MotionSource:
     def __init__(
         self,
         generator: Generator,
-        retargeter: Any,
+        retargeter: Retargeter,
         config: GestureConfig,
         align: Callable[[float], float],
         clock: Callable[[], float],
@@ -102,7 +104,7 @@ class MotionSource:
         """Whether audio arrives as fast as its declared rate says."""
         self._segment = -1
         self._generator_state: Any = None
-        self._retarget_state: Any = None
+        self._retarget_state: RetargetState | None = None
         self._begin_play, self._made = 0.0, 0
         self._worked = 0.0
         self.offset = 0.0
@@ -234,7 +236,7 @@ class MotionSource:
         self._begin_play, self._made = self._align(start), 0
         self.offset = self._begin_play - start
 
-    def _make(self, chunk: Any) -> None:
+    def _make(self, chunk: AudioChunk) -> None:
         began = self._clock()
         try:
             motion, self._generator_state = self.generator.step(chunk, self._generator_state, self.style)
@@ -250,7 +252,8 @@ class MotionSource:
             self._generator_state = None
             raise MotionFault(f"generator {self.generator.name} gave {int((~good).sum())} frames that are not finite")
         try:
-            q, self._retarget_state = self.retargeter.step(motion, self._retarget_state)
+            state = self._retarget_state or self.retargeter.start()
+            q, self._retarget_state = self.retargeter.step(motion, state)
         except Exception as e:
             self._generator_state = None
             raise MotionFault(f"retargeting failed: {type(e).__name__}: {e}", generator=False) from e

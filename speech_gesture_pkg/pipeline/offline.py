@@ -11,12 +11,13 @@ import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.pipeline.build import Robot, make_pipeline
+from speech_gesture_pkg.motion.frames import MotionFrames, resample
+from speech_gesture_pkg.pipeline.build import Robot, clearance_of, layout_of, make_pipeline
 from speech_gesture_pkg.pipeline.events import Counters
 from speech_gesture_pkg.pipeline.pipeline import Event, Pipeline
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
+from speech_gesture_pkg.trajectory.offline import retarget_offline
 from speech_gesture_pkg.trajectory.window_begin import Timing
 
 POLL = 0.02
@@ -122,9 +123,40 @@ def run_offline(
         settle_s: silence before and after the speech, s.
         start: node time at which it begins to listen, s.
         timing: by controller, how it takes up windows.
+
+    Returns:
+        Windows of every controller, played human motion, commanded joints (rad at node times) and timings.
+
+    Raises:
+        RobotError: the robot's joints do not fit the parameters.
     """
     messages = messages_of(audio, start + settle_s, chunk_s)
     return run_messages(config, robot, messages, start, start + audio.duration + 2 * settle_s, timing=timing)
+
+
+def retarget(
+    config: GestureConfig, robot: Robot, motion: MotionFrames, frames: Iterable[int] | None = None
+) -> RobotTrajectory:
+    """A person's motion as a robot's, with the limits and the collision check of the live path.
+
+    Args:
+        config: all parameters; of them `safety.*` count.
+        robot: from `load_robot`.
+        motion: of any rate, T >= 1 frames.
+        frames: yields 0, `trajectory.offline.BLOCK`, 2 `BLOCK`, ... below the number of frames (to show progress).
+
+    Returns:
+        Joint positions [T', J] in rad (or m), velocities and accelerations at the generator's rate, from rest to rest:
+        the braking tail follows the last frame.
+
+    Raises:
+        InputError: no frames, or frames that are not finite.
+        RobotError: the robot's joints do not fit the parameters.
+    """
+    layout = layout_of(robot, {}, config)
+    distance = clearance_of(robot, layout) if config.safety.self_collision else None
+    motion = resample(motion, robot.retargeter.settings.fps)
+    return retarget_offline(motion, robot.retargeter, layout, distance, config.safety.collision_margin, frames)
 
 
 def messages_of(audio: AudioChunk, begin: float, chunk_s: float = 0.032) -> Iterator[AudioMessage]:

@@ -9,7 +9,6 @@ node clock (the one stamps are on); ages and latencies are measured on the stead
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from speech_gesture_pkg.pipeline.states import Severity, State, StateLog
 from speech_gesture_pkg.pipeline.stats import RollingStats, WorkPerFrame
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP, ClockWatch
 from speech_gesture_pkg.pipeline.tracking_monitor import FollowWatch
+from speech_gesture_pkg.retargeting.base import Retargeter
 from speech_gesture_pkg.trajectory.composer import Window
 from speech_gesture_pkg.trajectory.goal_blending import Goal
 from speech_gesture_pkg.trajectory.layout import JointLayout
@@ -47,7 +47,7 @@ CAUSES = (
 
 
 class Pipeline:
-    """The whole way from audio to windows, without ROS (docs/architecture.md).
+    """Audio to trajectory windows without ROS: generator, retargeter, composer.
 
     Args:
         config: all parameters.
@@ -66,7 +66,7 @@ class Pipeline:
         self,
         config: GestureConfig,
         generator: Generator,
-        retargeter: Any,
+        retargeter: Retargeter,
         layout: JointLayout,
         distance: Callable[[np.ndarray], np.ndarray] | None,
         steady: Callable[[], float],

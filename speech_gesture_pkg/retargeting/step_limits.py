@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from speech_gesture_pkg.robot.joint_limits import JointLimits
+
 
 def stopping_step(room: np.ndarray, brake: np.ndarray) -> np.ndarray:
     """Largest step now after which a joint can still stop within `room`, braking by `brake` per frame each frame.
@@ -23,19 +25,17 @@ def stopping_step(room: np.ndarray, brake: np.ndarray) -> np.ndarray:
 
 
 class StepBounds:
-    """The box of allowed steps dq for given limits and frame time.
+    """The box of allowed steps dq for J joints and a frame time dt, s.
 
     A joint that keeps to this box stays within its position, velocity and acceleration limits for ever: the box is
     never empty, because every allowed step leaves room to brake.
     """
 
-    def __init__(
-        self, lower: np.ndarray, upper: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, dt: float
-    ) -> None:
-        self.lower, self.upper = lower, upper
-        self.step = velocity * dt
+    def __init__(self, limits: JointLimits, dt: float) -> None:
+        self.lower, self.upper = limits.lower, limits.upper
+        self.step = limits.velocity * dt
         # Slightly less than the limit: rounding must not push a difference of differences over it.
-        self.change = np.minimum(acceleration * dt * dt * (1 - 1e-6), 2 * self.step)
+        self.change = np.minimum(limits.acceleration * dt * dt * (1 - 1e-6), 2 * self.step)
 
     def box(self, q: np.ndarray, dq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest allowed step.

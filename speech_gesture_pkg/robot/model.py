@@ -9,9 +9,9 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.joint_limits import absent, limits_of, other_units, told_once
-from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, parse_urdf
+from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, leader, parse_urdf
 from speech_gesture_pkg.robot.urdf_bounds import check_length
+from speech_gesture_pkg.robot.urdf_limits import absent, limits_of, other_units, summed_up
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 
 PLACEHOLDER_VELOCITY = 50.0
@@ -64,20 +64,20 @@ class RobotModel:
         self.prismatic = np.array([j.kind == "prismatic" for j in actuated], bool)
         self.units = other_units(actuated)
         limits = [limits_of(j, self.units.get(j.name, 1.0)) for j in actuated]
-        told_of = dict(zip(self.joint_names, limits, strict=True))
-        self.problems: dict[str, str] = {n: limit.problem for n, limit in told_of.items() if limit.problem}
+        limit_of = dict(zip(self.joint_names, limits, strict=True))
+        self.problems: dict[str, str] = {n: limit.problem for n, limit in limit_of.items() if limit.problem}
         if actuated and len(self.problems) == len(actuated):
-            raise RobotError(f"URDF {source} has unusable joint limits: {told_once(self.problems)}")
+            raise RobotError(f"URDF {source} has unusable joint limits: {summed_up(self.problems)}")
         self.unlimited = frozenset(j.name for j in actuated if j.name in self.problems and absent(j))
-        self.remarks = {n: limit.remarks for n, limit in told_of.items() if limit.remarks}
-        self.softened = tuple(n for n, limit in told_of.items() if limit.softened)
-        self.locked = tuple(n for n, limit in told_of.items() if not limit.problem and limit.lower == limit.upper)
+        self.remarks = {n: limit.remarks for n, limit in limit_of.items() if limit.remarks}
+        self.softened = tuple(n for n, limit in limit_of.items() if limit.softened)
+        self.locked = tuple(n for n, limit in limit_of.items() if not limit.problem and limit.lower == limit.upper)
         self.lower, self.upper = (np.array([getattr(x, k) for x in limits]) for k in ("lower", "upper"))
         self.stated_lower, self.stated_upper = (
             np.array([getattr(x, k) for x in limits]) for k in ("stated_lower", "stated_upper")
         )
         self.velocity, self._neutral = (np.array([getattr(x, k) for x in limits]) for k in ("velocity", "neutral"))
-        self.placeholders = tuple(n for n, limit in told_of.items() if limit.velocity > PLACEHOLDER_VELOCITY)
+        self.placeholders = tuple(n for n, limit in limit_of.items() if limit.velocity > PLACEHOLDER_VELOCITY)
         self._build(moving)
         for array in (self.continuous, self.prismatic, self.lower, self.upper, self.velocity):
             array.setflags(write=False)
@@ -169,10 +169,10 @@ class RobotModel:
         self.axes, self.slides, self.parents = axes, slides, [0, *parents]
         self._prepare(np.array(parents, int), np.array(placements).reshape(-1, 4, 4))
         by_name = {j.name: j for j in moving}
-        leaders = [_leader(by_name[n], by_name, self.source) for n in self.full_names]
-        self._source = np.array([self.joint_index[leader[0]] for leader in leaders], int)
-        self._factor = np.array([leader[1] for leader in leaders])
-        self._offset = np.array([leader[2] for leader in leaders])
+        leaders = [leader(by_name[n], by_name, self.source) for n in self.full_names]
+        self._source = np.array([self.joint_index[row[0]] for row in leaders], int)
+        self._factor = np.array([row[1] for row in leaders])
+        self._offset = np.array([row[2] for row in leaders])
 
     @cached_property
     def model(self) -> pin.Model:
@@ -208,18 +208,3 @@ class RobotModel:
 def _skew(axis: np.ndarray) -> np.ndarray:
     """Matrix of the cross product with `axis`. Shape [3, 3]."""
     return np.cross(axis, np.eye(3)).T
-
-
-def _leader(joint: Joint, by_name: dict[str, Joint], source: str) -> tuple[str, float, float]:
-    """The actuated joint that `joint` follows at last, with multiplier and offset (itself if it is no mimic)."""
-    factor, offset = 1.0, 0.0
-    for _ in range(len(by_name) + 1):
-        if joint.mimic is None:
-            return joint.name, factor, offset
-        name, multiplier, shift = joint.mimic
-        offset += factor * shift
-        factor *= multiplier
-        if name not in by_name:
-            raise RobotError(f"URDF {source}: joint '{joint.name}' mimics '{name}', which is a joint that cannot move")
-        joint = by_name[name]
-    raise RobotError(f"URDF {source}: the mimic joints around '{joint.name}' follow each other in a circle")

@@ -21,6 +21,8 @@ FARTHEST = 1000.0
 
 MOVING_TYPES = ("revolute", "continuous", "prismatic")
 JOINT_TYPES = (*MOVING_TYPES, "fixed", "floating", "planar")
+Palette = dict[str, tuple[float, float, float] | None]
+"""Material name -> red, green, blue."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,21 @@ class Geometry:
     """One visual or collision shape.
 
     Attributes:
-        kind: "box", "cylinder", "sphere" or "mesh".
+        kind: "box", "cylinder" (capsules too), "sphere" or "mesh".
         size: box edges x, y, z; cylinder (radius, length along z); sphere (radius,), metres; of a mesh its scale
             x, y, z, in which negative numbers mirror it.
         origin: pose of the shape in its link's frame. Shape [4, 4].
-        colour: red, green, blue, alpha in [0, 1].
+        colour: red, green, blue in [0, 1]; None where the file gives none.
         mesh: the file name as written in the URDF, empty for primitives.
+        rounded: whether half balls close the ends of a cylinder, beyond its length (a capsule).
     """
 
     kind: str
     size: tuple[float, ...]
     origin: np.ndarray
-    colour: tuple[float, float, float, float] = (0.7, 0.7, 0.7, 1.0)
+    colour: tuple[float, float, float] | None = None
     mesh: str = ""
+    rounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,14 @@ class Link:
     Attributes:
         mass_box: the solid box with the mass and inertia of the link, where the file gives a usable one: it tells
             roughly where the link is and how big, even if its meshes cannot be read.
+        mass: kg; 0 where `mass_box` is None.
     """
 
     name: str
     visuals: tuple[Geometry, ...] = ()
     collisions: tuple[Geometry, ...] = ()
     mass_box: Geometry | None = None
+    mass: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,29 @@ class Urdf:
         return ordered
 
 
+def leader(joint: Joint, by_name: dict[str, Joint], name: str) -> tuple[str, float, float]:
+    """The actuated joint that `joint` follows at last, with multiplier and offset (itself if it is no mimic).
+
+    Args:
+        by_name: all joints that can move.
+        name: what to call the URDF in messages.
+
+    Raises:
+        RobotError: it follows a joint that cannot move, or mimics follow each other in a circle.
+    """
+    factor, offset = 1.0, 0.0
+    for _ in range(len(by_name) + 1):
+        if joint.mimic is None:
+            return joint.name, factor, offset
+        followed, multiplier, shift = joint.mimic
+        offset += factor * shift
+        factor *= multiplier
+        if followed not in by_name:
+            raise RobotError(f"URDF {name}: joint '{joint.name}' mimics '{followed}', a joint that cannot move")
+        joint = by_name[followed]
+    raise RobotError(f"URDF {name}: the mimic joints around '{joint.name}' follow each other in a circle")
+
+
 def parse_urdf(text: str, name: str) -> Urdf:
     """URDF text to `Urdf`.
 
@@ -123,7 +152,7 @@ def parse_urdf(text: str, name: str) -> Urdf:
     root = urdf_root(text, name)
     if left := unexpanded(root):
         raise RobotError(f"URDF {name} holds <xacro:{left}>: expand it first (xacro robot.urdf.xacro > robot.urdf)")
-    colours = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
+    colours: Palette = {m.get("name", ""): _colour(m, {}, name) for m in root.findall("material")}
     links: dict[str, Link] = {}
     moving = sum(joint.get("type") in MOVING_TYPES for joint in root.findall("joint"))
     check_counts(len(root.findall("link")), moving, name)
@@ -132,7 +161,7 @@ def parse_urdf(text: str, name: str) -> Urdf:
             _name(element, "link", name),
             tuple(_shapes(element, "visual", colours, name)),
             tuple(_shapes(element, "collision", colours, name)),
-            _mass_box(element),
+            *_mass_box(element),
         )
         if link.name in links:
             raise RobotError(f"URDF {name} has two links named '{link.name}'; link names must be unique")
@@ -248,20 +277,18 @@ def _believable(values: np.ndarray, text: object, where: str, least: float = -FA
         raise RobotError(f"{where} is '{text}'; it must be in [{least:g}, {FARTHEST:g}] m")
 
 
-def _colour(
-    element: ET.Element | None, known: dict[str, tuple[float, float, float, float]], name: str
-) -> tuple[float, float, float, float]:
-    grey = (0.7, 0.7, 0.7, 1.0)
+def _colour(element: ET.Element | None, known: Palette, name: str) -> tuple[float, float, float] | None:
     if element is None:
-        return grey
+        return None
     node = element.find("color")
     if node is None:
-        return known.get(element.get("name", ""), grey)
-    r, g, b, a = _numbers(node.get("rgba"), grey, f"URDF {name}: material '{element.get('name')}' rgba")
-    return (float(r), float(g), float(b), float(a))
+        return known.get(element.get("name", ""))
+    rgba = _numbers(node.get("rgba"), (0.7, 0.7, 0.7, 1.0), f"URDF {name}: material '{element.get('name')}' rgba")
+    r, g, b, _ = np.clip(rgba, 0.0, 1.0)
+    return (float(r), float(g), float(b))
 
 
-def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geometry]:
+def _shapes(link: ET.Element, tag: str, colours: Palette, name: str) -> list[Geometry]:
     shapes = []
     where = f"URDF {name}: {tag} of link '{link.get('name')}'"
     for element in link.findall(tag):
@@ -286,36 +313,37 @@ def _shapes(link: ET.Element, tag: str, colours: dict, name: str) -> list[Geomet
         if kind != "mesh":
             _believable(size, " ".join(f"{v:g}" for v in size), f"{where}: size of the {shape.tag}", 0.0)
         colour = _colour(element.find("material"), colours, name)
-        shapes.append(Geometry(kind, tuple(size.tolist()), _origin(element, where), colour, mesh))
+        origin, rounded = _origin(element, where), shape.tag == "capsule"
+        shapes.append(Geometry(kind, tuple(size.tolist()), origin, colour, mesh, rounded))
     return shapes
 
 
-def _mass_box(link: ET.Element) -> Geometry | None:
-    """The box of the link's inertia; None if that is absent, zero or nonsense (motion does not depend on it).
+def _mass_box(link: ET.Element) -> tuple[Geometry | None, float]:
+    """The box of the link's inertia and its mass; None and 0 if absent, zero or nonsense: motion does not depend on it.
 
     A solid box with edges a, b, c has the principal moments m (b^2 + c^2) / 12, ...
     """
     inertial = link.find("inertial")
     mass_node, inertia = (None, None) if inertial is None else (inertial.find("mass"), inertial.find("inertia"))
     if inertial is None or mass_node is None or inertia is None:
-        return None
+        return None, 0.0
     try:
         mass = float(mass_node.get("value", "nan"))
         xx, xy, xz, yy, yz, zz = (float(inertia.get(f"i{k}", "0")) for k in ("xx", "xy", "xz", "yy", "yz", "zz"))
         pose = _origin(inertial, "inertial")
     except (ValueError, RobotError):
-        return None
+        return None, 0.0
     matrix = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if not np.isfinite(matrix).all() or not math.isfinite(mass) or mass < 1e-3:
-        return None
+        return None, 0.0
     moments, axes = np.linalg.eigh(matrix)
     if moments.min() < 0:
-        return None
+        return None, 0.0
     if np.linalg.det(axes) < 0:
         axes[:, 0] = -axes[:, 0]
     pose[:3, :3] = pose[:3, :3] @ axes
     edges = np.sqrt(np.maximum(6.0 / mass * (moments.sum() - 2.0 * moments), 0.0))
-    return Geometry("box", tuple(edges.tolist()), pose)
+    return Geometry("box", tuple(edges.tolist()), pose), mass
 
 
 def _joint(element: ET.Element, name: str) -> Joint:

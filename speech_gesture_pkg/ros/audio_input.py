@@ -80,7 +80,7 @@ class AudioInput:
 
     def look(self) -> None:
         """Ask the graph: subscribe when the type is known, complain when two speak or policies do not fit."""
-        found = detect_audio_type(self._node, TOPIC)
+        found = detect_audio_type(self._node, TOPIC, own=self._adapter.type_name if self._adapter else "")
         kinds = {p.type_name for p in found.publishers}
         if self._wanted == AUTO and found.type_name and (self._adapter is None or self._adapter.type_name not in kinds):
             self._subscribe(found.type_name)
@@ -127,7 +127,7 @@ class AudioInput:
             self._worker.each_cycle = late.flush
         # A function of two arguments is also told who sent the message.
         self._subscription = self._node.create_subscription(adapter.message, TOPIC, self._on_audio, AUDIO_QOS)
-        self._node.get_logger().info(f"listening on {self._node.resolve_topic_name(TOPIC)} ({kind})")
+        self._node.get_logger().info(f"listening on {self._node.resolve_topic_name(TOPIC)} ({adapter.type_name})")
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:

@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.errors import SpeechGestureError
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.ros.clock import seconds
 
 
@@ -100,7 +101,7 @@ def motion_offset(timeout: float) -> float:
 
     def on_diagnostics(message: DiagnosticArray) -> None:
         for status in message.status:
-            found.extend(float(v.value) * 1e-3 for v in status.values if v.key == "motion after sound [ms]")
+            found.extend(float(v.value) * 1e-3 for v in status.values if v.key == DiagnosticKey.OFFSET)
 
     node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
     executor = SingleThreadedExecutor()

@@ -14,6 +14,7 @@ from visualization_msgs.msg import MarkerArray
 
 from speech_gesture_pkg.config import OutputConfig
 from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey, dropped
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.ros.clock import Timebase, time_from_seconds
@@ -112,10 +113,10 @@ class Diagnostics:
             level = diagnostics.WARN
         if state in (State.BRAKING, State.FAILED) or (problem and pipeline):
             level = diagnostics.ERROR
-        values: dict[str, Any] = {"state": state.name.lower(), "lifecycle": lifecycle}
+        values: dict[str, Any] = {DiagnosticKey.STATE: state.name.lower(), DiagnosticKey.LIFECYCLE: lifecycle}
         if pipeline is not None:
             values |= self._figures(pipeline)
-        values |= {f"dropped: {reason}": count for reason, count in list(drops.items())}
+        values |= {dropped(reason): count for reason, count in list(drops.items())}
         message = diagnostics.diagnostic_array(
             time_from_seconds(now),
             f"{self._node.get_fully_qualified_name()}: pipeline",
@@ -130,24 +131,24 @@ class Diagnostics:
         counters, busy, heard = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
         frame = 1.0 / pipeline.generator.fps
         return {
-            "generator": pipeline.generator.name,
-            "real-time factor": frame / busy.mean if busy.count else float("nan"),
-            "latency p50 [ms]": 1e3 * pipeline.latency.p50,
-            "latency p99 [ms]": 1e3 * pipeline.latency.p99,
-            "look-ahead [ms]": 1e3 * pipeline.generator.lookahead_s,
-            "motion after sound [ms]": 1e3 * pipeline.offset,
-            "windows begin": pipeline.mover.begins,
-            "limited [%]": 100.0 * pipeline.mover.limited_share,
-            "frames": counters.frames,
-            "late frames": counters.late_frames,
-            "windows": counters.windows,
-            "faults": counters.faults,
-            "resets": counters.resets,
-            "stalls": counters.stalls,
-            "audio gaps filled [s]": heard.filled_s,
-            "silence put in [s]": heard.idle_s,
-            "audio stamps behind [s]": pipeline.source.stamps.behind,
-            "audio pace": pipeline.source.pace.pace,
-            "fall-back": "active" if pipeline.fallback.active else "no",
-            "attempts to bring the generator back": pipeline.fallback.attempts,
+            DiagnosticKey.GENERATOR: pipeline.generator.name,
+            DiagnosticKey.REAL_TIME_FACTOR: frame / busy.mean if busy.count else float("nan"),
+            DiagnosticKey.LATENCY_P50: 1e3 * pipeline.latency.p50,
+            DiagnosticKey.LATENCY_P99: 1e3 * pipeline.latency.p99,
+            DiagnosticKey.LOOKAHEAD: 1e3 * pipeline.generator.lookahead_s,
+            DiagnosticKey.OFFSET: 1e3 * pipeline.offset,
+            DiagnosticKey.BEGIN: pipeline.mover.begins,
+            DiagnosticKey.LIMITED: 100.0 * pipeline.mover.limited_share,
+            DiagnosticKey.FRAMES: counters.frames,
+            DiagnosticKey.LATE_FRAMES: counters.late_frames,
+            DiagnosticKey.WINDOWS: counters.windows,
+            DiagnosticKey.FAULTS: counters.faults,
+            DiagnosticKey.RESETS: counters.resets,
+            DiagnosticKey.STALLS: counters.stalls,
+            DiagnosticKey.GAPS_FILLED: heard.filled_s,
+            DiagnosticKey.SILENCE: heard.idle_s,
+            DiagnosticKey.STAMPS_BEHIND: pipeline.source.stamps.behind,
+            DiagnosticKey.AUDIO_PACE: pipeline.source.pace.pace,
+            DiagnosticKey.FALLBACK: "active" if pipeline.fallback.active else "no",
+            DiagnosticKey.ATTEMPTS: pipeline.fallback.attempts,
         }

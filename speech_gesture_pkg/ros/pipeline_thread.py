@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import AudioNotFiniteError, ClippedAudioError, InputError
+from speech_gesture_pkg.pipeline.diagnostic_keys import WINDOW_TOO_LATE
 from speech_gesture_pkg.pipeline.pipeline import Event, Pipeline
 from speech_gesture_pkg.pipeline.start import WAITING, NotBelievedError
 from speech_gesture_pkg.pipeline.states import Severity, State
@@ -305,7 +306,7 @@ class Worker:
             self._wake.set()
         elif not self._send(result.windows):
             self.pipeline.mover.withdraw()
-            self.drops["window too late to send"] += 1
+            self.drops[WINDOW_TOO_LATE] += 1
         if not self._running:  # it may have been given up: its publishers are gone
             return
         self._outputs.publish(result.frames, self.time)

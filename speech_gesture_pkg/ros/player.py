@@ -1,4 +1,8 @@
-"""Playing a bag into live nodes with /clock, without rosbag2."""
+"""Playing a bag into live nodes with /clock, without rosbag2.
+
+Not `ros2 bag play`, not even where there is one: it is missing where ROS comes from PyPI, and has no option to wait
+for a subscriber, to run /clock before and after the messages, or to report how late they were (docs/bags.md).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,98 +37,91 @@ LATE_S = 0.5
 """A player held up for longer moves its schedule instead of sending a burst."""
 
 
+@dataclass(frozen=True)
+class Playback:
+    """How a bag is played.
+
+    Attributes:
+        rate: playback speed.
+        loop: begin again at the end (time jumps back then).
+        start_s: seconds into the bag.
+        duration_s: play so much of the bag; 0 = to its end.
+        topics: what to play; all but /clock if empty.
+        exclude: topics that are not played.
+        remap: topic in the bag to topic on the graph.
+        clock_hz: rate of /clock; 0 = none.
+        wait_s: wait so long at most for a subscriber of any played topic.
+        lead_in_s: let /clock run for so long (bag time) before the first message: nodes on simulated time get going.
+        lead_out_s: as long does /clock run on after the last message: speech that came last is still answered.
+        paused: begin paused; `~/pause` goes on.
+
+    Raises ConfigError for a rate or duration that cannot be.
+    """
+
+    rate: float = 1.0
+    loop: bool = False
+    start_s: float = 0.0
+    duration_s: float = 0.0
+    topics: Collection[str] = ()
+    exclude: Collection[str] = ()
+    remap: Mapping[str, str] = field(default_factory=dict)
+    clock_hz: float = 100.0
+    wait_s: float = 3.0
+    lead_in_s: float = 0.0
+    lead_out_s: float = 0.0
+    paused: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ConfigError(f"rate is {self.rate}; it must be positive")
+        if self.duration_s < 0.0:
+            raise ConfigError(f"duration is {self.duration_s} s; it must be positive, or 0 to play to the end")
+
+
 class BagPlayer(Node):
     """Publishes a bag's messages at their times; `step` does the work and is called between spins.
 
     Args:
         path: bag folder, .mcap or .db3.
-        rate: playback speed.
-        loop: begin again at the end (time jumps back then).
-        start_s: seconds into the bag.
-        topics: what to play; all but /clock if empty.
-        remap: topic in the bag to topic on the graph.
-        clock_hz: rate of /clock; 0 = none.
-        wait_s: wait so long at most for a subscriber of any played topic.
-        lead_in_s: let /clock run for so long (bag time) before the first message: nodes on simulated time get going.
-        lead_out_s: as long does /clock run on after the last message: what was heard is still answered.
-        duration_s: play so much of the bag; 0 = to its end.
-        exclude: topics that are not played.
-        paused: begin paused; `~/pause` goes on.
-        name: node name.
+        how: what of it, and how.
 
     Raises InputError for a bag without anything to play and ConfigError for topics that it lacks.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        rate: float = 1.0,
-        loop: bool = False,
-        start_s: float = 0.0,
-        topics: Collection[str] = (),
-        remap: Mapping[str, str] | None = None,
-        clock_hz: float = 100.0,
-        wait_s: float = 3.0,
-        lead_in_s: float = 0.0,
-        duration_s: float = 0.0,
-        exclude: Collection[str] = (),
-        paused: bool = False,
-        lead_out_s: float = 0.0,
-        name: str = "bag_player",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name, **kwargs)
-        played = topics, remap or {}, exclude
-        self.open(path, rate, loop, start_s, duration_s, *played, clock_hz, wait_s, lead_in_s, lead_out_s, paused)
+    def __init__(self, path: str | Path, how: Playback | None = None, **kwargs: Any) -> None:
+        super().__init__("bag_player", **kwargs)
+        self.open(path, how or Playback())
 
-    def open(
-        self,
-        path: str | Path,
-        rate: float,
-        loop: bool,
-        start_s: float,
-        duration_s: float,
-        topics: Collection[str],
-        remap: Mapping[str, str],
-        exclude: Collection[str],
-        clock_hz: float,
-        wait_s: float,
-        lead_in_s: float,
-        lead_out_s: float,
-        paused: bool,
-    ) -> None:
+    def open(self, path: str | Path, how: Playback) -> None:
         """Open the bag and make the publishers (called by the constructor)."""
-        if not rate > 0:
-            raise ConfigError(f"rate is {rate}; it must be positive")
-        self.bag = Bag(path)
+        self.bag, self._how = Bag(path), how
         if self.bag.damage:
             self.get_logger().warning(f"{self.bag.damage}; what can be read is played")
-        if not 0.0 <= start_s <= self.bag.duration_s:
-            raise ConfigError(f"start is {start_s} s; {path} lasts {self.bag.duration_s:.3f} s")
-        if duration_s < 0.0:
-            raise ConfigError(f"duration is {duration_s} s; it must be positive, or 0 to play to the end")
-        self._rate, self._loop, self._start_s = rate, loop, start_s
-        self._lead_out_ns = round(lead_out_s * 1e9) if clock_hz else 0
+        if not 0.0 <= how.start_s <= self.bag.duration_s:
+            raise ConfigError(f"start is {how.start_s} s; {path} lasts {self.bag.duration_s:.3f} s")
+        self._end_ns = self.bag.end_ns
+        if how.duration_s:
+            self._end_ns = self.bag.start_ns + round((how.start_s + how.duration_s) * 1e9)
+        self._lead_out_ns = round(how.lead_out_s * 1e9) if how.clock_hz else 0
         self._last_ns = 0
-        self._end_ns = self.bag.start_ns + round((start_s + duration_s) * 1e9) if duration_s else self.bag.end_ns
-        self._outputs = self._make_publishers(topics, remap, exclude)
-        self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=1)) if clock_hz else None
-        self._clock_period = 1.0 / clock_hz if clock_hz else float("inf")
+        self._outputs = self._make_publishers()
+        self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=1)) if how.clock_hz else None
+        self._clock_period = 1.0 / how.clock_hz if how.clock_hz else float("inf")
         self._clock_due = 0.0
         self._messages: Iterator[BagMessage] = iter(())
         self._next: BagMessage | None = None
         self._origin_ns = self._position_ns = 0
         self._anchor = 0.0
-        self._wait_until = time.monotonic() + wait_s
+        self._wait_until = time.monotonic() + how.wait_s
         self._waiting = True
-        self.paused = paused
+        self.paused = how.paused
         self.published = 0
         """Messages sent so far."""
         self.late: deque[float] = deque(maxlen=MOST_TIMES)
         """How much later than due the latest messages were sent, s."""
         self.create_service(SetBool, "~/pause", self._on_pause)
         self._rewind()
-        self._hold_at(self._position_ns - round(lead_in_s * 1e9), time.monotonic())
+        self._hold_at(self._position_ns - round(how.lead_in_s * 1e9), time.monotonic())
 
     def close(self) -> None:
         """Wait until reliable subscribers have everything, then close the bag."""
@@ -146,26 +144,26 @@ class BagPlayer(Node):
             self._anchor = now
             self._publish_clock(now, self._position_ns)
             return min(self._clock_period, 0.05)
-        position = self._origin_ns + round((now - self._anchor) * self._rate * 1e9)
+        position = self._origin_ns + round((now - self._anchor) * self._how.rate * 1e9)
         while self._next is not None and self._next.time_ns <= position:
-            if (position - self._next.time_ns) * 1e-9 / self._rate > LATE_S:
+            if (position - self._next.time_ns) * 1e-9 / self._how.rate > LATE_S:
                 self._hold_at(self._next.time_ns, now)
                 position = self._next.time_ns
             self._position_ns = self._last_ns = self._next.time_ns
             self._publish_clock(now, self._position_ns)
             self._outputs[self._next.topic].publish(self._next.data)
-            self.late.append((position - self._next.time_ns) * 1e-9 / self._rate)
+            self.late.append((position - self._next.time_ns) * 1e-9 / self._how.rate)
             self.published += 1
             self._advance()
         if self._next is None:
-            if not self._loop:
+            if not self._how.loop:
                 return self._run_out(now, position)
             self._rewind()
             self._anchor = now
             return 0.0
         self._position_ns = position
         self._publish_clock(now, self._position_ns)
-        due = (self._next.time_ns - position) * 1e-9 / self._rate
+        due = (self._next.time_ns - position) * 1e-9 / self._how.rate
         return max(min(due, self._clock_due - now), 0.0)
 
     def _run_out(self, now: float, position_ns: int) -> float:
@@ -188,11 +186,13 @@ class BagPlayer(Node):
         return {"late_p50_ms": float(np.median(late)), "late_p99_ms": float(np.percentile(late, 99))}
 
     def _rewind(self) -> None:
-        self._messages = self.bag.messages(self._outputs.keys(), self._start_s)
+        self._messages = self.bag.messages(self._outputs.keys(), self._how.start_s)
         self._advance()
         if self._next is None:
             end = (self._end_ns - self.bag.start_ns) * 1e-9
-            raise InputError(f"bag {self.bag.path} has no message to play between {self._start_s:g} s and {end:g} s")
+            raise InputError(
+                f"bag {self.bag.path} has no message to play between {self._how.start_s:g} s and {end:g} s"
+            )
         self._hold_at(self._next.time_ns, time.monotonic())
 
     def _advance(self) -> None:
@@ -210,9 +210,8 @@ class BagPlayer(Node):
             self._clock_publisher.publish(Clock(clock=time_msg(position_ns)))
             self._clock_due = max(self._clock_due + self._clock_period, now)
 
-    def _make_publishers(
-        self, topics: Collection[str], remap: Mapping[str, str], exclude: Collection[str]
-    ) -> dict[str, Any]:
+    def _make_publishers(self) -> dict[str, Any]:
+        topics, exclude, remap = self._how.topics, self._how.exclude, self._how.remap
         known = {t.name for t in self.bag.topics}
         strange = sorted({*topics, *remap, *exclude} - known)
         if strange:
@@ -248,21 +247,22 @@ class ReplayNode(BagPlayer):
     def __init__(self) -> None:
         Node.__init__(self, "bag_player")
         declare(self, "bag", "", "Bag folder, .mcap or .db3 file to play.")
-        rate = declare(self, "rate", 1.0, "Playback speed.", 0.01, 100.0)
-        loop = declare(self, "loop", False, "Begin again at the end.")
-        start = declare(self, "start", 0.0, "Where to begin, s into the bag.", 0.0, 1e6)
-        topics = declare(self, "topics", [], "Topics to play; empty = all.")
-        pairs = declare(self, "remap", [], "Topics to rename, each as old:=new.")
-        clock_hz = declare(self, "clock_hz", 100.0, "Rate of /clock, Hz; 0 = none.", 0.0, 1000.0)
-        wait = declare(self, "wait", 3.0, "Wait so long at most for a subscriber, s.", 0.0, 600.0)
-        lead_in = declare(self, "lead_in", 0.0, "Run /clock so long before the first message, s.", 0.0, 600.0)
-        duration = declare(self, "duration", 0.0, "Play so much of the bag, s; 0 = to its end.", 0.0, 1e6)
-        exclude = declare(self, "exclude", [], "Topics that are not played.")
-        paused = declare(self, "start_paused", False, "Begin paused (service ~/pause goes on).")
-        lead_out = declare(self, "lead_out", 0.0, "Run /clock so long after the last message, s.", 0.0, 600.0)
+        how = {
+            "rate": declare(self, "rate", 1.0, "Playback speed.", 0.01, 100.0),
+            "loop": declare(self, "loop", False, "Begin again at the end."),
+            "start_s": declare(self, "start", 0.0, "Where to begin, s into the bag.", 0.0, 1e6),
+            "topics": declare(self, "topics", [], "Topics to play; empty = all."),
+            "remap": parse_remap(declare(self, "remap", [], "Topics to rename, each as old:=new.")),
+            "clock_hz": declare(self, "clock_hz", 100.0, "Rate of /clock, Hz; 0 = none.", 0.0, 1000.0),
+            "wait_s": declare(self, "wait", 3.0, "Wait so long at most for a subscriber, s.", 0.0, 600.0),
+            "lead_in_s": declare(self, "lead_in", 0.0, "Run /clock so long before the first message, s.", 0.0, 600.0),
+            "duration_s": declare(self, "duration", 0.0, "Play so much of the bag, s; 0 = to its end.", 0.0, 1e6),
+            "exclude": declare(self, "exclude", [], "Topics that are not played."),
+            "paused": declare(self, "start_paused", False, "Begin paused (service ~/pause goes on)."),
+            "lead_out_s": declare(self, "lead_out", 0.0, "Run /clock so long after the last message, s.", 0.0, 600.0),
+        }
         reject_unknown(self)
-        path, played = required(self, "bag"), (topics, parse_remap(pairs), exclude)
-        self.open(path, rate, loop, start, duration, *played, clock_hz, wait, lead_in, lead_out, paused)
+        self.open(required(self, "bag"), Playback(**how))
 
 
 def parse_remap(pairs: Sequence[str]) -> dict[str, str]:
@@ -276,11 +276,12 @@ def parse_remap(pairs: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def replay(path: str | Path, keys: bool = False, **options: Any) -> dict[str, Any]:
-    """Play a bag until its end or SIGINT; `options` as of `BagPlayer`.
+def replay(path: str | Path, how: Playback, keys: bool = False) -> dict[str, Any]:
+    """Play a bag until its end or SIGINT.
 
     Args:
         path: of the bag.
+        how: what of it, and how.
         keys: the space bar pauses and goes on, if standard input is a terminal.
 
     Returns:
@@ -290,7 +291,7 @@ def replay(path: str | Path, keys: bool = False, **options: Any) -> dict[str, An
     node = None
     try:
         with StopFlag() as stop, SpaceBar(keys) as space:
-            node = BagPlayer(path, **options)
+            node = BagPlayer(path, how)
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             with suppress(Done):

@@ -9,28 +9,14 @@ import numpy as np
 
 from speech_gesture_pkg.config import SafetyConfig
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.retargeting.base import Retargeter
+from speech_gesture_pkg.robot.joint_limits import JointLimits, LimitSettings
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap
 from speech_gesture_pkg.robot.link_points import LinkPoints
 from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.link_speed_limit import LinkLimit
 from speech_gesture_pkg.trajectory.turns import TURN, turn_range
-
-_GROUP_KIND = {
-    "left_arm": "arms",
-    "right_arm": "arms",
-    "left_hand": "hands",
-    "right_hand": "hands",
-    "head": "head",
-    "torso": "torso",
-    "face": "face",
-}
-
-FASTEST = 10.0
-"""No joint but the face's is driven faster, rad/s: higher limits in a URDF are placeholders."""
-
-_ENDLESS = 1e4
-"""Position limit of a continuous joint, rad: nobody winds one up so far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +89,7 @@ class JointLayout:
 
 def make_layout(
     robot: RobotModel,
-    groups: Mapping[str, tuple[str, ...]],
-    mapped: tuple[str, ...],
-    rest: np.ndarray,
+    retargeter: Retargeter,
     controllers: Mapping[str, tuple[str, ...]],
     safety: SafetyConfig,
     strict: bool = True,
@@ -115,9 +99,7 @@ def make_layout(
 
     Args:
         robot: the robot.
-        groups: mapped joints by group (left_arm, head, ...).
-        mapped: the retargeter's joints, R.
-        rest: the retargeter's rest pose. Shape [R].
+        retargeter: has the mapped joints, their groups and rest pose.
         controllers: controller name -> its joints, in its order; those without a mapped joint are left alone.
         safety: margins and acceleration limits.
         strict: whether a mapped joint without a controller is an error (else its group stays still, with a sentence).
@@ -127,6 +109,7 @@ def make_layout(
         RobotError: unknown joint in a controller, one joint in two controllers, or (strict) a mapped joint that no
             controller moves; the sentence lists them.
     """
+    mapped, groups = retargeter.joint_names, retargeter.groups
     names = tuple(j for joints in controllers.values() for j in joints)
     if not names:
         raise RobotError("no trajectory controller with joints is known; name them in controllers.names")
@@ -149,30 +132,18 @@ def make_layout(
     index = {n: i for i, n in enumerate(names)}
     robot_index = np.array([robot.joint_names.index(n) for n in names])
     source = np.array([mapped.index(n) if n in mapped else -1 for n in names])
-    kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
     limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
-    # Joints that are not ours keep their place, beyond soft limits too.
-    ends = ((robot.lower, robot.stated_lower), (robot.upper, robot.stated_upper))
-    lower, upper = (
-        np.clip(np.where(source >= 0, ours[robot_index], stated[robot_index]), -_ENDLESS, _ENDLESS)
-        for ours, stated in ends
-    )
-    # Fingers and face rest at their limits (an open eye, a straight finger): no margin there. Nor for joints that are
-    # not ours: an open gripper at its limit must stay there.
-    wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
-    margin = np.where(wide, np.minimum(safety.position_margin, 0.05 * (upper - lower)), 0.0)
-    face = np.array([kind.get(n) == "face" for n in names])
-    speed = np.minimum(robot.velocity[robot_index], FASTEST)
+    allowed = JointLimits.from_robot(robot, names, groups, LimitSettings.of(safety))
     limits = MotionLimits(
         names,
-        lower + margin,
-        upper - margin,
-        np.where(face, robot.velocity[robot_index], speed) * safety.velocity_scale,
-        np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
+        allowed.lower,
+        allowed.upper,
+        allowed.velocity,
+        allowed.acceleration,
         tuple(limb for limb in limbs if limb),
         _links(robot, robot_map, names, safety),
     )
-    pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
+    pose = np.where(source >= 0, np.asarray(retargeter.rest)[np.maximum(source, 0)], np.nan)
     pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
     parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
     turning = ~np.asarray(robot.prismatic)[robot_index]
@@ -180,7 +151,7 @@ def make_layout(
     endless = np.isinf((robot.upper - robot.lower)[robot_index])
     for array in (pose, endless, turns):
         array.setflags(write=False)
-    return JointLayout(names, parts, limits, pose, source, robot_index, wide, tuple(dropped), endless, turns)
+    return JointLayout(names, parts, limits, pose, source, robot_index, allowed.tracked, tuple(dropped), endless, turns)
 
 
 def _links(

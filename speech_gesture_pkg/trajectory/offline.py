@@ -8,8 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
+from speech_gesture_pkg.retargeting.base import Retargeter
 from speech_gesture_pkg.trajectory import bspline
 from speech_gesture_pkg.trajectory.collision_check import Distance
 from speech_gesture_pkg.trajectory.deadlock import STEPS, StuckWatch
@@ -68,7 +67,7 @@ def compose_offline(
 
 def retarget_offline(
     motion: MotionFrames,
-    retargeter: Retargeter | PlatformRetargeter,
+    retargeter: Retargeter,
     layout: JointLayout,
     distance: Distance | None = None,
     margin: float = 0.0,
@@ -112,12 +111,10 @@ def retarget_offline(
     return _ended(composed)
 
 
-def _first_pose(motion: MotionFrames, retargeter: Retargeter | PlatformRetargeter, margin: float) -> np.ndarray | None:
+def _first_pose(motion: MotionFrames, retargeter: Retargeter, margin: float) -> np.ndarray | None:
     """The retargeter's joints for the first frame, if that is clear of collision. Shape [R]."""
-    if not isinstance(retargeter, Retargeter) or not len(motion):
-        return None
-    pose = retargeter.solve_pose(motion[:1])
-    return pose if retargeter.collision.distance(pose[None])[0] > margin else None
+    pose = retargeter.first_pose(motion)
+    return pose if pose is not None and retargeter.collision.distance(pose[None])[0] > margin else None
 
 
 def _ended(state: ComposerState) -> RobotTrajectory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from speech_gesture_pkg.bags.reader import BagTopic
 from speech_gesture_pkg.errors import InputError
 
 OWN_OUTPUT = "/audio_out"
-"""The node's delayed copy of the audio it hears; never taken for the speech."""
+"""The node's delayed copy of the audio it receives; never taken for the speech."""
 MOST_TRANSPORT = 0.1
 """An unstamped message may be so much earlier than its place by the first one; more is audio sent ahead of time, s."""
 PLAIN = AUDIO_TYPES[:3]
 """Types that hold numbers of any kind; audio messages proper go before them."""
 
 
-def find_audio_topic(path: Any, topics: Iterable[BagTopic], wanted: str = "") -> str:
+def find_audio_topic(path: str | Path, topics: Iterable[BagTopic], wanted: str = "") -> str:
     """Name of the topic with the speech; '' if the bag has none.
 
     Args:
@@ -50,12 +51,12 @@ def find_audio_topic(path: Any, topics: Iterable[BagTopic], wanted: str = "") ->
 
 
 class BagAudio:
-    """Puts the messages of an audio topic together as the node hears them: gaps are silence, late stamps are jitter.
+    """Puts the messages of an audio topic together as the node receives them: gaps are silence, late stamps are jitter.
 
     Unstamped messages follow each other; each stretch of them is placed so that no message comes before it is recorded.
 
     Args:
-        declared: format, as far as the messages do not tell.
+        declared: format, as far as the messages do not say.
 
     Attributes:
         dropped: messages that could not be used.
@@ -126,14 +127,14 @@ class BagAudio:
 
     def warnings(self, topic: str) -> list[str]:
         """Sentences on what could not be read as it should."""
-        told = []
+        found = []
         if self.dropped:
-            told.append(f"{self.dropped} messages of {topic} cannot be used: {self.reason}")
+            found.append(f"{self.dropped} messages of {topic} cannot be used: {self.reason}")
         if self.gaps:
-            told.append(f"{topic} has {self.gaps} gaps, {self.gap_s:.2f} s together, taken as silence")
+            found.append(f"{topic} has {self.gaps} gaps, {self.gap_s:.2f} s together, taken as silence")
         if self.cut:
-            told.append(f"the clock of {topic} was set back: its last {self.cut} messages are left out")
-        return told
+            found.append(f"the clock of {topic} was set back: its last {self.cut} messages are left out")
+        return found
 
     def _stamp(self, message: Any, received: float) -> float | None:
         """When the sound of a message begins, s; None if it does not say."""

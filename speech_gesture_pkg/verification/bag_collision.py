@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.bags.messages import nanoseconds, read_bag
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.verification.bag_joints import joint_motion
-from speech_gesture_pkg.verification.bag_windows import Windows
-from speech_gesture_pkg.verification.link_speed import RATE, commanded
-from speech_gesture_pkg.verification.motion_guarantees import JOINT_STATE, TRAJECTORY
+from speech_gesture_pkg.verification.bag_joints import joint_positions
+from speech_gesture_pkg.verification.bag_windows import JOINT_STATE, RATE, TRAJECTORY, Windows, commanded
 from speech_gesture_pkg.verification.self_collision import Contact, SelfCollision
 from speech_gesture_pkg.verification.urdf_xml import urdf_joints, urdf_text
 
@@ -49,7 +46,7 @@ class BagContacts:
         """Whether nothing touched but within one limb."""
         return all(c.within for c in self.contacts)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return asdict(self) | {"free": self.free}
 
@@ -107,10 +104,9 @@ def bag_contacts(
 
 def _commanded(bag: str | Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray] | None:
     """Names, times and positions that all windows together command; None without any."""
-    found, epoch = Windows(), 0
+    found = Windows()
     for message in read_bag(bag, types=(TRAJECTORY,)):
-        epoch = epoch or round(message.received) * 10**9
-        found.add(message, epoch)
+        found.add(message)
     found.settle()
     if not found.sent:
         return None
@@ -130,8 +126,8 @@ def _measured(bag: str | Path, joints: set[str]) -> tuple[tuple[str, ...], np.nd
         if joints.intersection(message.data.name):
             stamps.append(nanoseconds(message.data.header.stamp) * 1e-9 or message.received)
             states.append((tuple(message.data.name), message.data.position))
-    motion, _ = joint_motion(stamps, states)
-    return None if motion is None else (motion.joint_names, motion.time - motion.time[0], motion.position)
+    motion, _ = joint_positions(stamps, states)
+    return None if motion is None else (motion.names, motion.time - motion.time[0], motion.position)
 
 
 def _thinned(

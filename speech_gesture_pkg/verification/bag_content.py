@@ -22,14 +22,14 @@ from speech_gesture_pkg.motion.parts import ARKIT_INDEX, ARKIT_NAMES
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.verification.bag_audio import BagAudio, find_audio_topic
-from speech_gesture_pkg.verification.bag_joints import joint_motion
+from speech_gesture_pkg.verification.bag_joints import joint_positions
 
 SMPLX = "sensor_msgs/msg/MultiDOFJointState"
 JOINT_STATE = "sensor_msgs/msg/JointState"
 MARKERS = "visualization_msgs/msg/MarkerArray"
 DESCRIPTION = "std_msgs/msg/String"
 ABOUT_TOPIC = "/live_run"
-"""On it a run through the node tells, as JSON, how much silence it put before and after the speech."""
+"""On it a run through the node reports, as JSON, how much silence it put before and after the speech."""
 FPS = 30.0
 BACK = 0.05
 """Stamps that go back by more than this are a clock that was set, s."""
@@ -38,7 +38,7 @@ AHEAD = 5.0
 _SHORTEST = 1e-3
 """Length of a quaternion that is one."""
 _LARGEST = 1e6
-"""Nothing that a run tells about itself is more."""
+"""Nothing that a run reports about itself is more."""
 
 
 @dataclass
@@ -256,10 +256,10 @@ def _frame(names: list[str], transforms: list[Any]) -> tuple[np.ndarray, tuple[f
 def _numbers(text: str) -> dict[str, float]:
     """The finite numbers of a JSON object; none of anything else."""
     try:
-        told = json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return {}
-    items = told.items() if isinstance(told, dict) else ()
+    items = found.items() if isinstance(found, dict) else ()
     return {name: value for name, value in items if isinstance(value, (int, float)) and abs(value) < _LARGEST}
 
 
@@ -273,16 +273,21 @@ def _without_silence(audio: AudioChunk | None, about: dict[str, float]) -> Audio
 
 
 def _joints(states: dict[str, _Series], begin: float, end: float, warnings: list[str]) -> RobotTrajectory | None:
-    """Of the topic `joint_states`, else of the one with most messages."""
+    """Of the topic `joint_states`, else of the one with most messages; derivatives are central differences."""
     if not states:
         return None
     called = [n for n in states if n.endswith("/joint_states")]
     topic = max(called or states, key=lambda n: len(states[n].stamps))
     series = states[topic].between(begin, end)
-    motion, problem = joint_motion(series.stamps, series.values)
+    measured, problem = joint_positions(series.stamps, series.values)
     if problem:
         warnings.append(f"{topic}: {problem}")
-    return motion
+    if measured is None:
+        return None
+    velocity = np.gradient(measured.position, measured.time, axis=0)
+    acceleration = np.gradient(velocity, measured.time, axis=0)
+    fps = float(1.0 / np.median(np.diff(measured.time)))
+    return RobotTrajectory(measured.names, measured.time, measured.position, velocity, acceleration, fps)
 
 
 def _motion(smplx: _Series, faces: _Series, phases: _Series) -> MotionFrames | None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
+
+class JointPositions(NamedTuple):
+    """Names, times [T] in s, and positions [T, J] in rad or m."""
+
+    names: tuple[str, ...]
+    time: np.ndarray
+    position: np.ndarray
 
 
-def joint_motion(
+def joint_positions(
     stamps: Sequence[float], states: Sequence[tuple[tuple[str, ...], Sequence[float]]]
-) -> tuple[RobotTrajectory | None, str]:
+) -> tuple[JointPositions | None, str]:
     """Motion of every joint that was measured throughout, on the time grid of the messages that come most often.
 
     Messages that name the same joints belong together; where drivers publish groups of joints in messages of their own,
-    each group is interpolated linearly. Derivatives are central differences.
+    each group is interpolated linearly.
 
     Args:
         stamps: s.
@@ -49,8 +56,4 @@ def joint_motion(
         if names == main or (times[0] <= grid[-1] and times[-1] >= grid[0]):
             for j, name in enumerate(names):
                 position.setdefault(name, values[:, j] if names == main else np.interp(grid, times, values[:, j]))
-    places = np.stack(list(position.values()), axis=1)
-    velocity = np.gradient(places, grid, axis=0)
-    acceleration = np.gradient(velocity, grid, axis=0)
-    fps = float(1.0 / np.median(np.diff(grid)))
-    return RobotTrajectory(tuple(position), grid, places, velocity, acceleration, fps), problem
+    return JointPositions(tuple(position), grid, np.stack(list(position.values()), axis=1)), problem

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,7 @@ class Execution:
         shares = [*self.acceleration.values(), *self.velocity.values()]
         return not self.refused and max(shares, default=0.0) <= ALLOWED
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON: the worst joint of each kind."""
         return {
             "rule": self.rule.name,
@@ -160,7 +159,7 @@ def check_executed(
     """Every rule that the windows are for, at every rate, over all topics.
 
     Without `rates` at all usual ones; but windows with negative times are timed for controllers of one rate, which a
-    bag does not tell: those are judged at given rates only.
+    bag does not say: those are judged at given rates only.
     """
     found: dict[tuple[Rule, float], Execution] = {}
     for sent in messages.values():

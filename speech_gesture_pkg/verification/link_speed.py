@@ -7,45 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pinocchio as pin
 
-from speech_gesture_pkg.bags.messages import check_span
-from speech_gesture_pkg.verification.quintic import SampledTrajectory
 from speech_gesture_pkg.verification.urdf_xml import plain
-
-RATE = 200.0
-"""Samples per second of the commanded motion."""
-
-
-def commanded(
-    windows: Mapping[str, Sequence[SampledTrajectory]], joints: Mapping[str, Sequence[str]]
-) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The motion that the controllers were told to make: each window replaces the one before at its first point.
-
-    Args:
-        windows: topic -> its trajectories in the order of sending, not empty.
-        joints: topic -> joint names.
-
-    Returns:
-        times [T], and position and velocity [T] by joint. Before its first window a joint stands still.
-
-    Raises:
-        InputError: it spans too many hours.
-    """
-    begin = min(w[0].times[0] for w in windows.values())
-    end = max(w[-1].times[-1] for w in windows.values())
-    check_span("the commanded motion", end - begin)
-    times = np.arange(begin, end, 1.0 / RATE)
-    position: dict[str, np.ndarray] = {}
-    velocity: dict[str, np.ndarray] = {}
-    for topic, sent in windows.items():
-        active = np.searchsorted([w.times[0] for w in sent], times, side="right") - 1
-        p, v = np.empty((len(times), len(joints[topic]))), np.zeros((len(times), len(joints[topic])))
-        for k in np.unique(active):
-            now = active == k
-            p[now], v[now], _ = sent[max(k, 0)].at(times[now])
-            v[now] *= ((times[now] >= sent[max(k, 0)].times[0]) & (times[now] <= sent[max(k, 0)].times[-1]))[:, None]
-        for i, name in enumerate(joints[topic]):
-            position[name], velocity[name] = p[:, i], v[:, i]
-    return times, position, velocity
 
 
 def arm_speeds(

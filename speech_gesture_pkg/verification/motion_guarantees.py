@@ -1,7 +1,7 @@
 """The motion guarantees (docs/guarantees.md), checked from the outside.
 
 Reads a recorded bag and the URDF with its own XML reader and its own interpolation; it shares no code with the
-composer, the solver or the node.
+composer, the solver or the node. Only the rules of controllers (`sim`, see `executed`) are used by others, too.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.bags.messages import FAR, BagMessage, nanoseconds, read_bag
 from speech_gesture_pkg.errors import InputError
+from speech_gesture_pkg.verification.bag_windows import TRAJECTORY, commanded, sampled
 from speech_gesture_pkg.verification.executed import Execution, check_executed
-from speech_gesture_pkg.verification.link_speed import arm_speeds, commanded
+from speech_gesture_pkg.verification.link_speed import arm_speeds
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
-from speech_gesture_pkg.verification.urdf_xml import attribute, child, urdf_joints
+from speech_gesture_pkg.verification.urdf_xml import attribute, child, urdf_joints, urdf_text
 
-TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
-JOINT_STATE = "sensor_msgs/msg/JointState"
 TOLERANCE = 1e-6
 """Relative tolerance of limits (rounding of float64 and of nanosecond durations)."""
 SPEED_TOLERANCE = 1.02
@@ -73,7 +71,7 @@ class GuaranteeReport:
         self.examples.setdefault(kind, sentence)
         self.latest = f"{kind}: {sentence}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "kept": self.kept,
@@ -105,7 +103,7 @@ def urdf_limits(urdf: str) -> dict[str, tuple[float, float, float]]:
 
 def check_guarantees(
     bag: str | Path,
-    urdf: str,
+    urdf: str | Path,
     acceleration: dict[str, float] | None = None,
     arms: Sequence[Sequence[str]] = (),
     link_speed: float = np.inf,
@@ -114,13 +112,22 @@ def check_guarantees(
     """Check every JointTrajectory in a bag.
 
     Args:
-        bag: rosbag2 folder.
-        urdf: URDF text.
+        bag: rosbag2 folder, .mcap or .db3.
+        urdf: URDF text, or a `Path` to a file of it.
         acceleration: limits by joint, rad/s^2; without them accelerations are only reported.
         arms: joint names of each arm from the shoulder out; the speed of their links is reported.
         link_speed: and must not be above this, m/s.
         rates: control cycles a second at which it is judged what controllers would execute; () = usual ones.
+
+    Returns:
+        What was found: `kept`, and a sentence with an example for each kind of violation.
+
+    Raises:
+        InputError: no bag, or one that cannot be read.
+        RobotError: a URDF that cannot be read.
     """
+    if isinstance(urdf, Path):
+        urdf = urdf_text(urdf)
     check = GuaranteeCheck(urdf, acceleration)
     sent: dict[str, list[SampledTrajectory]] = defaultdict(list)
     messages: dict[str, list[BagMessage]] = defaultdict(list)
@@ -176,9 +183,10 @@ class GuaranteeCheck:
         except InputError as e:
             report.note("points", str(e))
             return None
-        if not _well_formed(message, window, report):
+        where = f"{message.topic} at {message.received:.3f}"
+        if not self._well_formed(where, message, window):
             return None
-        _inside(message, joints, window, self._limits, self._acceleration, report)
+        self._inside(where, joints, window)
         received = message.received - self._epoch * 1e-9
         lead = float(window.times[0] - received)
         self._first_lead = lead if self._first_lead is None else self._first_lead
@@ -187,21 +195,12 @@ class GuaranteeCheck:
         if abs(lead - self._first_lead) > FAR:
             return None
         if message.topic in self._last:
-            _continuous(message, received, self._last[message.topic], window, self._rates(joints), report)
+            self._continuous(where, received, self._last[message.topic], window, joints)
         elif lead > 0:  # else it goes on from windows that were sent before the recording began
             report.least_lead = min(report.least_lead, lead)
         self._last[message.topic] = window
-        for i, joint in enumerate(joints):
-            low, high = window.position[:, i].min(), window.position[:, i].max()
-            span = self._spans.setdefault(joint, [low, high])
-            span[0], span[1] = min(span[0], low), max(span[1], high)
-            if span[1] - span[0] > MOVING and joint not in report.moving:
-                report.moving.append(joint)
+        self._look_for_motion(joints, window)
         return window
-
-    def _rates(self, joints: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        speed = np.array([self._limits[j][2] for j in joints])
-        return speed, np.array([self._acceleration.get(j, np.inf) for j in joints])
 
     def moved(self, topic: str, joints: list[str], position: list[float]) -> None:
         """Somebody else has moved the joints of a topic: its next window must continue from where they stand."""
@@ -230,122 +229,93 @@ class GuaranteeCheck:
 
     def slow(self, sent: dict[str, list[SampledTrajectory]], arms: Sequence[Sequence[str]], link_speed: float) -> None:
         """Check the speed of the arms' links in the motion that windows of all topics together command, m/s."""
-        _slow(sent, self.names, self._urdf, arms, link_speed, self.report)
+        times, position, velocity = commanded(sent, self.names)
+        for link, speed in arm_speeds(self._urdf, arms, position, velocity).items():
+            at = int(speed.argmax())
+            self._worst("link_speed", speed[at])
+            if speed[at] > link_speed * SPEED_TOLERANCE:
+                self.report.note(
+                    "link_speed",
+                    f"{link} moves with {speed[at]:.3f} m/s at {times[at]:.3f} s; {link_speed:g} allowed",
+                )
 
+    def _worst(self, kind: str, value: float) -> None:
+        self.report.worst[kind] = max(self.report.worst[kind], float(value))
 
-def sampled(message: BagMessage, epoch: int) -> SampledTrajectory:
-    """The message on a clock that starts at `epoch` ns.
+    def _look_for_motion(self, joints: list[str], window: SampledTrajectory) -> None:
+        for i, joint in enumerate(joints):
+            low, high = window.position[:, i].min(), window.position[:, i].max()
+            span = self._spans.setdefault(joint, [low, high])
+            span[0], span[1] = min(span[0], low), max(span[1], high)
+            if span[1] - span[0] > MOVING and joint not in self.report.moving:
+                self.report.moving.append(joint)
 
-    Raises InputError if there are not two points with position, velocity and acceleration.
-    """
-    data = message.data
-    # Integer nanoseconds from the epoch: a float of Unix seconds resolves a quarter of a microsecond only.
-    start = nanoseconds(data.header.stamp) or round(message.received * 1e9)
-    times = np.array([nanoseconds(p.time_from_start) + start - epoch for p in data.points]) * 1e-9
-    columns = [[getattr(p, key) for p in data.points] for key in ("positions", "velocities", "accelerations")]
-    if any(len(values) != len(data.joint_names) for column in columns for values in column):
-        raise InputError(f"{message.topic} holds a trajectory whose points lack positions, velocities or accelerations")
-    if len(times) < 2:
-        raise InputError(f"{message.topic} holds a trajectory of {len(times)} points: there is nothing between points")
-    return SampledTrajectory(times, *(np.array(column, float) for column in columns))
+    def _well_formed(self, where: str, message: BagMessage, window: SampledTrajectory) -> bool:
+        if not window.finite:
+            self.report.note("finite", f"{where}: a value is not finite, or implausible in any unit")
+            return False
+        if np.any(np.diff([nanoseconds(p.time_from_start) for p in message.data.points]) <= 0):
+            self.report.note("increasing", f"{where}: time_from_start does not increase")
+            return False
+        if np.abs(window.velocity[-1]).max() != 0.0:
+            self.report.note("tail", f"{where}: last velocity {window.velocity[-1]} is not zero")
+        self._worst("window_s", window.times[-1] - window.times[0])
+        return True
 
+    def _inside(self, where: str, joints: list[str], window: SampledTrajectory) -> None:
+        """Limits of position, velocity and acceleration at the points and between them."""
+        lower, upper, speed = (np.array([self._limits[j][k] for j in joints]) for k in range(3))
+        bound = np.array([self._acceleration.get(j, np.inf) for j in joints])
+        between = window.at(np.linspace(window.times[0], window.times[-1], 4 * len(window.times)))
+        points = window.position, window.velocity, window.acceleration
+        p, v, a = (np.concatenate(x) for x in zip(between, points, strict=True))
+        for kind, excess in (
+            ("position", np.maximum(lower - p, p - upper) - TOLERANCE),
+            ("velocity", np.abs(v) - speed * (1 + TOLERANCE)),
+            ("acceleration", np.abs(a) - bound * (1 + 1e-4) - 1e-3),
+        ):
+            if excess.max() > 0:
+                j = int(np.unravel_index(excess.argmax(), excess.shape)[1])
+                self.report.note(kind, f"{where}: {kind} of {joints[j]} is {excess.max():.4g} beyond its limit")
+        self._worst("velocity_share", (np.abs(v)[:, speed > 0] / speed[speed > 0]).max(initial=0.0))
+        self._worst("acceleration", np.abs(a).max())
 
-def _well_formed(message: BagMessage, window: SampledTrajectory, report: GuaranteeReport) -> bool:
-    if not window.finite:
-        report.note("finite", f"{message.topic} at {message.received:.3f}: a value is not finite, or no robot's")
-        return False
-    from_start = [nanoseconds(p.time_from_start) for p in message.data.points]
-    if np.any(np.diff(from_start) <= 0):
-        report.note("increasing", f"{message.topic} at {message.received:.3f}: time_from_start does not increase")
-        return False
-    if np.abs(window.velocity[-1]).max() != 0.0:
-        report.note(
-            "tail", f"{message.topic} at {message.received:.3f}: last velocity {window.velocity[-1]} is not zero"
-        )
-    report.worst["window_s"] = max(report.worst["window_s"], window.times[-1] - window.times[0])
-    return True
+    def _continuous(
+        self, where: str, received: float, old: SampledTrajectory, new: SampledTrajectory, joints: list[str]
+    ) -> None:
+        """A window that has begun when it comes repeats the one before it until then, and a while longer. One that
+        begins later goes on where the one before has come to by then; or that has ended, and there is time for the way
+        to its first point."""
+        report, begins = self.report, float(new.times[0])
+        stood = received >= old.times[-1] or not (np.abs(old.at(np.array([received]))[1]) > STANDING).any()
+        if begins > received and stood and not new.velocity[0].any():
+            self._bridged(where, begins - received, np.abs(old.position[-1] - new.position[0]), joints)
+            return
+        at = max(begins, received)
+        (p, v, _), (q, w, _) = old.at(np.array([at])), new.at(np.array([at]))
+        step, kick = float(np.abs(p - q).max()), float(np.abs(v - w).max()) if at < old.times[-1] else 0.0
+        self._worst("splice", step)
+        self._worst("splice_velocity", kick)
+        if step > SPLICE or kick > 10 * SPLICE:
+            late = _late(received, old, new)
+            what = f"received {1e3 * late:.0f} ms too late, " if late else ""
+            report.note("late" if late else "continuous", f"{where}: {what}jumps by {step:.4g} rad, {kick:.4g} rad/s")
+            self._worst("late_s", late)
+        ahead = np.linspace(0.0, LOOK_AHEAD, 1 + round(100 * LOOK_AHEAD))
+        differs = (np.abs(old.at(received + ahead)[0] - new.at(received + ahead)[0]) > SPLICE).any(1)
+        lead = begins - received if begins > received else float(ahead[differs.argmax()]) if differs.any() else np.inf
+        report.least_lead = min(report.least_lead, lead)
 
-
-def _inside(
-    message: BagMessage,
-    joints: list[str],
-    window: SampledTrajectory,
-    limits: dict[str, tuple[float, float, float]],
-    acceleration: dict[str, float],
-    report: GuaranteeReport,
-) -> None:
-    lower, upper, speed = (np.array([limits[j][k] for j in joints]) for k in range(3))
-    bound = np.array([acceleration.get(j, np.inf) for j in joints])
-    dense = np.linspace(window.times[0], window.times[-1], 4 * len(window.times))
-    p, v, a = (np.concatenate(x) for x in zip(window.at(dense), _knots(window), strict=True))
-    over = np.maximum(lower - p, p - upper)
-    where = f"{message.topic} at {message.received:.3f}"
-    for kind, excess in (
-        ("position", over - TOLERANCE),
-        ("velocity", np.abs(v) - speed * (1 + TOLERANCE)),
-        ("acceleration", np.abs(a) - bound * (1 + 1e-4) - 1e-3),
-    ):
-        if excess.max() > 0:
-            j = int(np.unravel_index(excess.argmax(), excess.shape)[1])
-            report.note(kind, f"{where}: {kind} of {joints[j]} is {excess.max():.4g} beyond its limit")
-    worst = report.worst
-    shares = np.abs(v)[:, speed > 0] / speed[speed > 0]
-    worst["velocity_share"] = max(worst["velocity_share"], float(shares.max(initial=0.0)))
-    worst["acceleration"] = max(worst["acceleration"], float(np.abs(a).max()))
-
-
-def _knots(window: SampledTrajectory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return window.position, window.velocity, window.acceleration
-
-
-def _slow(
-    sent: dict[str, list[SampledTrajectory]],
-    names: dict[str, list[str]],
-    urdf: str,
-    arms: Sequence[Sequence[str]],
-    limit: float,
-    report: GuaranteeReport,
-) -> None:
-    """The speed of the arms' links in the motion that all windows together command."""
-    times, position, velocity = commanded(sent, names)
-    for link, speed in arm_speeds(urdf, arms, position, velocity).items():
-        at = int(speed.argmax())
-        report.worst["link_speed"] = max(report.worst["link_speed"], float(speed[at]))
-        if speed[at] > limit * SPEED_TOLERANCE:
-            report.note("link_speed", f"{link} moves with {speed[at]:.3f} m/s at {times[at]:.3f} s; {limit:g} allowed")
-
-
-def _continuous(
-    message: BagMessage,
-    received: float,
-    old: SampledTrajectory,
-    new: SampledTrajectory,
-    rates: tuple[np.ndarray, np.ndarray],
-    report: GuaranteeReport,
-) -> None:
-    """A window that has begun when it comes repeats the one before it until then, and a while longer. One that begins
-    later goes on where the one before has come to by then; or that has ended, and there is time for the way to its
-    first point."""
-    begins = float(new.times[0])
-    where = f"{message.topic} at {message.received:.3f}"
-    stood = received >= old.times[-1] or not (np.abs(old.at(np.array([received]))[1]) > STANDING).any()
-    if begins > received and stood and not new.velocity[0].any():
-        _bridged(where, begins - received, old, new, rates, report)
-        return
-    at = max(begins, received)
-    (p, v, _), (q, w, _) = old.at(np.array([at])), new.at(np.array([at]))
-    step, kick = float(np.abs(p - q).max()), float(np.abs(v - w).max()) if at < old.times[-1] else 0.0
-    report.worst["splice"] = max(report.worst["splice"], step)
-    report.worst["splice_velocity"] = max(report.worst["splice_velocity"], kick)
-    if step > SPLICE or kick > 10 * SPLICE:
-        late = _late(received, old, new)
-        what = f"received {1e3 * late:.0f} ms too late, " if late else ""
-        report.note("late" if late else "continuous", f"{where}: {what}jumps by {step:.4g} rad, {kick:.4g} rad/s")
-        report.worst["late_s"] = max(report.worst["late_s"], late)
-    ahead = np.linspace(0.0, LOOK_AHEAD, 1 + round(100 * LOOK_AHEAD))
-    differs = (np.abs(old.at(received + ahead)[0] - new.at(received + ahead)[0]) > SPLICE).any(1)
-    lead = begins - received if begins > received else float(ahead[differs.argmax()]) if differs.any() else np.inf
-    report.least_lead = min(report.least_lead, lead)
+    def _bridged(self, where: str, time: float, way: np.ndarray, joints: list[str]) -> None:
+        """From standing to the first point in `time` s, by the controller's own quintic: its peaks are 1.875 d/T and
+        5.7735 d/T^2."""
+        self._worst("bridge", way.max())
+        self.report.least_lead = min(self.report.least_lead, time)
+        most = np.array([(self._limits[j][2], self._acceleration.get(j, np.inf)) for j in joints]).T * (1 + BRIDGE)
+        if (1.875 * way / time > most[0]).any() or (10.0 / np.sqrt(3.0) * way / time**2 > most[1]).any():
+            self.report.note(
+                "continuous", f"{where}: begins {way.max():.4g} rad from where it stood, after {1e3 * time:.0f} ms"
+            )
 
 
 def _late(received: float, old: SampledTrajectory, new: SampledTrajectory) -> float:
@@ -354,20 +324,3 @@ def _late(received: float, old: SampledTrajectory, new: SampledTrajectory) -> fl
     times = np.linspace(float(new.times[0]), received, 50) if new.times[0] < received else np.array([received])
     differs = (np.abs(old.at(times)[0] - new.at(times)[0]) > 0.01 * SPLICE).any(1)
     return 0.0 if differs[0] else received - float(times[differs.argmax()])
-
-
-def _bridged(
-    where: str,
-    time: float,
-    old: SampledTrajectory,
-    new: SampledTrajectory,
-    rates: tuple[np.ndarray, np.ndarray],
-    report: GuaranteeReport,
-) -> None:
-    """From standing to the first point, by the controller's own quintic: its peaks are 1.875 d/T and 5.7735 d/T^2."""
-    way = np.abs(old.position[-1] - new.position[0])
-    report.worst["bridge"] = max(report.worst["bridge"], float(way.max()))
-    report.least_lead = min(report.least_lead, time)
-    speed, bend = 1.875 * way / time, 10.0 / np.sqrt(3.0) * way / time**2
-    if (speed > rates[0] * (1 + BRIDGE)).any() or (bend > rates[1] * (1 + BRIDGE)).any():
-        report.note("continuous", f"{where}: begins {way.max():.4g} rad from where it stood, after {1e3 * time:.0f} ms")

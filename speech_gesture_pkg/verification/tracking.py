@@ -1,4 +1,4 @@
-"""How a robot followed what it was told, from a recorded bag."""
+"""How a robot followed what it was commanded, from a recorded bag."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from speech_gesture_pkg.bags.messages import BagMessage, nanoseconds, on_one_clock, read_bag, stamp_seconds
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.verification.bag_windows import Windows
-from speech_gesture_pkg.verification.motion_guarantees import JOINT_STATE, TRAJECTORY
+from speech_gesture_pkg.verification.bag_windows import JOINT_STATE, TRAJECTORY, Windows, reference
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 
 TIME_TOLERANCE = 0.002
@@ -44,11 +43,10 @@ def check_tracking(bag: str | Path, state_topic: str = "/joint_states") -> Track
 
     Raises InputError if either is missing.
     """
-    windows, states, epoch = Windows(), list[BagMessage](), 0
+    windows, states = Windows(), list[BagMessage]()
     for message in read_bag(bag, types=(TRAJECTORY, JOINT_STATE)):
-        epoch = epoch or round(message.received) * 10**9
         if message.type_name == TRAJECTORY:
-            windows.add(message, epoch)
+            windows.add(message)
         elif message.topic == state_topic:
             states.append(message)
     windows.settle()
@@ -58,7 +56,7 @@ def check_tracking(bag: str | Path, state_topic: str = "/joint_states") -> Track
         raise InputError(f"{bag} lacks trajectories or joint states on {state_topic}: tracking cannot be judged")
     found = []
     for topic, pieces in windows.sent.items():
-        times, positions = _measured(states, windows.joints[topic], epoch)
+        times, positions = _measured(states, windows.joints[topic], windows.epoch)
         inside = (times > pieces[0].times[0] + 0.1) & (times < pieces[-1].times[0])
         if inside.sum() >= 10:
             found.append(_compare(pieces, times[inside], positions[inside]))
@@ -92,7 +90,7 @@ def _measured(states: Sequence[BagMessage], joints: list[str], epoch: int) -> tu
 
 def _compare(pieces: list[SampledTrajectory], t: np.ndarray, q: np.ndarray) -> Tracking:
     shifts = np.linspace(-TIME_TOLERANCE, TIME_TOLERANCE, 9)
-    references = np.stack([reference(pieces, t + s) for s in shifts])
+    references = np.stack([reference(pieces, t + s)[0] for s in shifts])
     now = references[len(shifts) // 2]
     outside = np.maximum(q - references.max(axis=0), references.min(axis=0) - q)
     speed = (references[-1] - references[0]) / (2 * TIME_TOLERANCE)
@@ -100,16 +98,6 @@ def _compare(pieces: list[SampledTrajectory], t: np.ndarray, q: np.ndarray) -> T
     delay = -float((speed * (q - now)).sum()) / power if power > 1e-6 else 0.0
     ratio = _rms_jerk(t, q) / max(_rms_jerk(t, now), 1e-9)
     return Tracking(float(outside.max(initial=0.0)), float(np.abs(q - now).max()), delay, ratio)
-
-
-def reference(pieces: list[SampledTrajectory], t: np.ndarray) -> np.ndarray:
-    """Commanded positions at times [N]: each is answered by the newest window that has begun. Shape [N, J]."""
-    starts = np.array([w.times[0] for w in pieces])
-    which = np.clip(np.searchsorted(starts, t, side="right") - 1, 0, len(pieces) - 1)
-    result = np.empty((len(t), pieces[0].position.shape[1]))
-    for i in np.unique(which):
-        result[which == i] = pieces[i].at(t[which == i])[0]
-    return result
 
 
 def _rms_jerk(t: np.ndarray, q: np.ndarray) -> float:

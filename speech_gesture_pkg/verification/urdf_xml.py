@@ -1,4 +1,7 @@
-"""URDF files and texts for the independent checker: read by other means than the product's reader.
+"""URDF files and texts for the independent checker: read by other means than `robot/urdf.py`.
+
+The second reader is on purpose: a limit that the product misread would be misread by a checker that shared its code,
+and every motion beyond the limit would pass.
 
 urdfdom, which ROS and Pinocchio read URDFs by, forgives much: namespaces, prefixes that nobody declares, bytes that are
 no UTF-8, comments before the declaration. What it takes, the checker must be able to check.

@@ -5,18 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
-from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.motion.bounded_npz import read_npz
-from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
-from speech_gesture_pkg.motion.npz import load_motion
-from speech_gesture_pkg.outside_text import as_markdown
-from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
-from speech_gesture_pkg.viewer.frame import time_span
+from speech_gesture_pkg.motion.frames import PHASES
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.page import BrowserPage
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.sampling import MotionSampler, TrajectorySampler
@@ -38,33 +30,19 @@ class FilePlayer:
 
     RATE_HZ = 25.0
 
-    def __init__(
-        self,
-        page: BrowserPage,
-        motion: MotionFrames | None = None,
-        trajectory: RobotTrajectory | None = None,
-        robot: RobotFigure | None = None,
-        audio: AudioChunk | None = None,
-        note: str | None = None,
-        title: str = "",
-    ) -> None:
-        """Draws the first pose; `start` makes it run. A trajectory needs its `robot`. Raises InputError."""
-        if motion is None and trajectory is None:
-            raise InputError("there is nothing to view: give a motion, a trajectory or both")
-        if trajectory is not None and robot is None:
-            raise InputError("a trajectory can only be viewed on its robot: give the URDF it was made for")
+    def __init__(self, page: BrowserPage, content: Content) -> None:
+        """Draws the first pose; `start` makes it run. Raises InputError, RobotError."""
+        content.check()
         self.page = page
-        self._motion = MotionSampler(motion) if motion is not None else None
+        self._motion = MotionSampler(content.motion) if content.motion is not None else None
         self._trajectory = None
-        if robot is not None:
+        if content.trajectory is not None and content.urdf is not None:
+            robot = RobotFigure.from_file(content.urdf)
             page.set_robot(robot)
-            if trajectory is not None:
-                self._trajectory = TrajectorySampler(trajectory, robot.joint_names)
-        self.begin, self.end = time_span(motion, trajectory, audio)
-        self._timeline = Timeline(*_STRIP, self.begin, self.end, audio, motion)
-        self._note = note
-        self._has_phases = motion is not None and bool(motion.phase.any())
-        self._title = title
+            self._trajectory = TrajectorySampler(content.trajectory, robot.joint_names)
+        self.begin, self.end = content.span()
+        self._timeline = Timeline(_STRIP, (self.begin, self.end), content)
+        self._has_phases = content.has_phases
         self.time = self.begin
         self.playing = True
         self._lock = threading.RLock()
@@ -109,12 +87,9 @@ class FilePlayer:
             self.page.show_status(self._status())
 
     def _status(self) -> str:
-        text = f"**{as_markdown(self._title)}** &nbsp; " if self._title else ""
-        text += f"{clock(self.time - self.begin)} / {clock(self.end - self.begin)}"
+        text = f"{clock(self.time - self.begin)} / {clock(self.end - self.begin)}"
         if self._motion is not None and self._has_phases:
             text += f" &nbsp; *{PHASES[self._motion.phase(self.time)]}*"
-        if self._note:
-            text += f"\n\n{as_markdown(self._note)}"
         return text
 
     def start(self) -> None:
@@ -157,68 +132,16 @@ class FilePlayer:
             self.close()
 
 
-def load_any(path: str | Path) -> MotionFrames | RobotTrajectory:
-    """A motion npz or a trajectory npz, told apart by its keys. Raises InputError naming the file and its keys."""
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise InputError(f"{path} is not an npz file; a motion npz (key poses) or a trajectory npz is needed")
-    keys = read_npz(path).keys()
-    if "joint_names" in keys:
-        return RobotTrajectory.load(path)
-    if "poses" in keys:
-        return load_motion(path)
-    raise InputError(
-        f"{path} holds neither a motion (key poses) nor a trajectory (key joint_names); its keys are: "
-        f"{', '.join(sorted(keys)) or 'none'}"
-    )
-
-
-def view_file(
-    path: str | Path,
-    urdf: str | Path | None = None,
-    audio: str | Path | AudioChunk | None = None,
-    port: int = 8080,
-    host: str = "127.0.0.1",
-    trajectory: RobotTrajectory | None = None,
-    note: str | None = None,
-) -> FilePlayer:
-    """Serves a motion npz or trajectory npz as a page and starts playing; call `wait` to block, `close` to stop.
-
-    Args:
-        path: file to show.
-        urdf: robot of the trajectory (needed for one).
-        audio: speech file or chunk to show below.
-        trajectory: robot motion to show beside a motion file.
-        note: text in the status, e.g. a latency.
+def open_player(content: Content, host: str = "127.0.0.1", port: int = 8080) -> FilePlayer:
+    """Serves the content as a page and starts playing; call `wait` to block, `close` to stop.
 
     Raises:
         InputError, RobotError, ConfigError, MissingDependencyError naming what does not fit.
     """
-    loaded = load_any(path)
-    motion = loaded if isinstance(loaded, MotionFrames) else None
-    if isinstance(loaded, RobotTrajectory):
-        trajectory = loaded
-    sound = read_audio(audio) if isinstance(audio, (str, Path)) else audio
-    return open_player(motion, trajectory, urdf, sound, host, port, note, Path(path).name)
-
-
-def open_player(
-    motion: MotionFrames | None = None,
-    trajectory: RobotTrajectory | None = None,
-    urdf: str | Path | None = None,
-    audio: AudioChunk | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    note: str | None = None,
-    title: str = "",
-) -> FilePlayer:
-    """As `view_file`, for what is loaded already (one clock for motion, trajectory and audio)."""
-    robot = RobotFigure.from_file(urdf) if urdf is not None else None
-    if trajectory is not None and robot is None:
-        raise InputError("a robot trajectory needs the URDF of its robot to be shown")
+    content.check()
     page = BrowserPage(host, port)
     try:
-        player = FilePlayer(page, motion, trajectory, robot, audio, note, title)
+        player = FilePlayer(page, content)
     except BaseException:
         page.close()
         raise

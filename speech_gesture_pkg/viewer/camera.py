@@ -6,6 +6,9 @@ import numpy as np
 
 from speech_gesture_pkg.viewer.shapes import Vector
 
+_FOV_DEG, _MARGIN = 24.0, 1.06
+"""Of pictures that hold a whole figure: vertical field of view, and share of the picture over the figure's box."""
+
 
 class Camera:
     """A pinhole camera that looks from `eye` at `target` with z up on the picture.
@@ -57,18 +60,12 @@ class Camera:
 
     @staticmethod
     def framing(
-        low: np.ndarray,
-        high: np.ndarray,
-        width: int,
-        height: int,
-        azimuth_deg: float = 0.0,
-        elevation_deg: float = 8.0,
-        fov_deg: float = 24.0,
-        margin: float = 1.06,
+        low: np.ndarray, high: np.ndarray, size: tuple[int, int], azimuth_deg: float = 0.0, elevation_deg: float = 8.0
     ) -> Camera:
         """A camera that holds the box `low`..`high` (metres) in the picture.
 
         Args:
+            size: width and height of the picture, pixels.
             azimuth_deg: 0 looks at the figure's front (from +x); positive walks to the figure's left.
             elevation_deg: how far above the horizon the camera stands.
         """
@@ -77,10 +74,10 @@ class Camera:
         a, e = np.radians(azimuth_deg), np.radians(elevation_deg)
         direction = np.array([np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)])
         corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T - centre
-        view = Camera(direction, (0, 0, 0), width, height, fov_deg)
+        view = Camera(direction, (0, 0, 0), *size, _FOV_DEG)
         local = corners @ view.axes.T
-        half_v = np.tan(np.radians(fov_deg) / 2) / margin
-        half_h = half_v * width / height
+        half_v = np.tan(np.radians(_FOV_DEG) / 2) / _MARGIN
+        half_h = half_v * size[0] / size[1]
         need = np.maximum(np.abs(local[:, 1]) / half_v, np.abs(local[:, 0]) / half_h) - local[:, 2]
         distance = max(float(need.max()), 0.2)
-        return Camera(centre + direction * distance, centre, width, height, fov_deg)
+        return Camera(centre + direction * distance, centre, *size, _FOV_DEG)

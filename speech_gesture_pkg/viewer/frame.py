@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from speech_gesture_pkg.audio.chunk import AudioChunk
-from speech_gesture_pkg.errors import ConfigError, InputError, one_of
-from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
-from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
+from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.motion.frames import PHASES
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.human import HumanFigure
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
 from speech_gesture_pkg.viewer.robot import RobotFigure
@@ -17,7 +14,6 @@ from speech_gesture_pkg.viewer.sampling import MotionSampler, TrajectorySampler
 from speech_gesture_pkg.viewer.scene import Stage, View
 from speech_gesture_pkg.viewer.timeline import PHASE_COLOURS, Timeline, font
 
-FRAMINGS: tuple[str, ...] = ("upper", "full")
 _INK = (58, 68, 84)
 _SEAM = (196, 204, 214)
 
@@ -32,59 +28,44 @@ class FrameComposer:
 
     def __init__(
         self,
-        motion: MotionFrames | None = None,
-        trajectory: RobotTrajectory | None = None,
-        urdf: str | Path | None = None,
-        audio: AudioChunk | None = None,
-        width: int = 960,
-        height: int = 540,
-        framing: str = "upper",
-        azimuth_deg: float = 0.0,
-        note: str | None = None,
+        content: Content,
+        size: tuple[int, int] = (960, 540),
         timeline: bool = True,
-        supersample: int = 2,
         span: tuple[float | None, float | None] = (None, None),
     ) -> None:
-        """Any of motion and trajectory may be None, not both; a trajectory needs its `urdf`.
+        """The gesture space of each figure, from mid-thigh up.
 
         Args:
-            framing: "upper" (gesture space from mid-thigh up) or "full" (whole figures on the floor).
-            azimuth_deg: camera direction; 0 faces the figures.
-            note: text at the right of the timeline, e.g. a latency.
+            content: what to draw; any of motion and trajectory may be None, not both.
+            size: width and height, pixels.
             timeline: whether to draw the strip below.
-            supersample: samples per pixel each way (anti-aliasing).
-            span: first and last time of the timeline, s; None = the earliest and latest of what was given.
+            span: first and last time of the timeline, s; None = the earliest and latest of the content.
 
         Raises:
             InputError, ConfigError, RobotError naming what does not fit.
         """
-        if motion is None and trajectory is None:
-            raise InputError("there is nothing to draw: give a motion, a trajectory or both")
-        if trajectory is not None and urdf is None:
-            raise InputError("a trajectory can only be drawn on its robot: give the URDF it was made for")
-        if framing not in FRAMINGS:
-            raise ConfigError(one_of("framing", framing, FRAMINGS))
+        content.check()
+        width, height = self.width, self.height = size
         if width < 64 or height < 64:
             raise ConfigError(f"picture size {width}x{height} is too small; it must be at least 64x64 pixels")
-        self.width, self.height = width, height
-        self._motion = MotionSampler(motion) if motion is not None else None
-        self._human = HumanFigure() if motion is not None else None
-        self._robot = RobotFigure.from_file(urdf) if trajectory is not None and urdf is not None else None
-        self._trajectory = None
-        if trajectory is not None and self._robot is not None:
-            self._trajectory = TrajectorySampler(trajectory, self._robot.joint_names)
-        given = time_span(motion, trajectory, audio)
+        self._content = content
+        self._motion = MotionSampler(content.motion) if content.motion is not None else None
+        self._human = HumanFigure() if content.motion is not None else None
+        self._robot = self._trajectory = None
+        if content.trajectory is not None and content.urdf is not None:
+            self._robot = RobotFigure.from_file(content.urdf)
+            self._trajectory = TrajectorySampler(content.trajectory, self._robot.joint_names)
+        given = content.span()
         self.begin = given[0] if span[0] is None else span[0]
         self.end = given[1] if span[1] is None else span[1]
 
-        strip = round(height * (0.2 if audio is not None or _has_phases(motion) else 0.06)) if timeline else 0
-        self._timeline = Timeline(width, strip, self.begin, self.end, audio, motion, note) if strip else None
+        strip = round(height * (0.2 if content.audio is not None or content.has_phases else 0.06)) if timeline else 0
+        self._timeline = Timeline((width, strip), (self.begin, self.end), content) if strip else None
         count = (self._robot is not None) + (self._human is not None)
-        view = View(framing, azimuth_deg, supersample=supersample)
         panel = (width // count, height - strip)
-        self._robot_stage = Stage(self._robot, *panel, view) if self._robot is not None else None
+        self._robot_stage = Stage(self._robot, *panel, View("upper")) if self._robot is not None else None
         last = (width - panel[0] * (count - 1), panel[1])
-        self._human_stage = Stage(self._human, *last, view) if self._human is not None else None
+        self._human_stage = Stage(self._human, *last, View("upper")) if self._human is not None else None
         self._labels = self._draw_labels(panel, count)
 
     def _draw_labels(self, panel: tuple[int, int], count: int) -> list[tuple[slice, slice, np.ndarray, np.ndarray]]:
@@ -118,7 +99,7 @@ class FrameComposer:
 
     def _draw_phase(self, picture: np.ndarray, time: float) -> None:
         """A coloured chip with the name of the present gesture phase at the human's upper right, in place."""
-        if self._motion is None or not _has_phases(self._motion.motion):
+        if self._motion is None or not self._content.has_phases:
             return
         name = PHASES[min(self._motion.phase(time), len(PHASES) - 1)]
         size = max(picture.shape[0] * 0.036, 9.0)
@@ -131,21 +112,3 @@ class FrameComposer:
         draw.rounded_rectangle((0, 0, w - 1, h - 1), h // 2, fill=PHASE_COLOURS[name])
         draw.text((w / 2, h / 2), name, (255, 255, 255), font(size), anchor="mm")
         picture[top : top + h, left : left + w] = np.asarray(chip)
-
-
-def _has_phases(motion: MotionFrames | None) -> bool:
-    return motion is not None and bool(motion.phase.any())
-
-
-def time_span(
-    motion: MotionFrames | None, trajectory: RobotTrajectory | None, audio: AudioChunk | None
-) -> tuple[float, float]:
-    """Earliest start and latest end on the stream clock, seconds."""
-    spans = []
-    if motion is not None:
-        spans.append((motion.start, motion.end))
-    if trajectory is not None and len(trajectory.time):
-        spans.append((float(trajectory.time[0]), float(trajectory.time[-1])))
-    if audio is not None:
-        spans.append((audio.start, audio.end))
-    return min(s[0] for s in spans), max(s[1] for s in spans)

@@ -37,7 +37,7 @@ class LiveStrip:
         return self._newest
 
     def push_audio(self, samples: np.ndarray, sample_rate: int, now: float) -> None:
-        """Mono samples `[N]` whose last one was heard at `now`; NaN counts as silence."""
+        """Mono samples `[N]` whose last one was received at `now`; NaN counts as silence."""
         if len(samples) == 0:
             return
         newest = self._advance(now)

@@ -5,20 +5,13 @@ SMPL-X T-pose: y up, z forward, x left, metres. Where a size is given it was cho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, REST_POSITIONS
-from speech_gesture_pkg.viewer.shapes import (
-    Colour,
-    Shape,
-    Vector,
-    capsule,
-    coloured,
-    ellipsoid,
-    loft,
-    pitch_about,
-    with_smooth_normals,
-)
+from speech_gesture_pkg.viewer.shapes import Colour, Shape, Trimesh, Vector, capsule, ellipsoid, loft, pitch_about
 
 SKIN: Colour = (0.96, 0.78, 0.67)
 LIPS: Colour = (0.80, 0.48, 0.45)
@@ -38,37 +31,36 @@ _EYE_RADIUS = 0.0195
 
 
 class _Body:
-    """Collects (link name, shape in rest-pose coordinates)."""
+    """Collects (link name, shape in rest-pose coordinates). `detail` is that of the primitives in `shapes`."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[str, Shape]] = []
 
-    def add(self, link: str, shape: Shape) -> None:
-        self.parts.append((link, shape))
+    def add(self, link: str, colour: Colour, shape: Shape) -> None:
+        self.parts.append((link, replace(shape, colour=colour)))
 
     def limb(
         self,
         link: str,
-        start: Vector,
-        end: Vector,
-        r0: float,
-        r1: float,
         colour: Colour,
-        sides: int = 14,
-        rings: int = 4,
+        ends: tuple[Vector, Vector],
+        radii: tuple[float, float],
+        detail: tuple[int, int] = (14, 4),
     ) -> None:
-        self.add(link, coloured(capsule(start, end, r0, r1, sides, rings), colour))
+        self.add(link, colour, capsule(*ends, *radii, detail))
 
-    def blob(self, link: str, centre: Vector, radii: Vector, colour: Colour, sides: int = 16, rings: int = 10) -> None:
-        self.add(link, coloured(ellipsoid(centre, radii, sides, rings), colour))
+    def blob(
+        self, link: str, colour: Colour, centre: Vector, radii: Vector, detail: tuple[int, int] = (16, 10)
+    ) -> None:
+        self.add(link, colour, ellipsoid(centre, radii, detail))
 
 
 def body_parts() -> list[tuple[str, Shape]]:
     """Every rigid piece: (link name, shape in rest-pose coordinates)."""
     body = _Body()
-    body.add("head", coloured(_skull(), SKIN))
-    body.add("mouth", _mouth((0.0215, 0.0105, 0.0085), MOUTH, 0.0))
-    body.add("lips", _mouth((0.0270, 0.0145, 0.0085), LIPS, 0.0014))
+    body.add("head", SKIN, _skull())
+    body.add("mouth", MOUTH, _mouth((0.0215, 0.0105, 0.0085), 0.0))
+    body.add("lips", LIPS, _mouth((0.0270, 0.0145, 0.0085), 0.0014))
     _torso(body)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         _leg(side, body)
@@ -107,126 +99,112 @@ def shirt() -> tuple[np.ndarray, Shape]:
     """Link index of each vertex, and the torso as one skin in rest coordinates; height chooses the link."""
     shape = loft(_SHIRT_SECTIONS)
     heights = np.array([_joint(name)[1] for name in _SPINE])
-    nearest = np.searchsorted((heights[1:] + heights[:-1]) / 2 + 0.03, shape.vertices[:, 1])
-    return np.array([JOINT_INDEX[name] for name in _SPINE])[nearest], coloured(shape, SHIRT)
+    nearest = np.searchsorted((heights[1:] + heights[:-1]) / 2 + 0.03, shape.mesh.vertices[:, 1])
+    return np.array([JOINT_INDEX[name] for name in _SPINE])[nearest], replace(shape, colour=SHIRT)
 
 
 def _skull() -> Shape:
     """Egg-shaped head in rest coordinates: narrower and shallower towards the chin."""
-    ball = ellipsoid((0, 0, 0), (1, 1, 1), sides=28, rings=22)
+    ball = ellipsoid((0, 0, 0), (1, 1, 1), (28, 22)).mesh
     # The ball's poles lie on z; put them on y so that rings run round the head.
     x, y, z = ball.vertices[:, 0], ball.vertices[:, 2], -ball.vertices[:, 1]
     below = np.clip(-y, 0, 1)
     width = 0.083 * (1 - 0.22 * below**1.6)
     depth = np.where(z > 0, 0.097 * (1 - 0.10 * below**2), 0.104 * (1 - 0.30 * below))
-    vertices = np.stack([x * width, y * np.where(y > 0, 0.108, 0.125), z * depth + 0.012 * below], axis=1)
-    return with_smooth_normals(Shape(vertices + FACE_CENTRE, vertices, ball.faces))
+    ball.vertices = FACE_CENTRE + np.stack(
+        [x * width, y * np.where(y > 0, 0.108, 0.125), z * depth + 0.012 * below], axis=1
+    )
+    return Shape(ball)
 
 
 def _torso(body: _Body) -> None:
-    body.blob("pelvis", (0.0, -0.415, -0.002), (0.147, 0.095, 0.102), TROUSERS, sides=24, rings=14)
+    body.blob("pelvis", TROUSERS, (0.0, -0.415, -0.002), (0.147, 0.095, 0.102), (24, 14))
     for side in ("left", "right"):
-        collar, shoulder = _joint(f"{side}_collar"), _joint(f"{side}_shoulder")
-        body.limb(
-            f"{side}_collar", collar + _v(0, 0.020, -0.008), shoulder + _v(0, -0.004, 0), 0.064, 0.062, SHIRT, sides=16
-        )
-        body.limb(
-            f"{side}_collar", 0.45 * collar + _v(0, 0.105, -0.018), shoulder + _v(0, 0.012, 0), 0.040, 0.046, SHIRT
-        )
+        collar, shoulder, link = _joint(f"{side}_collar"), _joint(f"{side}_shoulder"), f"{side}_collar"
+        low = collar + _v(0, 0.020, -0.008), shoulder + _v(0, -0.004, 0)
+        high = 0.45 * collar + _v(0, 0.105, -0.018), shoulder + _v(0, 0.012, 0)
+        body.limb(link, SHIRT, low, (0.064, 0.062), (16, 4))
+        body.limb(link, SHIRT, high, (0.040, 0.046))
 
 
 def _leg(side: str, body: _Body) -> None:
     hip, knee, ankle, foot = (_joint(f"{side}_{n}") for n in ("hip", "knee", "ankle", "foot"))
-    body.limb(f"{side}_hip", hip, knee, 0.086, 0.058, TROUSERS, sides=16)
-    body.limb(f"{side}_knee", knee, ankle, 0.058, 0.043, TROUSERS, sides=16)
-    body.limb(f"{side}_ankle", ankle + _v(0, -0.045, -0.02), foot + _v(0, 0.008, 0.02), 0.043, 0.036, SHOES)
-    body.limb(f"{side}_foot", foot + _v(0, 0.008, 0.0), foot + _v(0, 0.002, 0.045), 0.037, 0.031, SHOES)
+    heel, ball = (ankle + _v(0, -0.045, -0.02), foot + _v(0, 0.008, 0.02)), foot + _v(0, 0.008, 0.0)
+    body.limb(f"{side}_hip", TROUSERS, (hip, knee), (0.086, 0.058), (16, 4))
+    body.limb(f"{side}_knee", TROUSERS, (knee, ankle), (0.058, 0.043), (16, 4))
+    body.limb(f"{side}_ankle", SHOES, heel, (0.043, 0.036))
+    body.limb(f"{side}_foot", SHOES, (ball, foot + _v(0, 0.002, 0.045)), (0.037, 0.031))
 
 
 def _arm(side: str, body: _Body) -> None:
     shoulder, elbow, wrist = (_joint(f"{side}_{n}") for n in ("shoulder", "elbow", "wrist"))
-    sleeve = elbow + 0.72 * (wrist - elbow)
-    body.limb(f"{side}_shoulder", shoulder, elbow, 0.057, 0.044, SHIRT, sides=16)
-    body.limb(f"{side}_elbow", elbow, sleeve, 0.044, 0.037, SHIRT, sides=16)
-    body.limb(f"{side}_elbow", sleeve, wrist, 0.031, 0.026, SKIN)
+    cuff = elbow + 0.72 * (wrist - elbow)
+    body.limb(f"{side}_shoulder", SHIRT, (shoulder, elbow), (0.057, 0.044), (16, 4))
+    body.limb(f"{side}_elbow", SHIRT, (elbow, cuff), (0.044, 0.037), (16, 4))
+    body.limb(f"{side}_elbow", SKIN, (cuff, wrist), (0.031, 0.026))
+
+
+_PALM = {"index": 0.0150, "middle": 0.0155, "ring": 0.0150, "pinky": 0.0140}
+_FINGER = {"index": 0.0098, "middle": 0.0102, "ring": 0.0097, "pinky": 0.0086}
+_THUMB = ((0.0170, 0.0135), (0.0130, 0.0112), (0.0112, 0.0095))
+"""Radii, m; of the thumb at both ends of each bone."""
 
 
 def _hand(side: str, sign: float, body: _Body) -> None:
-    wrist = _joint(f"{side}_wrist")
-    hand = f"{side}_wrist"
-    knuckles = {f: _joint(f"{side}_{f}1") for f in ("index", "middle", "ring", "pinky")}
-    for finger, thick in (("index", 0.0150), ("middle", 0.0155), ("ring", 0.0150), ("pinky", 0.0140)):
-        knuckle = knuckles[finger]
+    wrist, hand = _joint(f"{side}_wrist"), f"{side}_wrist"
+    for finger, thick in _PALM.items():
+        knuckle = _joint(f"{side}_{finger}1")
         near = wrist + 0.25 * (knuckle - wrist)
-        body.limb(hand, near, knuckle, thick + 0.003, thick - 0.001, SKIN, sides=10, rings=3)
-    for finger, thick in (("index", 0.0098), ("middle", 0.0102), ("ring", 0.0097), ("pinky", 0.0086)):
-        points = [_joint(f"{side}_{finger}{k}") for k in (1, 2, 3)]
-        points.append(points[2] + 0.95 * (points[2] - points[1]))
-        for k in range(3):
-            body.limb(
-                f"{side}_{finger}{k + 1}",
-                points[k],
-                points[k + 1],
-                thick * (1.04 - 0.06 * k),
-                thick * (0.98 - 0.08 * k),
-                SKIN,
-                sides=8,
-                rings=2,
-            )
-    thumb = [_joint(f"{side}_thumb{k}") for k in (1, 2, 3)]
-    thumb.append(thumb[2] + 1.15 * (thumb[2] - thumb[1]))
-    for k, (r0, r1) in enumerate(((0.0170, 0.0135), (0.0130, 0.0112), (0.0112, 0.0095))):
-        body.limb(f"{side}_thumb{k + 1}", thumb[k], thumb[k + 1], r0, r1, SKIN, sides=9, rings=2)
-    body.blob(hand, wrist + _v(sign * 0.055, -0.006, 0.004), (0.040, 0.017, 0.034), SKIN, sides=12, rings=8)
+        body.limb(hand, SKIN, (near, knuckle), (thick + 0.003, thick - 0.001), (10, 3))
+    for finger, thick in _FINGER.items():
+        radii = [(thick * (1.04 - 0.06 * k), thick * (0.98 - 0.08 * k)) for k in range(3)]
+        _digit(f"{side}_{finger}", 0.95, radii, (8, 2), body)
+    _digit(f"{side}_thumb", 1.15, _THUMB, (9, 2), body)
+    body.blob(hand, SKIN, wrist + _v(sign * 0.055, -0.006, 0.004), (0.040, 0.017, 0.034), (12, 8))
 
 
-def _mouth(radii: tuple[float, float, float], colour: Colour, back: float) -> Shape:
+def _digit(name: str, tip: float, radii: Sequence[tuple[float, float]], detail: tuple[int, int], body: _Body) -> None:
+    """Three bones; the last one is `tip` times as long as the one before it."""
+    points = [_joint(f"{name}{k}") for k in (1, 2, 3)]
+    points.append(points[2] + tip * (points[2] - points[1]))
+    for k in range(3):
+        body.limb(f"{name}{k + 1}", SKIN, (points[k], points[k + 1]), radii[k], detail)
+
+
+def _mouth(radii: tuple[float, float, float], back: float) -> Shape:
     """Lens in front of the face with its corners turned up a little: a neutral face that looks friendly."""
-    lens = ellipsoid((0, 0, 0), radii, sides=20, rings=10)
-    vertices = lens.vertices.copy()
-    vertices[:, 1] += 11.0 * vertices[:, 0] ** 2
-    vertices[:, 2] -= 7.0 * vertices[:, 0] ** 2  # follow the roundness of the face
-    return coloured(with_smooth_normals(Shape(vertices + MOUTH_AT - _v(0, 0, back), vertices, lens.faces)), colour)
+    lens = ellipsoid((0, 0, 0), radii, (20, 10)).mesh
+    bend = lens.vertices[:, :1] ** 2 * (0.0, 11.0, -7.0)  # corners up, and round as the face
+    lens.vertices = lens.vertices + bend + MOUTH_AT - _v(0, 0, back)
+    return Shape(lens)
 
 
 def _half_shell(centre: np.ndarray, radius: float) -> Shape:
     """The rear half of a sphere: an eyelid, once it is turned over the front."""
-    ball = ellipsoid(centre, (radius,) * 3, sides=20, rings=16)
+    ball = ellipsoid(centre, (radius,) * 3, (20, 16)).mesh
+    normals = ball.vertex_normals
     rear = (ball.vertices[ball.faces][:, :, 2] <= centre[2] + 1e-9).all(1)
-    return Shape(ball.vertices, ball.normals, ball.faces[rear], two_sided=True)
+    return Shape(Trimesh(ball.vertices, ball.faces[rear], vertex_normals=normals, process=False), two_sided=True)
 
 
 def _head(body: _Body) -> None:
-    body.limb(
-        "neck",
-        _joint("neck") + _v(0.010, 0.01, 0.002),
-        _joint("head") + _v(0, 0.02, -0.004),
-        0.052,
-        0.049,
-        SKIN,
-        sides=18,
-    )
-    body.blob("head", FACE_CENTRE + _v(0, 0.036, -0.022), (0.0905, 0.090, 0.1000), HAIR, sides=26, rings=20)
-    body.blob("head", FACE_CENTRE + _v(-0.012, 0.093, 0.046), (0.060, 0.027, 0.047), HAIR, sides=20, rings=14)
-    body.blob("jaw", FACE_CENTRE + _v(0, -0.094, 0.047), (0.039, 0.029, 0.035), SKIN, sides=18, rings=12)
-    body.limb(
-        "head", FACE_CENTRE + _v(0, -0.012, 0.092), FACE_CENTRE + _v(0, -0.040, 0.104), 0.0080, 0.0125, SKIN, sides=12
-    )
+    neck = _joint("neck") + _v(0.010, 0.01, 0.002), _joint("head") + _v(0, 0.02, -0.004)
+    nose = FACE_CENTRE + _v(0, -0.012, 0.092), FACE_CENTRE + _v(0, -0.040, 0.104)
+    body.limb("neck", SKIN, neck, (0.052, 0.049), (18, 4))
+    body.blob("head", HAIR, FACE_CENTRE + _v(0, 0.036, -0.022), (0.0905, 0.090, 0.1000), (26, 20))
+    body.blob("head", HAIR, FACE_CENTRE + _v(-0.012, 0.093, 0.046), (0.060, 0.027, 0.047), (20, 14))
+    body.blob("jaw", SKIN, FACE_CENTRE + _v(0, -0.094, 0.047), (0.039, 0.029, 0.035), (18, 12))
+    body.limb("head", SKIN, nose, (0.0080, 0.0125), (12, 4))
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        eye = EYES[side]
-        body.blob("head", FACE_CENTRE + _v(sign * 0.084, -0.018, -0.010), (0.012, 0.027, 0.018), SKIN)
-        body.blob(f"{side}_eye_smplhf", eye, (_EYE_RADIUS,) * 3, WHITE, sides=20, rings=14)
-        body.blob(
-            f"{side}_eye_smplhf", eye + _v(-sign * 0.001, 0, 0.0118), (0.0105, 0.0105, 0.0088), IRIS, sides=14, rings=10
-        )
-        lid = _half_shell(eye, _EYE_RADIUS + 0.0016)
-        body.add(f"{side}_upper_lid", coloured(lid, LID))
-        body.add("head", coloured(lid.moved(pitch_about(eye, np.radians(-42.0))), LID))
+        eye, link = EYES[side], f"{side}_eye_smplhf"
+        iris, lid = eye + _v(-sign * 0.001, 0, 0.0118), _half_shell(eye, _EYE_RADIUS + 0.0016)
+        body.blob("head", SKIN, FACE_CENTRE + _v(sign * 0.084, -0.018, -0.010), (0.012, 0.027, 0.018))
+        body.blob(link, WHITE, eye, (_EYE_RADIUS,) * 3, (20, 14))
+        body.blob(link, IRIS, iris, (0.0105, 0.0105, 0.0088), (14, 10))
+        body.add(f"{side}_upper_lid", LID, lid)
+        body.add("head", LID, lid.moved(pitch_about(eye, np.radians(-42.0))))
         brow = eye + _v(0, 0.0335, 0.0075)
-        inner, peak, outer = (
-            brow + _v(-sign * 0.014, -0.0005, 0.0065),
-            brow + _v(sign * 0.003, 0.0025, 0.003),
-            brow + _v(sign * 0.019, -0.0025, -0.006),
-        )
-        body.limb(f"{side}_brow", inner, peak, 0.0046, 0.0046, HAIR, sides=8, rings=2)
-        body.limb(f"{side}_brow", peak, outer, 0.0046, 0.0032, HAIR, sides=8, rings=2)
+        inner, outer = brow + _v(-sign * 0.014, -0.0005, 0.0065), brow + _v(sign * 0.019, -0.0025, -0.006)
+        peak = brow + _v(sign * 0.003, 0.0025, 0.003)
+        body.limb(f"{side}_brow", HAIR, (inner, peak), (0.0046, 0.0046), (8, 2))
+        body.limb(f"{side}_brow", HAIR, (peak, outer), (0.0046, 0.0032), (8, 2))

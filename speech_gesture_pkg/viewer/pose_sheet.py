@@ -14,15 +14,13 @@ from speech_gesture_pkg.motion.skeleton import axis_angle_to_matrix
 from speech_gesture_pkg.viewer.camera import Camera
 from speech_gesture_pkg.viewer.human import HumanFigure
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
+from speech_gesture_pkg.viewer.picture import GAP, INK, PAPER
 from speech_gesture_pkg.viewer.raster import light_table, rasterise
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.scene import Stage
-from speech_gesture_pkg.viewer.shapes import LinkMesh, capsule, coloured
+from speech_gesture_pkg.viewer.shapes import LinkMesh, capsule
 from speech_gesture_pkg.viewer.timeline import font
 
-_GAP = 3
-_PAPER = (255, 255, 255)
-_INK = (58, 68, 84)
 _AZIMUTH, _ELEVATION = 22.0, 14.0
 _CAPSULE = (0.93, 0.45, 0.16)
 _COVER = 0.5
@@ -108,16 +106,16 @@ def sheet(
         columns_apart: whether there is a gap between columns.
     """
     height, width = rows[0][0].shape[:2]
-    across, down = width + (_GAP if columns_apart else 0), height + _GAP
-    out = Image.new("RGB", (across * max(map(len, rows)), down * len(rows) - _GAP), _PAPER)
+    across, down = width + (GAP if columns_apart else 0), height + GAP
+    out = Image.new("RGB", (across * max(map(len, rows)), down * len(rows) - GAP), PAPER)
     draw, text = ImageDraw.Draw(out), font(max(height * 0.065, 11.0))
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             out.paste(Image.fromarray(picture), (x * across, y * down))
             if y == 0 and x < len(heads):
-                draw.text((x * across + width // 2, 5), heads[x], _INK, text, anchor="mt")
+                draw.text((x * across + width // 2, 5), heads[x], INK, text, anchor="mt")
         if y < len(sides):
-            draw.text((6, y * down + height - 6), sides[y], _INK, text, anchor="ls")
+            draw.text((6, y * down + height - 6), sides[y], INK, text, anchor="ls")
     return np.asarray(out)
 
 
@@ -128,7 +126,7 @@ def _stage(mesh: LinkMesh, placed: Sequence[np.ndarray], cell: tuple[int, int]) 
     moved = np.ptp(points, axis=0).max(1) > _MOVES
     least = points[:, moved, 2].min() if moved.any() else low[2]
     cut = low[2] + float(np.clip(least - low[2] - 0.04 * (high[2] - low[2]), 0.0, _MOST_CUT * (high[2] - low[2])))
-    camera = Camera.framing(np.array([*low[:2], cut]), high, *cell, _AZIMUTH, _ELEVATION)
+    camera = Camera.framing(np.array([*low[:2], cut]), high, cell, _AZIMUTH, _ELEVATION)
     seen = points[points[..., 2] >= cut]
     for _ in range(3):  # as near as the figure itself allows, which is thinner than its box
         pixels, depth = camera.project(seen)
@@ -141,11 +139,7 @@ def _stage(mesh: LinkMesh, placed: Sequence[np.ndarray], cell: tuple[int, int]) 
 
 def _with_capsules(stage: Stage, picture: np.ndarray, capsules: Capsules, front: np.ndarray) -> np.ndarray:
     """The picture with capsules laid over it, translucent."""
-    turn = front[:3, :3]
-    shapes = [
-        (0, coloured(capsule(turn @ a, turn @ b, radius, sides=12, rings=3), _CAPSULE)) for a, b, radius in capsules
-    ]
-    mesh = LinkMesh.merge(shapes)
+    mesh = LinkMesh.merge([(0, capsule(a, b, r, detail=(12, 3)).moved(front, _CAPSULE)) for a, b, r in capsules])
     over, _ = rasterise(stage.camera, *mesh.posed(np.eye(4)[None]), mesh, light_table(mesh.colours))
     share = _COVER * (over[..., 3:] > 0)
     return np.round((1 - share) * picture + share * over[..., :3]).astype(np.uint8)

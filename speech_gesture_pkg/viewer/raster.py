@@ -3,6 +3,9 @@
 Triangles are cut into one span per pixel row (Pineda's edge functions solved for x), spans into pixels, and the nearest
 candidate of each pixel wins. 1/depth and the view-space normal are affine along a span. Light is looked up in a table
 indexed by the normal (a "matcap"), so that shading costs one gather per visible pixel.
+
+Own code because renderers from PyPI (pyrender, VTK, Open3D) need OpenGL and a display or EGL, which a robot's computer
+and a CI machine often lack.
 """
 
 from __future__ import annotations

@@ -1,23 +1,20 @@
 """A URDF robot to draw: visuals as triangles, forward kinematics level by level, mimic joints obeyed.
 
-Needs neither Pinocchio nor a mesh library for robots of primitives; mesh files are read through trimesh, closed chains
-(heads on six legs) are solved through Pinocchio.
+Closed chains (heads on six legs) are solved through Pinocchio; nothing else needs it.
 """
 
 from __future__ import annotations
 
 import logging
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.outside_text import one_line
-from speech_gesture_pkg.robot.urdf_bounds import check_counts
-from speech_gesture_pkg.robot.urdf_text import read_urdf_text, urdf_root
+from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Geometry, Link, Urdf, leader, parse_urdf
+from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
     Colour,
@@ -25,7 +22,6 @@ from speech_gesture_pkg.viewer.shapes import (
     Shape,
     box,
     capsule,
-    coloured,
     cylinder,
     ellipsoid,
     sphere,
@@ -37,26 +33,6 @@ PASSIVE_HINTS = ("passive", "unactuated")
 """What the names of joints that nothing drives tell."""
 
 _GREY: Colour = (0.72, 0.74, 0.78)
-
-
-def _numbers(element: ET.Element | None, key: str, default: str, count: int) -> np.ndarray:
-    text = default if element is None else element.get(key, default)
-    try:
-        values = np.array([float(v) for v in text.split()])
-    except ValueError as e:
-        raise RobotError(f"the URDF holds {key}={text!r}; it must be {count} numbers") from e
-    if values.shape != (count,) or not np.isfinite(values).all():
-        raise RobotError(f"the URDF holds {key}={text!r}; it must be {count} finite numbers")
-    return values
-
-
-def _origin(element: ET.Element) -> np.ndarray:
-    """4x4 transform of an <origin> child (URDF: fixed-axis roll, pitch, yaw); identity if absent."""
-    origin = element.find("origin")
-    out = np.eye(4)
-    out[:3, :3] = Rotation.from_euler("xyz", _numbers(origin, "rpy", "0 0 0", 3)).as_matrix()
-    out[:3, 3] = _numbers(origin, "xyz", "0 0 0", 3)
-    return out
 
 
 class RobotFigure:
@@ -82,16 +58,16 @@ class RobotFigure:
         Raises:
             RobotError: not a URDF, or numbers or links in it that make no sense.
         """
-        root = urdf_root(xml, "of the robot to draw")
-        self.name = root.get("name", "robot")
+        urdf = parse_urdf(xml, "of the robot to draw")
+        self.name = urdf.name
         self.warnings: list[str] = []
-        self._read_tree(root)
+        self._read_tree(urdf)
         self._loops = None
         if any(hint in name.lower() for name in self.joint_names for hint in PASSIVE_HINTS):
             from speech_gesture_pkg.viewer.loops import ClosedLoops  # needs Pinocchio
 
             self._loops = ClosedLoops.of(xml, self.joint_names, base)
-        self.mesh = self._read_visuals(root, MeshLoader(base, _share(root, faces)))
+        self.mesh = self._read_visuals(urdf, MeshLoader(base, _share(urdf, faces)))
         self.low, self.high = self._extent()
 
     @staticmethod
@@ -104,78 +80,38 @@ class RobotFigure:
         except RobotError as e:
             raise RobotError(f"{path}: {e}") from e
 
-    def _read_tree(self, root: ET.Element) -> None:
-        names = [link.get("name", "") for link in root.findall("link")]
-        joints = root.findall("joint")
-        moving = sum(joint.get("type") in ("revolute", "continuous", "prismatic") for joint in joints)
-        check_counts(len(names), moving, f"of robot '{one_line(self.name)}'")
-        parent_of, joint_of = {}, {}
-        for joint in joints:
-            ends = [joint.find(k) for k in ("parent", "child")]
-            links = [e.get("link", "") if e is not None else "" for e in ends]
-            for link in links:
-                if link not in names:
-                    raise RobotError(f"joint {joint.get('name')!r} connects link {link!r}, which the URDF lacks")
-            parent_of[links[1]], joint_of[links[1]] = links[0], joint
-        depth: dict[str, int] = {}
-        for name in names:
-            chain = [name]
-            while chain[-1] in parent_of and len(chain) <= len(names):
-                chain.append(parent_of[chain[-1]])
-            if len(chain) > len(names):
-                raise RobotError(f"link {name!r} is its own ancestor; the URDF's links must form a tree")
-            depth[name] = len(chain) - 1
-        if not names:
-            raise RobotError("the robot description has no links")
-        self.link_names = tuple(sorted(names, key=lambda n: depth[n]))
+    def _read_tree(self, urdf: Urdf) -> None:
+        depth = {urdf.root: 0}
+        for joint in urdf.depth_first():
+            depth[joint.child] = depth[joint.parent] + 1
+        self.link_names = tuple(sorted(urdf.links, key=lambda n: depth[n]))
         index = {name: i for i, name in enumerate(self.link_names)}
-
-        count = len(names)
-        self._parents = np.array([index[parent_of[n]] if n in parent_of else -1 for n in self.link_names])
+        count = len(index)
+        self._parents = np.full(count, -1)
         self._offsets = np.tile(np.eye(4), (count, 1, 1))
-        self._axis = np.zeros((count, 3))
+        self._axis = np.tile([1.0, 0.0, 0.0], (count, 1))
         self._slides = np.zeros(count, bool)
-        self._ratio = np.ones(count)
-        self._bias = np.zeros(count)
+        self._ratio, self._bias = np.ones(count), np.zeros(count)
+        moving = {j.name: j for j in urdf.joints if j.kind in MOVING_TYPES}
         source: list[str | None] = [None] * count
-        for name, joint in joint_of.items():
-            i, kind = index[name], joint.get("type", "fixed")
-            self._offsets[i] = _origin(joint)
-            if kind not in ("revolute", "continuous", "prismatic"):
-                continue
-            axis = _numbers(joint.find("axis"), "xyz", "1 0 0", 3)
-            self._axis[i] = axis / max(float(np.linalg.norm(axis)), 1e-12)
-            self._slides[i] = kind == "prismatic"
-            source[i] = joint.get("name", "")
-        self._resolve_mimic(joints, source)
-        driven = {s for s in source if s}
-        self.joint_names = tuple(j.get("name", "") for j in joints if j.get("name") in driven)
+        for joint in urdf.joints:
+            i = index[joint.child]
+            self._parents[i], self._offsets[i] = index[joint.parent], joint.origin
+            if joint.name in moving:
+                self._axis[i], self._slides[i] = joint.axis, joint.kind == "prismatic"
+                source[i], self._ratio[i], self._bias[i] = leader(joint, moving, "of the robot to draw")
+        self.joint_names = tuple(name for name in moving if name in source)
         column = {name: k for k, name in enumerate(self.joint_names)}
         self._column = np.array([column[s] if s else len(column) for s in source])
         levels = np.array([depth[n] for n in self.link_names])
         self._levels = [np.flatnonzero(levels == d) for d in range(1, levels.max() + 1)]
 
-    def _resolve_mimic(self, joints: list[ET.Element], source: list[str | None]) -> None:
-        mimics = {j.get("name", ""): m for j in joints if (m := j.find("mimic")) is not None}
-        for i, name in enumerate(source):
-            seen: set[str] = set()
-            while name in mimics:
-                if name in seen:
-                    raise RobotError(f"joint {name!r} mimics itself")
-                seen.add(name)
-                mimic = mimics[name]
-                self._bias[i] += self._ratio[i] * float(_numbers(mimic, "offset", "0", 1)[0])
-                self._ratio[i] *= float(_numbers(mimic, "multiplier", "1", 1)[0])
-                name = mimic.get("joint", "")
-            source[i] = name
-
-    def _read_visuals(self, root: ET.Element, loader: MeshLoader) -> LinkMesh:
-        palette = {m.get("name", ""): c for m in root.findall("material") if (c := _colour(m)) is not None}
-        parts, lost = self._link_parts(root, loader, palette)
-        if _misplaced(root, self.link_names, parts):  # some URDFs were written for readers that turn Collada's y up
+    def _read_visuals(self, urdf: Urdf, loader: MeshLoader) -> LinkMesh:
+        parts, lost = self._link_parts(urdf, loader)
+        if _misplaced(urdf, self.link_names, parts):  # some URDFs were written for readers that turn Collada's y up
             loader.y_up = True
-            turned, _ = self._link_parts(root, loader, palette)
-            parts = parts if _misplaced(root, self.link_names, turned) else turned
+            turned, _ = self._link_parts(urdf, loader)
+            parts = parts if _misplaced(urdf, self.link_names, turned) else turned
         if self.warnings:
             more = f" (and {len(self.warnings) - 1} more)" if len(self.warnings) > 1 else ""
             logger.warning("%s%s", self.warnings[0], more)
@@ -186,49 +122,36 @@ class RobotFigure:
         return LinkMesh.merge(parts)
 
     def _link_parts(
-        self, root: ET.Element, loader: MeshLoader, palette: Mapping[str, Colour]
-    ) -> tuple[list[tuple[int | np.ndarray, Shape]], list[tuple[int, ET.Element]]]:
+        self, urdf: Urdf, loader: MeshLoader
+    ) -> tuple[list[tuple[int | np.ndarray, Shape]], list[tuple[int, Link]]]:
         """(link, shape) of all that can be drawn, and the links of which nothing can."""
         parts: list[tuple[int | np.ndarray, Shape]] = []
         lost = []
-        for link in root.findall("link"):
-            index = self.link_names.index(link.get("name", ""))
-            before = len(parts)
-            for visual in link.findall("visual") or link.findall("collision"):
-                material = visual.find("material")
-                colour = None
-                if material is not None:
-                    colour = _colour(material) or palette.get(material.get("name", ""))
-                for shape in self._geometry(visual, colour, loader):
-                    parts.append((index, shape.moved(_origin(visual))))
-            if len(parts) == before and link.find("inertial") is not None:
+        index_of = {name: i for i, name in enumerate(self.link_names)}
+        for name, link in urdf.links.items():
+            index, before = index_of[name], len(parts)
+            for visual in link.visuals or link.collisions:
+                parts += [(index, shape.moved(visual.origin)) for shape in self._geometry(visual, loader)]
+            if len(parts) == before and link.mass_box is not None:
                 lost.append((index, link))
         return parts, lost
 
-    def _geometry(self, visual: ET.Element, colour: Colour | None, loader: MeshLoader) -> list[Shape]:
-        geometry = visual.find("geometry")
-        if geometry is None or len(geometry) == 0:
-            return []
-        kind = geometry[0]
-        plain = colour or _GREY
-        if kind.tag == "box":
-            shape = box(_numbers(kind, "size", "", 3))
-        elif kind.tag == "cylinder":
-            shape = cylinder(float(_numbers(kind, "radius", "", 1)[0]), float(_numbers(kind, "length", "", 1)[0]))
-        elif kind.tag == "sphere":
-            shape = sphere(float(_numbers(kind, "radius", "", 1)[0]))
-        elif kind.tag == "capsule":
-            half = float(_numbers(kind, "length", "", 1)[0]) / 2
-            shape = capsule((0, 0, -half), (0, 0, half), float(_numbers(kind, "radius", "", 1)[0]))
-        elif kind.tag == "mesh":
-            shapes, problem = loader.load(kind.get("filename", ""), _numbers(kind, "scale", "1 1 1", 3), colour)
+    def _geometry(self, visual: Geometry, loader: MeshLoader) -> list[Shape]:
+        if visual.kind == "mesh":
+            shapes, problem = loader.load(visual.mesh, np.array(visual.size), visual.colour)
             if problem and problem not in self.warnings:
                 self.warnings.append(problem)
             return shapes
+        if visual.kind == "box":
+            shape = box(visual.size)
+        elif visual.kind == "sphere":
+            shape = sphere(visual.size[0])
+        elif visual.rounded:
+            radius, length = visual.size
+            shape = capsule((0, 0, -length / 2), (0, 0, length / 2), radius)
         else:
-            self.warnings.append(f"geometry <{kind.tag}> is not drawn")
-            return []
-        return [coloured(shape, plain)]
+            shape = cylinder(*visual.size)
+        return [replace(shape, colour=visual.colour or _GREY)]
 
     def _sticks(self) -> list[tuple[int | np.ndarray, Shape]]:
         """A capsule from each link's origin to each child's, for robots without geometry."""
@@ -277,16 +200,13 @@ class RobotFigure:
         return out
 
 
-def _misplaced(root: ET.Element, names: tuple[str, ...], parts: Sequence[tuple[int | np.ndarray, Shape]]) -> bool:
+def _misplaced(urdf: Urdf, names: tuple[str, ...], parts: Sequence[tuple[int | np.ndarray, Shape]]) -> bool:
     """Whether many links are drawn away from their centre of mass."""
-    centres = {
-        names.index(link.get("name", "")): _origin(i)[:3, 3]
-        for link in root.findall("link")
-        if (i := link.find("inertial")) is not None
-    }
+    boxes = {names.index(link.name): link.mass_box for link in urdf.links.values()}
+    centres = {index: box.origin[:3, 3] for index, box in boxes.items() if box is not None}
     clouds: dict[int, list[np.ndarray]] = {}
     for index, shape in parts:
-        clouds.setdefault(int(index), []).append(shape.vertices)
+        clouds.setdefault(int(index), []).append(shape.mesh.vertices)
     seen = outside = 0
     for index, pieces in clouds.items():
         if index in centres:
@@ -296,34 +216,18 @@ def _misplaced(root: ET.Element, names: tuple[str, ...], parts: Sequence[tuple[i
     return outside > max(3.0, 0.25 * seen)
 
 
-def _mass_ellipsoid(link: ET.Element) -> Shape | None:
+def _mass_ellipsoid(link: Link) -> Shape | None:
     """The solid ellipsoid with a link's mass and inertia: about where the link is and how big. None without a mass."""
-    inertial = link.find("inertial")
-    if inertial is None or (mass := float(_numbers(inertial.find("mass"), "value", "0", 1)[0])) <= 0:
+    if link.mass_box is None:
         return None
-    inertia = inertial.find("inertia")
-    xx, yy, zz, xy, xz, yz = (
-        float(_numbers(inertia, f"i{k}", "0", 1)[0]) for k in ("xx", "yy", "zz", "xy", "xz", "yz")
-    )
-    moments, axes = np.linalg.eigh(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
-    if np.linalg.det(axes) < 0:
-        axes = -axes
-    # a^2 + b^2 = 5 I_c / m, and so on. Inertias may be made up: no link is far from a ball of water of its mass.
-    radii = np.sqrt(np.maximum(2.5 / mass * (moments.sum() - 2 * moments), 0.0))
-    ball = np.cbrt(3 * mass / (4000 * np.pi))
-    frame = _origin(inertial)
-    frame[:3, :3] = frame[:3, :3] @ axes
-    return coloured(ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), 20, 14).moved(frame), _GREY)
+    # Moments of an ellipsoid are m (b^2 + c^2) / 5, ..., those of a box with edges e, f, g m (f^2 + g^2) / 12, ...
+    radii = np.sqrt(5.0 / 12.0) * np.array(link.mass_box.size)
+    ball = np.cbrt(3 * link.mass / (4000 * np.pi))  # inertias may be made up: no link is far from a ball of water
+    shape = ellipsoid((0, 0, 0), tuple(np.clip(radii, 0.5 * ball, 1.8 * ball)), (20, 14))
+    return shape.moved(link.mass_box.origin, _GREY)
 
 
-def _share(root: ET.Element, faces: int) -> int:
+def _share(urdf: Urdf, faces: int) -> int:
     """Triangles that each mesh file may keep."""
-    return int(np.clip(faces / max(len(root.findall("link/visual/geometry/mesh")), 1), 150, 1500))
-
-
-def _colour(material: ET.Element) -> Colour | None:
-    element = material.find("color")
-    if element is None:
-        return None
-    r, g, b, _ = np.clip(_numbers(element, "rgba", "0.7 0.7 0.7 1", 4), 0, 1)
-    return (float(r), float(g), float(b))
+    meshes = sum(shape.kind == "mesh" for link in urdf.links.values() for shape in link.visuals)
+    return int(np.clip(faces / max(meshes, 1), 150, 1500))

@@ -55,7 +55,7 @@ class Stage:
         low, high = figure.low.astype(float).copy(), figure.high.astype(float)
         if view.framing == "upper":
             low[2] += 0.36 * (high[2] - low[2])
-        self.camera = camera or Camera.framing(low, high, width, height, view.azimuth_deg, view.elevation_deg)
+        self.camera = camera or Camera.framing(low, high, (width, height), view.azimuth_deg, view.elevation_deg)
         self._fine = self.camera.scaled(view.supersample)
         self._supersample = view.supersample
         self._table = light_table(figure.mesh.colours)

@@ -6,6 +6,7 @@ import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw, ImageFont
 
 PHASE_COLOURS: dict[str, tuple[int, int, int]] = {
@@ -73,30 +74,20 @@ def draw_bars(level: np.ndarray, phase: np.ndarray, height: int) -> np.ndarray:
 
 
 class Timeline:
-    """A strip of `width` x `height` pixels for the clock span `begin`..`end` (seconds); longer spans scroll."""
+    """A strip of `size` (width, height) pixels for the clock `span` (begin, end; seconds); longer spans scroll."""
 
-    def __init__(
-        self,
-        width: int,
-        height: int,
-        begin: float,
-        end: float,
-        audio: AudioChunk | None = None,
-        motion: MotionFrames | None = None,
-        note: str | None = None,
-    ) -> None:
-        """`note` is shown at the right, e.g. a latency."""
-        self.width, self.height = width, height
-        self.begin, self.end = begin, max(end, begin + 1e-3)
-        self._head = max(int(height * 0.30), 12) if height >= 40 else 0
+    def __init__(self, size: tuple[int, int], span: tuple[float, float], content: Content) -> None:
+        self.width, self.height = size
+        self.begin, self.end = span[0], max(span[1], span[0] + 1e-3)
+        self._head = max(int(self.height * 0.30), 12) if self.height >= 40 else 0
         visible = min(self.end - self.begin, _MAX_SPAN_S)
-        self._scale = width / visible  # pixels per second
-        columns = max(int(np.ceil((self.end - self.begin) * self._scale)), width)
-        self._bright = self._bars(columns, audio, motion)
+        self._scale = self.width / visible  # pixels per second
+        columns = max(int(np.ceil((self.end - self.begin) * self._scale)), self.width)
+        self._bright = self._bars(columns, content.audio, content.motion)
         ground = np.array(_GROUND, float)
         self._dim = np.round(ground + _DIM * (self._bright - ground)).astype(np.uint8)
-        self._font = font(min(self._head * 0.56, width / 34))
-        self._header = self._draw_header(motion, note) if self._head else None
+        self._font = font(min(self._head * 0.56, self.width / 34))
+        self._header = self._draw_header(content.has_phases) if self._head else None
 
     def _bars(self, columns: int, audio: AudioChunk | None, motion: MotionFrames | None) -> np.ndarray:
         height = self.height - self._head
@@ -111,16 +102,13 @@ class Timeline:
         level = level / max(float(np.percentile(level, 99.5)) if level.any() else 1.0, 1e-3)
         return draw_bars(level, phase, height)[:, :columns]
 
-    def _draw_header(self, motion: MotionFrames | None, note: str | None) -> np.ndarray:
+    def _draw_header(self, phases: bool) -> np.ndarray:
         image = Image.new("RGB", (self.width, self._head), _GROUND)
         draw = ImageDraw.Draw(image)
         size = self._font.size if isinstance(self._font, ImageFont.FreeTypeFont) else 10.0
         middle, x = self._head * 0.54, draw.textlength("00:00.0", self._font) + size * 1.6
         room = self.width - size * 0.7
-        if note and room - draw.textlength(note, self._font) > x:
-            draw.text((room, middle), note, _TEXT, self._font, anchor="rm")
-            room -= draw.textlength(note, self._font) + size
-        if motion is not None and motion.phase.any():
+        if phases:
             dot = size * 0.28
             for name in PHASES[1:]:
                 if x + 2 * dot + size * 0.35 + draw.textlength(name, self._font) > room:

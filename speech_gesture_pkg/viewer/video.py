@@ -6,15 +6,15 @@ import logging
 import subprocess
 import tempfile
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
-from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.frame import FrameComposer
 
 logger = logging.getLogger(__name__)
@@ -39,34 +39,23 @@ def ffmpeg_path() -> str:
 
 def render_video(
     out: str | Path,
-    motion: MotionFrames | None = None,
-    trajectory: RobotTrajectory | None = None,
-    urdf: str | Path | None = None,
-    audio: AudioChunk | None = None,
+    content: Content,
+    size: tuple[int, int] = (960, 540),
     fps: float = 30.0,
-    width: int = 960,
-    height: int = 540,
-    framing: str = "upper",
-    note: str | None = None,
-    begin: float | None = None,
-    end: float | None = None,
-    supersample: int = 2,
+    span: tuple[float | None, float | None] = (None, None),
     progress: Progress | None = None,
 ) -> Path:
     """Writes an mp4: robot left, human right, audio strip with gesture phases below.
 
-    Motion, trajectory and audio share the stream clock; the video runs from the earliest start to the latest end, and
-    whatever has not begun or has ended holds its first or last pose.
+    The video runs from the earliest start to the latest end of the content, and whatever has not begun or has ended
+    holds its first or last pose.
 
     Args:
         out: file to write; its folder must exist. A file appears only when it is complete.
-        urdf: robot of the trajectory.
+        content: what to show.
+        size: width and height, pixels, both even.
         fps: pictures per second.
-        width, height: pixels, both even.
-        framing: "upper" or "full".
-        note: text in the strip, e.g. "latency p50 62 ms".
-        begin, end: cut, seconds on the stream clock.
-        supersample: 2 for smooth edges, 1 for speed.
+        span: cut, begin and end in seconds on the stream clock.
         progress: called after each frame.
 
     Raises:
@@ -76,24 +65,13 @@ def render_video(
     """
     if not (1 <= fps <= 240):
         raise ConfigError(f"video rate is {fps} fps; it must be within 1..240")
-    if width % 2 or height % 2:
-        raise ConfigError(f"video size {width}x{height} has an odd side; H.264 needs even ones")
+    if size[0] % 2 or size[1] % 2:
+        raise ConfigError(f"video size {size[0]}x{size[1]} has an odd side; H.264 needs even ones")
     out = Path(out)
     if not out.parent.is_dir():
         raise OutputError(f"cannot write {out}: folder {out.parent} does not exist")
     ffmpeg = ffmpeg_path()
-    composer = FrameComposer(
-        motion,
-        trajectory,
-        urdf,
-        audio,
-        width,
-        height,
-        framing,
-        note=note,
-        supersample=supersample,
-        span=(begin, end),
-    )
+    composer = FrameComposer(content, size, span=span)
     first, last = composer.begin, composer.end
     if not last > first:
         raise ConfigError(f"the video would run from {first:.2f} s to {last:.2f} s; the end must be after the begin")
@@ -103,11 +81,12 @@ def render_video(
     try:
         with tempfile.TemporaryDirectory() as folder:
             sound = Path(folder) / "sound.wav"
-            if audio is not None:
-                _write_sound(sound, audio, first, count / fps)
-            command = _command(ffmpeg, partial, fps, width, height, sound if audio is not None else None)
+            if content.audio is not None:
+                _write_sound(sound, content.audio, first, count / fps)
+            command = _command(ffmpeg, partial, fps, size, sound if content.audio is not None else None)
+            pictures = (composer.draw(first + k / fps) for k in range(count))
             with tempfile.TemporaryFile() as messages:
-                _encode(command, messages, composer, first, fps, count, progress)
+                _encode(command, messages, pictures, lambda done: progress(done, count) if progress else None)
         partial.replace(out)
     except OSError as e:
         raise OutputError(f"cannot write {out}: {e.strerror or e}") from e
@@ -116,33 +95,26 @@ def render_video(
     return out
 
 
-def _command(ffmpeg: str, out: Path, fps: float, width: int, height: int, sound: Path | None) -> list[str]:
-    pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "pipe:0"]
+def _command(ffmpeg: str, out: Path, fps: float, size: tuple[int, int], sound: Path | None) -> list[str]:
+    pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6g}", "-i", "pipe:0"]
     video = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-threads", "1"]
-    heard = ["-i", str(sound)] if sound else []
+    sounds = ["-i", str(sound)] if sound else []
     coded = ["-c:a", "aac", "-b:a", "128k"] if sound else ["-an"]
-    return [ffmpeg, "-y", "-loglevel", "error", *pictures, *heard, *video, *coded, "-movflags", "+faststart", str(out)]
+    return [ffmpeg, "-y", "-loglevel", "error", *pictures, *sounds, *video, *coded, "-movflags", "+faststart", str(out)]
 
 
 def _encode(
-    command: list[str],
-    messages,  # type: ignore[no-untyped-def]
-    composer: FrameComposer,
-    first: float,
-    fps: float,
-    count: int,
-    progress: Progress | None,
+    command: list[str], messages: IO[bytes], pictures: Iterable[np.ndarray], done: Callable[[int], object]
 ) -> None:
-    """Draws every frame into ffmpeg; kills ffmpeg if drawing is interrupted. Raises OutputError with its last words."""
+    """Draws every picture into ffmpeg; kills ffmpeg if that is interrupted. Raises OutputError with its last words."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages)
     pipe = process.stdin
     if pipe is None:  # cannot happen with PIPE; keeps the type checker honest
         raise OutputError("ffmpeg offers no input pipe")
     try:
-        for k in range(count):
-            pipe.write(composer.draw(first + k / fps).tobytes())
-            if progress is not None:
-                progress(k + 1, count)
+        for k, picture in enumerate(pictures, 1):
+            pipe.write(picture.tobytes())
+            done(k)
         pipe.close()
         failed = process.wait() != 0
     except BrokenPipeError:

@@ -13,14 +13,13 @@ from benchmarks.__main__ import main as benchmark
 from benchmarks.pink import need_pink
 from benchmarks.tracking import Tally, motors_of, whole_poses
 from speech_gesture_pkg.cli import robot
-from speech_gesture_pkg.cli.common import robot_path
 from speech_gesture_pkg.cli.main import main
 from speech_gesture_pkg.cli.robot import capsule_places, grouped, look_at
 from speech_gesture_pkg.cli.robot_poses import GESTURES, POSES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import save_motion
-from speech_gesture_pkg.resources import ROBOTS, resource, robot_file
+from speech_gesture_pkg.resources import ROBOTS, resource, robot_file, robot_path
 from speech_gesture_pkg.retargeting.targets import human_targets
 from speech_gesture_pkg.robot.joint_map.robot_map import limbs_and_hands
 from speech_gesture_pkg.verification.self_collision import SelfCollision

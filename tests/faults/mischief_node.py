@@ -18,7 +18,6 @@ import numpy as np
 from speech_gesture_pkg.errors import ModelError
 from speech_gesture_pkg.generators import registry
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
-from speech_gesture_pkg.pipeline import build
 from speech_gesture_pkg.ros.gesture_node import main
 
 LONGEST = 60.0
@@ -60,7 +59,6 @@ class Mischief(ProsodyGenerator):
 
 
 registry._KINDS["mischief"] = registry._Kind(__name__, "Mischief", "mischief")
-build.LEARNED = (*build.LEARNED, "mischief")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ import pytest
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ModelError
-from speech_gesture_pkg.generators.registry import LEARNED, create_generator
+from speech_gesture_pkg.generators.registry import LEARNED, load_generator
 from speech_gesture_pkg.resources import resource
 
 ROW = "model missing or corrupt"
@@ -26,7 +26,7 @@ def model(tmp_path):
 def refusal(model) -> str:
     config = GestureConfig().with_values({"generator.name": "speechcat", "generator.model": str(model)})
     with pytest.raises(ModelError) as refused:
-        create_generator(config.generator)
+        load_generator(config.generator)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -56,7 +56,7 @@ def test_a_card_that_is_no_card(model):
 
 def test_every_learned_generator_has_a_starter_model_that_is_checked():
     for name in LEARNED:
-        assert create_generator(name).name == name
+        assert load_generator(name).name == name
 
 
 def test_a_node_with_a_corrupt_model_says_so_and_ends(fault, start, demo_urdf, model):

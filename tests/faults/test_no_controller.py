@@ -12,6 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 
 ROW = "no controller subscribed"
@@ -24,7 +25,9 @@ def test_waits_for_a_controller_and_stops_when_it_goes(fault, probe, start, demo
     warned = lambda *parts: told(gesture.output, "[WARN]", "staying inactive", *parts)  # noqa: E731
     probe.wait(lambda: warned("no controller listens on /my_arm/joint_trajectory"))
     assert lifecycle(probe) == "inactive"
-    probe.wait(lambda: watch.values.get("lifecycle") == "inactive" and "no controller" in watch.values["message"])
+    probe.wait(
+        lambda: watch.values.get(DiagnosticKey.LIFECYCLE) == "inactive" and "no controller" in watch.values["message"]
+    )
     assert watch.values["level"] == "1"
 
     robot = FakeRobot(probe, "my_arm", ARM)
@@ -41,7 +44,7 @@ def test_waits_for_a_controller_and_stops_when_it_goes(fault, probe, start, demo
     guarantees.leave()
     probe.wait(lambda: told(gesture.output, "[ERROR]", "no controller listens on /my_arm/joint_trajectory any more"))
     told_after = watch.now() - began
-    probe.wait(lambda: watch.values["level"] == "2" and watch.values["state"] == "inactive")
+    probe.wait(lambda: watch.values["level"] == "2" and watch.values[DiagnosticKey.STATE] == "inactive")
     robot.listen()
     guarantees.forget()  # a robot in the hands of nobody: its way goes on from where it stands
     guarantees.listen()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pipeline_rig import AWAY, gesturing
 
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.pipeline.states import TRANSITIONS, State, StateLog
 
 ROW = "pipeline held up, hangs or dies"
@@ -107,7 +108,9 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
 
     word.write_text("gone")  # as a GPU that is lost: every call fails, and it cannot be loaded
     watch.until_state("degraded")
-    probe.wait(lambda: watch.values["fall-back"] == "active" and "prosody" in watch.values["generator"])
+    probe.wait(
+        lambda: watch.values[DiagnosticKey.FALLBACK] == "active" and "prosody" in watch.values[DiagnosticKey.GENERATOR]
+    )
     assert told(gesture.output, "[ERROR]", "the prosody generator takes over", "attempt 1 of 5")
     probe.wait(
         lambda: told(gesture.output, "[ERROR]", "could not be brought back", "the device of the generator is gone")
@@ -120,13 +123,13 @@ def test_a_node_whose_generator_fails_hangs_and_dies(fault, probe, start, demo_u
     word.write_text("hang")
     hung = time.monotonic()
     probe.wait(lambda: watch.values["level"] == "2" and "the pipeline has made no step for" in watch.values["message"])
-    assert watch.values["state"] == "braking"
+    assert watch.values[DiagnosticKey.STATE] == "braking"
     begin = probe.node.get_clock().now().nanoseconds * 1e-9
     probe.wait(lambda: watch.still(since=begin - 0.3))
     safe = time.monotonic() - hung
     word.write_text("")
     probe.wait(watch.moving, 30.0)
-    assert int(watch.values["stalls"]) >= 1
+    assert int(watch.values[DiagnosticKey.STALLS]) >= 1
     windows = guarantees.kept()
     fault.note("generator hangs (real processes)", "reported; stands; motion restarts slowly", safe, windows)
 
@@ -184,7 +187,7 @@ def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start
     watch.until_state("paused")
     began = watch.now()
     probe.wait(lambda: watch.still(since=began + 0.3))
-    seen = {v.value for d in watch.diagnostics for s in d.status for v in s.values if v.key == "state"}
+    seen = {v.value for d in watch.diagnostics for s in d.status for v in s.values if v.key == DiagnosticKey.STATE}
     assert seen <= {"braking", "paused"}
     assert " -0.0 s" not in gesture.output
     assert max(abs(watch.positions()[j] - q) for j, q in rest_pose().items()) < 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-from pipeline_rig import AWAY, CONTROLLERS, GROUPS, REST, ROBOT, Puppeteer, Stage, Talkative
+from pipeline_rig import AWAY, CONTROLLERS, ROBOT, Puppeteer, Stage, Talkative
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
@@ -56,7 +56,7 @@ def with_continuous_wrist(wrist: float) -> Stage:
     ends = {"lower": ROBOT.lower.copy(), "upper": ROBOT.upper.copy()}
     ends["lower"][2], ends["upper"][2] = -np.inf, np.inf
     robot = SimpleNamespace(**vars(ROBOT) | ends)
-    layout = make_layout(robot, GROUPS, Puppeteer.joint_names, REST, CONTROLLERS, config.safety)
+    layout = make_layout(robot, Puppeteer(), CONTROLLERS, config.safety)
     limits = (layout.limits.lower, layout.limits.upper, ROBOT.velocity, layout.limits.acceleration)
     pose = np.array([0.2, 0.5, wrist, 0.05, 0.1, 0.0])
     generator, puppeteer = Talkative(), Puppeteer()

@@ -9,11 +9,13 @@ import rclpy
 from gesture_rig import Guarantees, Speaker, Watch, told
 from std_msgs.msg import Int16MultiArray
 
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey, dropped
+
 ROW = "two audio publishers"
 
 
-def dropped(watch: Watch, reason: str) -> int:
-    return int(watch.values.get(f"dropped: {reason}", 0))
+def drops(watch: Watch, reason: str) -> int:
+    return int(watch.values.get(dropped(reason), 0))
 
 
 def test_the_first_of_two_publishers_is_heard(fault, probe, start, demo_urdf):
@@ -34,19 +36,19 @@ def test_the_first_of_two_publishers_is_heard(fault, probe, start, demo_urdf):
 
     wait(lambda: told(gesture.output, "[ERROR]", "/probe", "/second_voice", "exactly one must speak"))
     wait(lambda: "only /probe is listened to" in gesture.output)
-    wait(lambda: dropped(watch, "second publisher") > 0 and watch.values["level"] == "2")
-    before, sent = dropped(watch, "second publisher"), intruder.sent
+    wait(lambda: drops(watch, "second publisher") > 0 and watch.values["level"] == "2")
+    before, sent = drops(watch, "second publisher"), intruder.sent
     count = len(watch.diagnostics)
     wait(lambda: len(watch.diagnostics) > count + 1)
     # every message of the second one is dropped, none of the first: they come at the same rate
-    assert dropped(watch, "second publisher") - before <= intruder.sent - sent + 2
+    assert drops(watch, "second publisher") - before <= intruder.sent - sent + 2
     first.stop()
     wait(lambda: watch.values["level"] == "0")
-    after = dropped(watch, "second publisher")
+    after = drops(watch, "second publisher")
     count = len(watch.diagnostics)
     wait(lambda: len(watch.diagnostics) > count + 1)
-    wait(lambda: watch.values["state"] == "gesturing")  # the one that is left takes over
-    assert dropped(watch, "second publisher") == after
+    wait(lambda: watch.values[DiagnosticKey.STATE] == "gesturing")  # the one that is left takes over
+    assert drops(watch, "second publisher") == after
     fault.note("a second voice on the audio topic", text, "moves on", guarantees.kept())
     executor.shutdown()
     other.destroy_node()

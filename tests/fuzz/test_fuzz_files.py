@@ -14,6 +14,7 @@ import soundfile
 from mutation import spoilt_bytes, spoilt_text
 
 from speech_gesture_pkg.audio.files import read_audio
+from speech_gesture_pkg.cli.view import load_scene
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.lab.datasets.textgrid import read_words
@@ -22,7 +23,6 @@ from speech_gesture_pkg.motion.bounded_npz import read_npz
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_body_shape, load_motion, save_motion
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
-from speech_gesture_pkg.viewer.browser import load_any
 
 YAMLS = (
     "speech_gesture:\n  ros__parameters:\n    style:\n      amplitude: 1.5\n      parts: [body, hands]\n    audio:\n"
@@ -170,8 +170,8 @@ def test_trajectories(fuzz):
         path.write_bytes(data)
         for array in read_npz(path).values():
             assert array.dtype != object
-        loaded = load_any(path)
-        assert isinstance(loaded, RobotTrajectory)
+        loaded = load_scene(path).trajectory
+        assert loaded is not None
         assert loaded.position.shape == (len(loaded.time), len(loaded.joint_names))
 
     fuzz.run("trajectories", lambda rng: _spoilt_npz(rng, samples), use)

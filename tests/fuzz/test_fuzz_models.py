@@ -16,8 +16,8 @@ import yaml
 from mutation import spoilt_bytes, spoilt_text, spoilt_tree
 
 from speech_gesture_pkg.errors import ModelError
-from speech_gesture_pkg.generators import model_files
-from speech_gesture_pkg.generators.checked_files import sha256_of, verify
+from speech_gesture_pkg.generators import model_bundle
+from speech_gesture_pkg.generators.model_bundle import sha256_of, verify
 from speech_gesture_pkg.generators.onnx_session import Session
 from speech_gesture_pkg.generators.speechcat import bundle as speechcat
 from speech_gesture_pkg.lab.metrics.autoencoder.encoder import load_latents
@@ -141,7 +141,7 @@ def _verify_once(verify):
 def test_manifest(fuzz, monkeypatch):
     """The list of models: nothing outside the model's folder is ever opened."""
     opened: list[Path] = []
-    monkeypatch.setattr(model_files, "verify", lambda path, expected: (opened.append(path), verify(path, expected)))
+    monkeypatch.setattr(model_bundle, "verify", lambda path, expected: (opened.append(path), verify(path, expected)))
     folder = fuzz.folder / "models"
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "a.onnx").write_bytes(b"weights")
@@ -166,7 +166,7 @@ def test_manifest(fuzz, monkeypatch):
         manifest.write_text(text, encoding="utf-8", errors="replace")
         opened.clear()
         try:
-            model_files._listed("mine", manifest)
+            model_bundle._listed("mine", manifest)
         finally:
             assert all(path.resolve().is_relative_to(folder / "mine") for path in opened), opened
 

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
+
 from speech_gesture_pkg.audio.chunk import AudioChunk  # noqa: E402
 from speech_gesture_pkg.config import GeneratorConfig  # noqa: E402
 from speech_gesture_pkg.errors import ConfigError, InputError, ModelError  # noqa: E402
@@ -25,7 +26,6 @@ from speech_gesture_pkg.generators.diffsheg.generator import DiffShegGenerator  
 from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, sizes, to_vectors  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, Known, seeded_noise  # noqa: E402
-from speech_gesture_pkg.lab.models.diffsheg.batch import generate_batch  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.export import export_diffsheg  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.model import Conditions  # noqa: E402
@@ -195,17 +195,18 @@ def test_parts_that_are_off_rest_and_are_marked(generator, speech):
 @pytest.mark.parametrize("sampler", ["dpm", "foppas"])
 def test_frames_that_were_given_out_are_reproduced_in_the_overlap(exported, speech, sampler):
     """What a clip is told it gives back: the newest frames of a state hold those of the one before, unchanged."""
-    generator = DiffShegGenerator.load(exported[1], SETTINGS, replace(PLAN, sampler=sampler, steps=3))
+    plan = replace(PLAN, sampler=sampler, steps=3)
+    generator = DiffShegGenerator(DiffShegBundle.load(exported[1], threads=1), plan)
     state, before = generator.start(seed=1), None
     for k in range(0, 48000, 2000):
         _, state = generator.step(AudioChunk(speech[k : k + 2000], k / 16000, 16000), state)
-        if before is not None and state.clips == before.clips + 1:
-            out = before.recent[: len(before.recent) - before.held]
-            fresh = state.made - before.made
-            there = state.recent[: len(state.recent) - fresh - before.held]
+        if before is not None and before.units and state.units == before.units + 1:
+            old, new = before.recent[0], state.recent[0]
+            out = old[: len(old) - before.held]
+            there = new[: len(new) - plan.hop - before.held]
             np.testing.assert_array_equal(there, out[len(out) - len(there) :])
         before = state
-    assert state.clips > 10
+    assert state.units > 10
 
 
 def test_the_overlap_may_change_while_running(generator, speech):
@@ -226,7 +227,7 @@ def test_the_overlap_may_change_while_running(generator, speech):
 
 def test_the_paper_s_schedule_emits_clips_less_their_overlap(exported, speech):
     plan = ClipPlan(18, 6, 6, "foppas", 4, rounds=2)
-    generator = DiffShegGenerator.load(exported[1], SETTINGS, plan)
+    generator = DiffShegGenerator(DiffShegBundle.load(exported[1], threads=1), plan)
     made, pieces = stream(generator, speech, iter(lambda: 1000, None))
     assert {len(p) for p in pieces} == {0, 18}
     np.testing.assert_array_equal(made.poses, whole(generator, speech).poses)
@@ -234,7 +235,7 @@ def test_the_paper_s_schedule_emits_clips_less_their_overlap(exported, speech):
 
 def test_many_motions_at_once_equal_the_stream(generator, speech):
     audio = AudioChunk(speech[:40000], 2.0, 16000)
-    batch = generate_batch(generator, audio, [3, 9], "bob")
+    batch = generator.generate_batch(audio, [3, 9], "bob")
     padded = np.concatenate([speech[:40000], np.zeros(16000, np.float32)])
     for seed, made in zip((3, 9), batch, strict=True):
         right, _ = generator.step(AudioChunk(padded, 2.0, 16000), generator.start(seed, "bob"))
@@ -309,16 +310,14 @@ def test_models_that_cannot_be_used(exported, tmp_path, change, words):
         DiffShegGenerator.load(edited(exported, tmp_path, change), SETTINGS)
 
 
-def test_missing_folders_and_wrong_rates(exported, tmp_path):
-    with pytest.raises(ModelError, match=r"diffsheg.json does not exist; a DiffSHEG model is a folder"):
+def test_missing_folders_and_plans_that_do_not_fit(exported, tmp_path):
+    with pytest.raises(ModelError, match=r"diffsheg.json does not exist; a diffsheg model is a folder"):
         DiffShegGenerator.load(tmp_path / "none", SETTINGS)
     (tmp_path / "diffsheg.json").write_text("{")
     with pytest.raises(ModelError, match="is not JSON"):
         DiffShegGenerator.load(tmp_path, SETTINGS)
-    with pytest.raises(ModelError, match="makes 30 frames a second; 15 are asked for"):
-        DiffShegGenerator.load(exported[1], SETTINGS, fps=15.0)
     with pytest.raises(ConfigError, match="overlap 20 and hop 5 make clips of 25 frames"):
-        DiffShegGenerator.load(exported[1], SETTINGS, replace(PLAN, overlap=20))
+        DiffShegGenerator(DiffShegBundle.load(exported[1], threads=1), replace(PLAN, overlap=20))
 
 
 def test_samplers_run_on_the_networks(exported):

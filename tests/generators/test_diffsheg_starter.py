@@ -8,7 +8,7 @@ import pytest
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GeneratorConfig
-from speech_gesture_pkg.generators.registry import create_generator
+from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 CLIP = 40
@@ -18,7 +18,7 @@ CLIP = 40
 @pytest.fixture(scope="module")
 def generator():
     pytest.importorskip("onnxruntime", reason="learned generators need onnxruntime")
-    return create_generator(GeneratorConfig(name="diffsheg", threads=1))
+    return load_generator(GeneratorConfig(name="diffsheg", threads=1))
 
 
 def test_the_declared_look_ahead_is_short(generator):

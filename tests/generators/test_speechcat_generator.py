@@ -18,12 +18,11 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, ModelError
-from speech_gesture_pkg.generators import model_files, onnx_session
+from speech_gesture_pkg.generators import model_bundle, onnx_session
 from speech_gesture_pkg.generators.base import Style
-from speech_gesture_pkg.generators.registry import create_generator
+from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, TRANSFORMER, SpeechCatBundle
 from speech_gesture_pkg.generators.speechcat.smoothing import smoothed
-from speech_gesture_pkg.lab.models.speechcat.batch import generate_batch
 from speech_gesture_pkg.pipeline.build import load_robot, make_generator
 from speech_gesture_pkg.pipeline.offline import run_offline
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
@@ -45,7 +44,7 @@ def speech():
 
 
 def made(bundle, **values):
-    return create_generator(GeneratorConfig(name="speechcat", model=str(bundle), threads=1, **values))
+    return load_generator(GeneratorConfig(name="speechcat", model=str(bundle), threads=1, **values))
 
 
 def copied(bundle, folder):
@@ -87,7 +86,7 @@ def test_a_step_leaves_the_state_that_it_was_given_and_repeats_itself(bundle, sp
 
 def test_many_motions_at_once_are_those_of_the_stream(bundle, speech):
     generator = made(bundle)
-    motions = generate_batch(generator, speech, [0, 5, 9], "bob", Style(amplitude=1.4))
+    motions = generator.generate_batch(speech, [0, 5, 9], "bob", Style(amplitude=1.4))
     padded = AudioChunk(np.pad(speech.samples, (0, 16000)), 0.0, 16000)
     for seed, motion in zip((0, 5, 9), motions, strict=True):
         stream, _ = generator.step(padded, generator.start(seed, "bob", Style(amplitude=1.4)))
@@ -129,7 +128,7 @@ def test_smoothing_is_the_minimum_of_its_formula_and_goes_on_where_it_was():
 
 def test_token_borders_are_no_rougher_than_the_inside_allows(bundle, speech):
     """Even of an untrained model, whose tokens do not fit each other at all."""
-    motion = generate_batch(made(bundle), speech, [0])[0]
+    motion = made(bundle).generate_batch(speech, [0])[0]
     bends = np.abs(np.diff(motion.poses[:, 16:22], 2, axis=0)).mean((1, 2))
     border = np.concatenate([bends[2::4], bends[3::4]]).mean()
     jump = np.abs(np.diff(motion.poses[:, 16:22], axis=0)).mean((1, 2))
@@ -150,7 +149,7 @@ def test_it_drives_the_robot_and_says_so(bundle, speech, demo_urdf):
 
 def test_parameters_that_cannot_be_are_refused_in_one_sentence(bundle, monkeypatch):
     with pytest.raises(ConfigError, match="the generator prosody has no model"):
-        create_generator(GeneratorConfig(model=str(bundle)))
+        load_generator(GeneratorConfig(model=str(bundle)))
     values = {"generator.name": "speechcat", "generator.model": str(bundle), "generator.speaker": "eve"}
     config = GestureConfig().with_values(values)
     with pytest.raises(ConfigError, match="speaker 'eve' is unknown; it must be one of: ann, bob"):
@@ -171,20 +170,20 @@ def test_models_by_name_are_those_of_the_manifest(bundle, tmp_path, monkeypatch)
     digest = hashlib.sha256((bundle / CARD).read_bytes()).hexdigest()
     manifest = folder / "manifest.yaml"
     manifest.write_text(f"mine/{CARD}:\n  sha256: {digest}\nother.safetensors:\n  sha256: 00\n")
-    monkeypatch.setattr(model_files, "resource", lambda name: tmp_path / name)
-    assert model_files.model_folder("mine") == folder / "mine"
+    monkeypatch.setattr(model_bundle, "resource", lambda name: tmp_path / name)
+    assert model_bundle.model_folder("mine") == folder / "mine"
     with pytest.raises(
         ModelError, match=r"model 'yours' is neither a folder nor in models/manifest\.yaml, which has: mine"
     ):
-        model_files.model_folder("yours")
+        model_bundle.model_folder("yours")
     with pytest.raises(ModelError, match="model folder no/such does not exist"):
-        model_files.model_folder("no/such")
+        model_bundle.model_folder("no/such")
     (folder / "mine" / CARD).write_text("{}")
     with pytest.raises(ModelError, match=rf"speechcat\.json has sha256 \w+; {digest} is expected"):
-        model_files.model_folder("mine")
+        model_bundle.model_folder("mine")
     manifest.write_text("- a list")
     with pytest.raises(ModelError, match="must map each file to a table"):
-        model_files.model_folder("mine")
+        model_bundle.model_folder("mine")
 
 
 def test_a_corrupt_network_is_named_even_if_its_card_agrees(bundle, tmp_path):
@@ -246,8 +245,8 @@ def test_the_robot_s_process_loads_no_torch(bundle):
     code = (
         "import sys\n"
         "from speech_gesture_pkg.config import GeneratorConfig\n"
-        "from speech_gesture_pkg.generators.registry import create_generator\n"
-        f"create_generator(GeneratorConfig(name='speechcat', model={str(bundle)!r}))\n"
+        "from speech_gesture_pkg.generators.registry import load_generator\n"
+        f"load_generator(GeneratorConfig(name='speechcat', model={str(bundle)!r}))\n"
         "print('torch' in sys.modules, 'transformers' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -13,29 +13,29 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.assembly import Robot, layout_of, make_generator
-from speech_gesture_pkg.assembly import load_robot as _load_robot
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
-from speech_gesture_pkg.body.motion import MotionFrames
-from speech_gesture_pkg.body.skeleton import JOINT_INDEX, JOINT_NAMES
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import SpeechGestureError
-from speech_gesture_pkg.evaluation.bag_content import read_content
-from speech_gesture_pkg.evaluation.metrics.registry import METRICS
-from speech_gesture_pkg.evaluation.offline_run import OfflineRun, run_offline
-from speech_gesture_pkg.evaluation.promise import check_promise
-from speech_gesture_pkg.evaluation.study.from_audio import offline_material, samples_of
-from speech_gesture_pkg.evaluation.study.latent_arrays import LatentFile, corpus_arrays
-from speech_gesture_pkg.evaluation.study.material import Material
-from speech_gesture_pkg.evaluation.study.record import measured
-from speech_gesture_pkg.evaluation.study.robot_body import RobotBody
-from speech_gesture_pkg.evaluation.tracking import check_tracking
 from speech_gesture_pkg.features.extractor import FeatureFrames, SpeechFeatureExtractor
+from speech_gesture_pkg.lab.metrics.registry import METRICS
+from speech_gesture_pkg.lab.study.embeddings import LatentFile, corpus_arrays
+from speech_gesture_pkg.lab.study.from_audio import offline_material, samples_of
+from speech_gesture_pkg.lab.study.record import measured
+from speech_gesture_pkg.lab.study.robot_body import RobotBody
+from speech_gesture_pkg.lab.study.sample import EvaluationSample
+from speech_gesture_pkg.motion.frames import MotionFrames
+from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, JOINT_NAMES
+from speech_gesture_pkg.pipeline.build import Robot, layout_of, make_generator
+from speech_gesture_pkg.pipeline.build import load_robot as _load_robot
+from speech_gesture_pkg.pipeline.offline import OfflineRun, run_offline
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.trajectory.window_begin import Begin, Timing
+from speech_gesture_pkg.verification.bag_content import read_content
+from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
+from speech_gesture_pkg.verification.tracking import check_tracking
 
-__all__ = ["JOINT_INDEX", "Material", "MotionFrames", "OfflineRun", "Robot", "has"]
+__all__ = ["JOINT_INDEX", "EvaluationSample", "MotionFrames", "OfflineRun", "Robot", "has"]
 
 ROBOTS = Path(__file__).resolve().parent / "robots"
 RATE = 16000
@@ -146,7 +146,10 @@ def robot_tables(used: GestureConfig, made: Robot) -> tuple[dict[str, np.ndarray
     tables["model/names"] = np.array(model.joint_names)
     tables["model/neutral"] = model.neutral()
     keys = ("lower", "upper", "velocity", "acceleration", "rest")
-    tables |= {f"retargeter/{key}": np.asarray(getattr(retargeter, key)) for key in keys}
+    tables |= {
+        f"retargeter/{key}": np.asarray(getattr(retargeter if key == "rest" else retargeter.limits, key))
+        for key in keys
+    }
     layout = layout_of(made, {}, used)
     keys = ("lower", "upper", "velocity", "acceleration")
     tables |= {f"commands/{key}": np.asarray(getattr(layout.limits, key)) for key in keys}
@@ -184,7 +187,7 @@ def promise(
     rates: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Verdict on the trajectories of a bag, or why there is none."""
-    return _verdict(path, lambda: check_promise(path, urdf, acceleration, arms, link_speed, rates).as_dict())
+    return _verdict(path, lambda: check_guarantees(path, urdf, acceleration, arms, link_speed, rates).as_dict())
 
 
 def tracking(path: Path) -> dict[str, Any]:
@@ -205,7 +208,7 @@ def urdf_of(made: Robot) -> tuple[str, list[tuple[str, ...]]]:
     return made.model.urdf, [arm.joints for arm in made.map.arms.values()]
 
 
-def evaluated(name: str, samples: np.ndarray, seed: int) -> Material:
+def evaluated(name: str, samples: np.ndarray, seed: int) -> EvaluationSample:
     """Speech and its motion on a robot, as `evaluate` judges them: with a true motion and further samples.
 
     The true motion is another sample, and the semantic scores are a ramp.
@@ -220,7 +223,7 @@ def evaluated(name: str, samples: np.ndarray, seed: int) -> Material:
     return material
 
 
-def figures(material: Material) -> dict[str, float | str]:
+def figures(material: EvaluationSample) -> dict[str, float | str]:
     """Every metric but those that measure the machine: the number and its unit, or why there is none."""
     found: dict[str, float | str] = {}
     for name, entry in measured(material, [n for n in METRICS if "real_time_factor" not in n]).items():
@@ -229,7 +232,7 @@ def figures(material: Material) -> dict[str, float | str]:
     return found
 
 
-def latents(material: Material) -> dict[str, np.ndarray]:
+def latents(material: EvaluationSample) -> dict[str, np.ndarray]:
     """The motion as the bundled autoencoder sees it."""
     arrays, missing = corpus_arrays(material.take, LatentFile.load(str(resource(LATENTS))))
     return {**arrays, "missing": np.array(str(missing))}

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:  # the tests' helpers
-    sys.path.insert(0, str(HERE.parent))
+if (helpers := str(HERE.parent / "helpers")) not in sys.path:
+    sys.path.insert(0, helpers)
 
 import adapter  # noqa: E402
 from bag_writing import BagWriter, int16_audio, joint_state, trajectory  # noqa: E402

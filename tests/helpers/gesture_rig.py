@@ -22,6 +22,7 @@ from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.bags.messages import BagMessage
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.pipeline.build import layout_of, load_robot, robot_urdf
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
@@ -119,7 +120,7 @@ class Watch:
 
     def until_state(self, *states: str, timeout: float = 15.0) -> None:
         """Wait until diagnostics show one of the pipeline states."""
-        self.probe.wait(lambda: self.values.get("state") in states, timeout)
+        self.probe.wait(lambda: self.values.get(DiagnosticKey.STATE) in states, timeout)
 
     def positions(self) -> dict[str, float]:
         """Latest joint positions, rad."""
@@ -134,7 +135,7 @@ class Watch:
         """Whether an arm is in the middle of a gesture just now (not in messages that wait to be read)."""
         if not self.states or self.now() - seconds(self.states[-1].header.stamp) > 0.1:
             return False
-        return self.values.get("state") == "gesturing" and self.arm_speed() > 0.5
+        return self.values.get(DiagnosticKey.STATE) == "gesturing" and self.arm_speed() > 0.5
 
     def still(self, duration: float = 0.3, since: float = 0.0) -> bool:
         """Whether no joint has moved in the last `duration` seconds, all of them after node time `since`."""

@@ -3,6 +3,7 @@
 LAYERS = (
     ("outside_text",),
     ("errors",),
+    ("plugins",),
     ("safe_yaml",),
     ("config", "resources"),
     ("config_files",),

@@ -84,7 +84,7 @@ class Talkative:
 class Puppeteer:
     """A retargeter: the five numbers become the five mapped joints. `mischief` is "", "raise" or "nan"."""
 
-    joint_names, rest = ARM[:3] + HEAD, REST
+    joint_names, groups, rest = ARM[:3] + HEAD, GROUPS, REST
 
     def __init__(self) -> None:
         self.mischief = ""
@@ -114,8 +114,7 @@ class Stage:
         self.generator, self.puppeteer = Talkative(self._spend), Puppeteer()
         spare = spare(self) if callable(spare) else spare
         if pipeline is None:
-            mapped = self.puppeteer.joint_names
-            layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
+            layout = make_layout(ROBOT, self.puppeteer, CONTROLLERS, self.config.safety)
             pipeline = Pipeline(self.config, self.generator, self.puppeteer, layout, None, self.steady, spare=spare)
             safety = self.config.safety
             acceleration = [safety.acceleration_arms] * 3 + [safety.acceleration_torso] + [safety.acceleration_head] * 2

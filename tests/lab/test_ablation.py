@@ -16,10 +16,10 @@ from speech_gesture_pkg.cli.main import main
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
 from speech_gesture_pkg.generators.speechcat.bundle import CARD
+from speech_gesture_pkg.generators.streaming import StreamingGenerator
 from speech_gesture_pkg.lab.ablation import ablation
-from speech_gesture_pkg.lab.ablation.ablation_studies import SPEECHCAT
 from speech_gesture_pkg.lab.ablation.ablation_table import cells, markdown, orders
-from speech_gesture_pkg.lab.models.speechcat import batch
+from speech_gesture_pkg.lab.models.speechcat.published import STUDY as SPEECHCAT
 from speech_gesture_pkg.motion.npz import save_motion
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
@@ -95,7 +95,8 @@ def test_it_measures_once_and_goes_on_where_it_stopped(runs, corpus, tmp_path, m
     assert len(kept) == 2 + 2 * 2
     rows.write_text("\n".join(kept[:-1]) + "\n" + kept[-1][:30])
     made = []
-    monkeypatch.setattr(batch, "generate_batch", lambda *a, _real=batch.generate_batch: made.append(1) or _real(*a))
+    real = StreamingGenerator.generate_batch
+    monkeypatch.setattr(StreamingGenerator, "generate_batch", lambda *a: made.append(1) or real(*a))
     assert main(line) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert len(made) == 1
@@ -124,4 +125,4 @@ def test_what_cannot_be_compared_is_said(runs, corpus, tmp_path):
     with pytest.raises(InputError, match="no recordings with audio in its split 'val'"):
         list(ablation.held_out(corpus, split="val"))
     with pytest.raises(ConfigError, match="diversity needs at least 2"):
-        ablation.Ablation(tmp_path, samples=1)
+        ablation.Ablation(tmp_path, SPEECHCAT, samples=1)

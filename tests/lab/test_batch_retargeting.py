@@ -20,7 +20,7 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion, save_motion
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
-from speech_gesture_pkg.retargeting.retargeter import RetargetState
+from speech_gesture_pkg.retargeting.base import RetargetState
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.offline import compose_offline, retarget_offline
@@ -84,6 +84,9 @@ class RoundTheDisc:
     def start(self, q0=None):
         self.starts += 1
         return RetargetState(self.rest if q0 is None else q0, np.zeros(2))
+
+    def first_pose(self, motion):
+        return None
 
     def step(self, motion, state):
         rows, q = [], state.q

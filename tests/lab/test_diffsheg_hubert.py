@@ -18,7 +18,7 @@ from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, ModelError
 from speech_gesture_pkg.features.encoded import HOP, REACH
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig, ablated
-from speech_gesture_pkg.generators.diffsheg.hubert import HubertStream, HubertWindows, heard
+from speech_gesture_pkg.generators.diffsheg.hubert import HubertStream, HubertWindows, frame_states
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
 RECIPE = """
@@ -48,7 +48,7 @@ def streamed(stream, audio, chunk):
 def test_a_frame_hears_its_own_instant_whatever_the_chunks(fps, block):
     config = DiffShegConfig(hubert=1, fps=fps, hubert_past=0.3, hubert_ahead=0.1, hubert_block=block)
     clock = (np.arange(5 * 16000) / 16000).astype(np.float32)  # the sound says what time it is
-    made = heard(clock, middles, config)
+    made = frame_states(clock, middles, config)
     inside = int(4.8 * fps)
     instants = np.arange(inside) / fps
     first = int(np.ceil(0.0125 * fps))
@@ -126,44 +126,48 @@ def run(folder, corpus, tmp_path_factory):
 def test_training_hears_what_a_live_stream_hears(run, folder, corpus, tmp_path, monkeypatch):
     from speech_gesture_pkg.generators.diffsheg.generator import DiffShegGenerator
     from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg, load
-    from speech_gesture_pkg.lab.models.diffsheg.hubert import hearing, load_hubert
+    from speech_gesture_pkg.lab.models.diffsheg.hubert import HUBERT, hubert_feature, load_hubert
     from speech_gesture_pkg.lab.models.diffsheg.recipe import DiffShegRecipe
     from speech_gesture_pkg.lab.models.diffsheg.train import DiffShegTraining
-    from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import DiffShegStage, TrainingRecording, corpus_config
+    from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import DiffShegStage, TrainingRecording
     from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
-    from speech_gesture_pkg.lab.training.corpus import load_corpus
+    from speech_gesture_pkg.lab.training.corpus import load_corpus, own_features
 
     recipe = DiffShegRecipe.from_file(run[0].parent / "recipe.yaml", {"model.hubert_path": str(folder)})
     config = recipe.model
-    hear = hearing(load_hubert(config), config, run[0] / "features")
+    cache = run[0] / "features"
+    features = own_features(cache) | {HUBERT: hubert_feature(load_hubert(config), config, cache)}
     monkeypatch.setattr(SpeechEncoder, "encode", None)  # the states are in the cache
-    found = load_corpus(corpus, corpus_config(config), run[0] / "features", hubert=hear)
+    found = load_corpus(corpus, features)
     monkeypatch.undo()
     stage = DiffShegStage(DiffSheg(config), found.train, found.val)
     batch = stage.data().cut(TrainingRecording(found.train[0], config, stage.reference), 20, 24)
     assert batch["hubert"].shape == (24, 8)
-    deaf = DiffShegTraining(tmp_path, found, {}, recipe.train).train(ablated(config, "no_hubert"), 0, "no_hubert")
+    deaf = DiffShegTraining(folder=tmp_path, corpus=found, about={}, settings=recipe.train).train(
+        ablated(config, "no_hubert"), 0, "no_hubert"
+    )
     assert load(deaf)[0].config.hubert == 0
     generator = DiffShegGenerator.load(run[0] / "full-0" / "bundle", GeneratorConfig(threads=1))
     audio = read_audio(corpus / "train.wav").samples
     _, state = generator.step(AudioChunk(audio, 0.0, 16000), generator.start())
     kept = state.hubert
-    live = kept.window(kept.first, state.made)
-    np.testing.assert_allclose(live, found.train[0].hubert[kept.first : state.made], atol=2e-4)
+    made = state.units * generator.hop_frames
+    live = kept.window(kept.first, made)
+    np.testing.assert_allclose(live, found.train[0].features[HUBERT][kept.first : made], atol=2e-4)
     assert np.abs(live).max() > 0.1
     # the past is bounded: other sound more than the window before changes nothing
     other = audio.copy()
     other[:8000] = 0.0
     windows = HubertWindows.of(config)
-    whole, changed = (heard(a, load_hubert(config).encode, config) for a in (audio, other))
+    whole, changed = (frame_states(a, load_hubert(config).encode, config) for a in (audio, other))
     first = int((8000 / 16000 + windows.frames * 0.02) * 30) + 5
     np.testing.assert_allclose(changed[first:], whole[first:], atol=1e-5)
     assert np.abs(changed[:10] - whole[:10]).max() > 1e-3
 
 
 def test_the_exported_model_is_live(run):
+
     from speech_gesture_pkg.generators.diffsheg.generator import DiffShegGenerator
-    from speech_gesture_pkg.lab.models.diffsheg.batch import generate_batch
 
     bundle = run[0] / "full-0" / "bundle"
     card = json.loads((bundle / "diffsheg.json").read_text("utf-8"))
@@ -183,7 +187,7 @@ def test_the_exported_model_is_live(run):
         pieces.append(piece.poses)
     np.testing.assert_array_equal(np.concatenate(pieces), whole.poses)
     assert arrived >= 50
-    together = generate_batch(generator, AudioChunk(audio, 0.0, 16000), [3, 4])
+    together = generator.generate_batch(AudioChunk(audio, 0.0, 16000), [3, 4])
     np.testing.assert_allclose(together[0].poses[: len(whole)], whole.poses, atol=1e-5)
     state = generator.start()
     with pytest.raises(InputError, match="16000"):

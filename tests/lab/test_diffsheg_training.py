@@ -18,17 +18,15 @@ from speech_gesture_pkg.generators.diffsheg.representation import to_vectors  # 
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg, load  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.model import Conditions  # noqa: E402
-from speech_gesture_pkg.lab.models.diffsheg.recipe import DiffShegRecipe  # noqa: E402
+from speech_gesture_pkg.lab.models.diffsheg.recipe import DiffShegRecipe, Losses  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.train import DiffShegTraining  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.train_denoiser import (  # noqa: E402
     DiffShegStage,
     Diffusion,
-    Losses,
     TrainingRecording,
-    corpus_config,
 )
-from speech_gesture_pkg.lab.training.corpus import Corpus  # noqa: E402
-from speech_gesture_pkg.lab.training.sequences import style_reference, utterance  # noqa: E402
+from speech_gesture_pkg.lab.training.corpus import Corpus, Recording  # noqa: E402
+from speech_gesture_pkg.lab.training.sequences import style_reference  # noqa: E402
 from speech_gesture_pkg.lab.training.settings import TrainSettings  # noqa: E402
 from speech_gesture_pkg.motion.frames import resample  # noqa: E402
 
@@ -48,7 +46,7 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def utterances():
+def recordings():
     """Two recordings of 3 s of rule-made motion and noise for features."""
     generator, made = ProsodyGenerator(), []
     for k in range(2):
@@ -56,36 +54,36 @@ def utterances():
         audio = (0.1 * random.standard_normal(64000)).astype(np.float32)
         motion, _ = generator.step(AudioChunk(audio, 0.0, 16000), generator.start(seed=k))
         speech = random.standard_normal((310, SPEECH_VECTOR)).astype(np.float32)
-        made.append(utterance(f"u{k}", motion[:90], speech, corpus_config(TINY), 0, keep=True))
+        made.append(Recording(f"u{k}", motion[:90], {"speech": speech}))
     return made
 
 
-def test_recordings_are_the_motion_in_axis_angle_at_the_networks_rate(utterances):
-    reference = style_reference(utterances)
-    right = to_vectors(utterances[0].motion, TINY)
-    np.testing.assert_allclose(TrainingRecording(utterances[0], TINY, reference).vectors, right, atol=2e-5)
+def test_recordings_are_the_motion_in_axis_angle_at_the_networks_rate(recordings):
+    reference = style_reference(recordings)
+    right = to_vectors(recordings[0].motion, TINY)
+    np.testing.assert_allclose(TrainingRecording(recordings[0], TINY, reference).vectors, right, atol=2e-5)
     slow = replace(TINY, fps=15.0)
-    made = TrainingRecording(utterances[0], slow, reference)
+    made = TrainingRecording(recordings[0], slow, reference)
     assert len(made) == len(made.style) == 45
-    np.testing.assert_allclose(made.vectors, to_vectors(resample(utterances[0].motion, 15.0), slow), atol=2e-5)
+    np.testing.assert_allclose(made.vectors, to_vectors(resample(recordings[0].motion, 15.0), slow), atol=2e-5)
 
 
-def test_clips_hear_what_their_frames_hear(utterances):
-    stage = DiffShegStage(DiffSheg(TINY), utterances, utterances)
-    clips, recording = stage.data(), TrainingRecording(utterances[0], TINY, stage.reference)
+def test_clips_hear_what_their_frames_hear(recordings):
+    stage = DiffShegStage(DiffSheg(TINY), recordings, recordings)
+    clips, recording = stage.data(), TrainingRecording(recordings[0], TINY, stage.reference)
     batch = clips.cut(recording, 20, 12)
     for k in (0, 7, 11):
         # 100 feature vectors a second, 0.1 s on both sides of a frame's own four
         first = (20 + k) * 100 // 30 - 10
-        np.testing.assert_array_equal(batch["speech"][k], utterances[0].speech[first : first + 24])
+        np.testing.assert_array_equal(batch["speech"][k], recordings[0].features["speech"][first : first + 24])
     assert batch["person"].tolist()[0] == 1.0
     assert (clips.cut(recording, 0, 12)["speech"][0, :, 0] == -2.0).sum() == 10  # silence before the start
 
 
-def test_normalisation_is_that_of_the_corpus(utterances):
+def test_normalisation_is_that_of_the_corpus(recordings):
     model = DiffSheg(TINY)
-    DiffShegStage(model, utterances, utterances)
-    whole = np.concatenate([to_vectors(u.motion, TINY) for u in utterances])
+    DiffShegStage(model, recordings, recordings)
+    whole = np.concatenate([to_vectors(u.motion, TINY) for u in recordings])
     np.testing.assert_allclose(model.mean, whole.mean(0), atol=1e-4)
     np.testing.assert_allclose(model.deviation, np.maximum(whole.std(0), 0.02), atol=1e-4)
 
@@ -136,7 +134,7 @@ def test_an_ablation_that_changes_nothing_is_refused():
 
 
 @pytest.mark.parametrize("name", sorted(ABLATIONS))
-def test_a_step_of_every_row_of_the_papers_tables(utterances, name):
+def test_a_step_of_every_row_of_the_papers_tables(recordings, name):
     torch.manual_seed(0)
     config = DiffShegConfig(**{**TINY.to_dict(), "speakers": ("default",), **ABLATIONS[name]})
     if config.hubert == 0 and name == "full":
@@ -162,9 +160,9 @@ def test_a_step_of_every_row_of_the_papers_tables(utterances, name):
     assert still == []
 
 
-def test_training_goes_down_on_one_batch(utterances):
+def test_training_goes_down_on_one_batch(recordings):
     torch.manual_seed(0)
-    stage = DiffShegStage(DiffSheg(replace(TINY, prediction="velocity")), utterances, utterances)
+    stage = DiffShegStage(DiffSheg(replace(TINY, prediction="velocity")), recordings, recordings)
     first = stage.validate(stage.network.eval())
     optimiser = torch.optim.Adam(stage.network.parameters(), 3e-3)
     batch = {k: torch.stack([stage.data()[i][k] for i in range(8)]) for k in stage.data()[0]}
@@ -178,14 +176,15 @@ def test_training_goes_down_on_one_batch(utterances):
     assert stage.validate(stage.network) == last  # the same cuts and noise every time
 
 
-def corpus(utterances) -> Corpus:
-    return Corpus(utterances[:1], utterances[1:], [], sha256="abc")
+def data(recordings, folder, **about) -> dict:
+    corpus = Corpus(recordings[:1], recordings[1:], [], sha256="abc")
+    return {"folder": folder, "corpus": corpus, "about": about}
 
 
-def test_runs_are_finished_once_and_refuse_other_settings(utterances, tmp_path):
+def test_runs_are_finished_once_and_refuse_other_settings(recordings, tmp_path):
     seen = []
     training = DiffShegTraining(
-        tmp_path, corpus(utterances), {"name": "tiny"}, SHORT, report=lambda *about: seen.append(about[:2])
+        **data(recordings, tmp_path, name="tiny"), settings=SHORT, report=lambda *about: seen.append(about[:2])
     )
     path = training.train(TINY, 0)
     model, facts = load(path)
@@ -203,26 +202,27 @@ def test_runs_are_finished_once_and_refuse_other_settings(utterances, tmp_path):
         replace(training, losses="code").train(TINY, 0)
 
 
-def test_what_cannot_be_trained(utterances, tmp_path):
+def test_what_cannot_be_trained(recordings, tmp_path):
     with pytest.raises(InputError, match="no training recording is as long as a clip of 20"):
-        DiffShegStage(DiffSheg(replace(TINY, clip=600)), utterances, utterances)
+        DiffShegStage(DiffSheg(replace(TINY, clip=600)), recordings, recordings)
     with pytest.raises(ConfigError, match="diffsheg losses 'l1' is unknown; it must be one of: paper, code"):
-        DiffShegStage(DiffSheg(TINY), utterances, utterances, "l1")
+        DiffShegStage(DiffSheg(TINY), recordings, recordings, "l1")
     with pytest.raises(ConfigError, match="own speech features: speech must be 0"):
-        DiffShegStage(DiffSheg(replace(TINY, speech=8)), utterances, utterances)
+        DiffShegStage(DiffSheg(replace(TINY, speech=8)), recordings, recordings)
     with pytest.raises(ConfigError, match="hubert is 4, but u0 holds 0 states of 0 channels for 90 frames"):
-        DiffShegStage(DiffSheg(replace(TINY, hubert=4)), utterances, utterances)
-    without = replace(corpus(utterances), val=[])
+        DiffShegStage(DiffSheg(replace(TINY, hubert=4)), recordings, recordings)
+    without = data(recordings, tmp_path)
+    without["corpus"].val = []
     with pytest.raises(InputError, match="no recording in its split 'val'"):
-        DiffShegTraining(tmp_path, without, {}, SHORT).train(TINY, 0)
+        DiffShegTraining(**without, settings=SHORT).train(TINY, 0)
 
 
-def test_bfloat16_gives_smooth_motion_and_fp16_needs_a_gpu(utterances, tmp_path):
+def test_bfloat16_gives_smooth_motion_and_fp16_needs_a_gpu(recordings, tmp_path):
     """The last layers stay float32: rounded to bfloat16, motion would tremble by a tenth of its change."""
-    training = DiffShegTraining(tmp_path, corpus(utterances), {}, replace(SHORT, precision="bf16"))
+    training = DiffShegTraining(**data(recordings, tmp_path), settings=replace(SHORT, precision="bf16"))
     model, facts = load(training.train(TINY, 0, "bf16"))
     assert facts["settings"]["precision"] == "bf16"
-    stage = DiffShegStage(model, utterances, utterances)
+    stage = DiffShegStage(model, recordings, recordings)
     batch = {k: v[None] for k, v in stage.data()[0].items()}
     given = Conditions(batch["speech"], batch["person"], None, None)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from speech_gesture_pkg.errors import InputError, ModelError, SpeechGestureError
-from speech_gesture_pkg.generators.checked_files import sha256_of
+from speech_gesture_pkg.generators.model_bundle import sha256_of
 from speech_gesture_pkg.lab.metrics.autoencoder.encoder import load_latents
 from speech_gesture_pkg.lab.metrics.autoencoder.tensors import load_tensors
 

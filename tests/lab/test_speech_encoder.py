@@ -11,7 +11,6 @@ from speechcat_tiny import small_wav2vec2
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, ModelError
 from speech_gesture_pkg.features.encoded import FRAMES, HOP, REACH, SAMPLES, EncodedSpeech, encode_whole
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
@@ -30,18 +29,18 @@ def folder(tmp_path_factory):
 
 def test_a_live_stream_hears_what_training_heard(folder):
     from speech_gesture_pkg.lab.models.speech_encoder import load_encoder
-    from speech_gesture_pkg.lab.models.speechcat.features import heard
+    from speech_gesture_pkg.lab.models.speechcat.utterances import encoded
 
     encoder = load_encoder(str(folder))
     samples = read_audio(resource(DEMO_AUDIO)).samples[: 16000 * 3]
-    whole = heard(samples, encoder.encode, CONFIG)
+    whole = encoded(samples, encoder.encode, CONFIG)
     assert whole.shape == (150, 16)
-    windows, speech = TokenWindows.of(CONFIG), EncodedSpeech(encoder.encode, 16)
+    windows, speech = CONFIG.windows, EncodedSpeech(encoder.encode, 16)
     state, made, token = speech.start(), [], 0
     while windows.samples(token) <= len(samples):
         before = state
-        states, state = speech.step(samples[state.heard : windows.samples(token)], state)
-        again, _ = speech.step(samples[before.heard : windows.samples(token)], before)
+        states, state = speech.step(samples[state.received : windows.samples(token)], state)
+        again, _ = speech.step(samples[before.received : windows.samples(token)], before)
         np.testing.assert_array_equal(states, again)
         made.append(states)
         token += 1
@@ -52,7 +51,7 @@ def test_a_live_stream_hears_what_training_heard(folder):
     # the past is bounded: other sound more than a block before changes nothing
     other = samples.copy()
     other[:16000] = 0.0
-    changed = heard(other, encoder.encode, CONFIG)
+    changed = encoded(other, encoder.encode, CONFIG)
     first = (16000 + SAMPLES) // HOP + 10
     np.testing.assert_allclose(changed[first:], whole[first:], atol=1e-5)
     assert np.abs(changed[:50] - whole[:50]).max() > 1e-3
@@ -82,7 +81,7 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
 
     from speech_gesture_pkg.audio.chunk import AudioChunk
     from speech_gesture_pkg.config import GeneratorConfig
-    from speech_gesture_pkg.generators.registry import create_generator
+    from speech_gesture_pkg.generators.registry import load_generator
     from speech_gesture_pkg.lab.models.speech_encoder import load_encoder
     from speech_gesture_pkg.lab.models.speechcat.export import export_speechcat
 
@@ -91,7 +90,7 @@ def test_a_model_with_an_encoder_runs_without_torch_s_help(folder, tmp_path):
     with pytest.raises(ConfigError, match="only wav2vec2 is exported with an encoder"):
         export_speechcat(model, tmp_path / "m", {})
     export_speechcat(model, tmp_path / "m", {}, encoder)
-    generator = create_generator(GeneratorConfig(name="speechcat", model=str(tmp_path / "m"), threads=1))
+    generator = load_generator(GeneratorConfig(name="speechcat", model=str(tmp_path / "m"), threads=1))
     samples = read_audio(resource(DEMO_AUDIO)).samples[:32000]
     whole, _ = generator.step(AudioChunk(samples, 0.0, 16000), generator.start())
     state, pieces = generator.start(), []

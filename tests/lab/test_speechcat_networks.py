@@ -13,7 +13,6 @@ from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.errors import ConfigError, ModelError
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR, SpeechVectors
 from speech_gesture_pkg.generators.base import Style
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
 from speech_gesture_pkg.generators.prosody.generator import ProsodyGenerator
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
@@ -53,7 +52,7 @@ def test_token_by_token_equals_all_at_once(config):
     model = made(config)
     parts, count = len(config.parts), 30
     tokens = torch.randint(0, config.codes, (parts, 1, count))
-    windows = torch.randn(1, count, TokenWindows.of(config).length, SPEECH_VECTOR)
+    windows = torch.randn(1, count, config.windows.length, SPEECH_VECTOR)
     speaker, style = torch.zeros(1, dtype=torch.long), torch.randn(1, count, 2)
     with torch.no_grad():
         whole, _, _ = model.transformer(tokens, windows, speaker, style, *model.transformer.empty(1))
@@ -86,7 +85,7 @@ def test_parts_see_each_other_only_with_cross_attention():
         tokens = torch.randint(0, config.codes, (3, 1, 6))
         other = tokens.clone()
         other[1] = (other[1] + 7) % config.codes
-        rest = (torch.randn(1, 6, TokenWindows.of(config).length, SPEECH_VECTOR), torch.zeros(1, dtype=torch.long))
+        rest = (torch.randn(1, 6, config.windows.length, SPEECH_VECTOR), torch.zeros(1, dtype=torch.long))
         style = torch.zeros(1, 6, 2)
         with torch.no_grad():
             a = model.transformer(tokens, *rest, style, *model.transformer.empty(1))[0]
@@ -181,8 +180,9 @@ def test_training_learns_and_goes_on_where_it_stopped(tmp_path):
     pytest.importorskip("accelerate", reason="the extra `train` is not installed")
     from speech_gesture_pkg.lab.models.speechcat.train_codes import CodesStage
     from speech_gesture_pkg.lab.models.speechcat.train_tokens import TokensStage
+    from speech_gesture_pkg.lab.models.speechcat.utterances import utterances
+    from speech_gesture_pkg.lab.training.corpus import Recording
     from speech_gesture_pkg.lab.training.engine import fit
-    from speech_gesture_pkg.lab.training.sequences import style_reference, utterance
     from speech_gesture_pkg.lab.training.settings import TrainSettings
 
     audio = read_audio(resource(DEMO_AUDIO)).samples[: 16000 * 8]
@@ -191,7 +191,8 @@ def test_training_learns_and_goes_on_where_it_stopped(tmp_path):
     found = []
     for seed in range(2):
         motion, _ = generator.step(AudioChunk(audio, 0.0, 16000), generator.start(seed=seed))
-        found.append(utterance(f"take {seed}", motion, speech, SMALL, 0, keep=True))
+        found.append(Recording(f"take {seed}", motion, {"speech": speech}))
+    found = utterances(found, SMALL)
     model = SpeechCat(SMALL)
     settings = TrainSettings(steps=12, batch=3, warmup=1, rate=3e-3, validate_every=12, save_every=6)
     end = fit(CodesStage(model, found[:1], found[1:]), replace(settings, steps=100), tmp_path / "codes")
@@ -200,7 +201,7 @@ def test_training_learns_and_goes_on_where_it_stopped(tmp_path):
     losses = [float(value) for _, _, group, name, value in table if (group, name) == ("train", "body_reconstruction")]
     assert losses[-1] < 0.7 * losses[0]
     assert (tmp_path / "codes" / "curves.png").stat().st_size > 1000
-    stage = TokensStage(model, found[:1], found[1:], style_reference(found))
+    stage = TokensStage(model, found[:1], found[1:])
     settings = replace(settings, batch=1)
     fit(stage, settings, tmp_path / "tokens")
     rows = (tmp_path / "tokens" / "curves.csv").read_text().splitlines()

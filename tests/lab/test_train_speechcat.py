@@ -20,8 +20,9 @@ from speech_gesture_pkg.cli.main import main
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.lab.datasets.layout import write_json
-from speech_gesture_pkg.lab.training.corpus import load_corpus
-from speech_gesture_pkg.lab.training.recipe import SpeechCatRecipe
+from speech_gesture_pkg.lab.models.speechcat.recipe import SpeechCatRecipe
+from speech_gesture_pkg.lab.training.corpus import load_corpus, own_features
+from speech_gesture_pkg.motion.parts import UPPER_JOINTS
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS, axis_angle_to_matrix, forward_kinematics
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 
@@ -88,14 +89,15 @@ def test_a_wrong_recipe_is_named(tmp_path, text, message):
         SpeechCatRecipe.from_file(path)
 
 
-def test_a_corpus_becomes_utterances_of_its_splits(corpus, tmp_path):
-    found = load_corpus(corpus, SpeechCatConfig(speakers=("bob", "ann")), tmp_path)
+def test_a_corpus_becomes_recordings_of_its_splits(corpus, tmp_path):
+    found = load_corpus(corpus, own_features(tmp_path))
     assert [len(found.train), len(found.val), len(found.test)] == [1, 1, 1]
-    assert found.train[0].motion is None
-    assert found.val[0].motion is not None
-    assert found.train[0].speaker == 1
+    assert len(found.train[0]) == len(found.train[0].motion) > 200
+    assert found.train[0].features["speech"].shape[0] > 700
+    assert found.train[0].speaker_index(("bob", "ann")) == 1
+    assert found.train[0].speaker_index(("bob",)) == 0
     assert found.licences == {"CC0"}
-    assert found.sha256 == load_corpus(corpus, SpeechCatConfig(speakers=("bob", "ann")), tmp_path).sha256
+    assert found.sha256 == load_corpus(corpus, own_features(tmp_path)).sha256
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
@@ -108,14 +110,14 @@ def test_recordings_that_do_not_fit_are_skipped_and_named(corpus, tmp_path):
             (tmp_path / clip[key]).write_bytes((corpus / clip[key]).read_bytes())
     index["clips"][1]["audio"] = "longer.wav"
     write_json(tmp_path / "index.json", index)
-    found = load_corpus(tmp_path, SpeechCatConfig(), tmp_path / "cache")
+    found = load_corpus(tmp_path, own_features(tmp_path / "cache"))
     assert not found.val
     assert found.skipped.used == 2
     assert "val.npz: the motion lasts 7.8" in "".join(found.skipped.reasons.values())
     index["clips"] = index["clips"][1:]
     write_json(tmp_path / "index.json", index)
     with pytest.raises(InputError, match="no usable recording for training"):
-        load_corpus(tmp_path, SpeechCatConfig(), tmp_path / "cache")
+        load_corpus(tmp_path, own_features(tmp_path / "cache"))
 
 
 def test_points_are_where_forward_kinematics_puts_them():
@@ -129,7 +131,7 @@ def test_points_are_where_forward_kinematics_puts_them():
         if joints[0] == 25:
             whole[:, :22] = np.eye(3)  # the hands' points stand in the frames of their wrists
         where = forward_kinematics(whole)[1]
-        chosen = [j for j in (joints if joints[0] else _upper())]
+        chosen = list(joints if joints[0] else UPPER_JOINTS)
         six = np.concatenate([matrices[:, chosen][..., 0], matrices[:, chosen][..., 1]], -1)
         made = points(torch.from_numpy(six).float()).numpy()
         if joints[0]:
@@ -142,12 +144,6 @@ def test_points_are_where_forward_kinematics_puts_them():
         else:
             expected = where[:, chosen[1:]] - where[:, :1]
             np.testing.assert_allclose(made[:, : len(chosen) - 1] - 0.0, expected, atol=1e-5)
-
-
-def _upper() -> list[int]:
-    from speech_gesture_pkg.generators.speechcat.representation import UPPER_JOINTS
-
-    return list(UPPER_JOINTS)
 
 
 def _finger_roots(joints: list[int]) -> np.ndarray:
@@ -192,7 +188,7 @@ class TestCommand:
         assert "another settings.tokens.rate (0.002 there, 0.5 now)" in capsys.readouterr().err
 
     @pytest.mark.parametrize("tuned", [False, True])
-    def test_wav2vec2_is_the_ear_in_training_and_live(self, corpus, tmp_path, capsys, tuned):
+    def test_wav2vec2_encodes_the_speech_in_training_and_live(self, corpus, tmp_path, capsys, tuned):
         from speech_gesture_pkg.generators.speechcat.bundle import SpeechCatBundle
         from speech_gesture_pkg.generators.speechcat.generator import SpeechCatGenerator
 
@@ -217,26 +213,25 @@ class TestCommand:
             assert any("encoder.layers" in k for k in changed)
             assert not any("feature_extractor" in k for k in changed)
 
-    def test_the_tuned_ear_hears_what_a_live_stream_hears(self, tmp_path):
+    def test_the_tuned_encoder_sees_what_a_live_stream_sees(self, tmp_path):
         import torch
 
-        from speech_gesture_pkg.generators.feature_windows import TokenWindows
         from speech_gesture_pkg.lab.models.speech_encoder import load_encoder
-        from speech_gesture_pkg.lab.models.speechcat.encoder_finetuning import BlockCutter, TunedEar
-        from speech_gesture_pkg.lab.models.speechcat.features import heard
+        from speech_gesture_pkg.lab.models.speechcat.encoder_finetuning import BlockCutter, TunedEncoder
+        from speech_gesture_pkg.lab.models.speechcat.utterances import encoded
         from speech_gesture_pkg.lab.training.sequences import speech_windows
 
         small_wav2vec2(tmp_path)
         encoder = load_encoder(str(tmp_path))
         config = SpeechCatConfig(encoder="wav2vec2", encoder_path=str(tmp_path))
-        windows = TokenWindows.of(config)
+        windows = config.windows
         audio = read_audio(resource(DEMO_AUDIO)).samples[: 16000 * 6]
-        states = heard(audio, encoder.encode, config)
-        ear = TunedEar(encoder).eval()
+        states = encoded(audio, encoder.encode, config)
+        tuned = TunedEncoder(encoder).eval()
         for first in (0, 3, 17):
             cut = BlockCutter(windows, 12).cut(audio, first)
             with torch.no_grad():
-                made = ear({k: v[None] for k, v in cut.items()})[0].numpy()
+                made = tuned({k: v[None] for k, v in cut.items()})[0].numpy()
             expected = speech_windows(states, first, 12, windows, np.zeros(16, np.float32))
             np.testing.assert_allclose(made, expected, atol=1e-5)
 

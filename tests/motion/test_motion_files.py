@@ -8,11 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from speech_gesture_pkg.errors import InputError, OutputError
 from speech_gesture_pkg.motion.bvh_export import save_bvh
-from speech_gesture_pkg.motion.frames import MotionFrames, resample
+from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_body_shape, load_motion, save_motion
-from speech_gesture_pkg.motion.parts import ARKIT_NAMES
-from speech_gesture_pkg.motion.skeleton import JOINT_NAMES, PARENTS, REST_POSITIONS, forward_kinematics
-from speech_gesture_pkg.motion.smplx_model import load_skeleton
+from speech_gesture_pkg.motion.skeleton import JOINT_NAMES, forward_kinematics
 
 T = 17
 
@@ -189,66 +187,3 @@ def test_bvh_refuses_nan_and_empty(tmp_path):
         save_bvh(tmp_path / "m.bvh", motion)
     with pytest.raises(InputError, match="empty"):
         save_bvh(tmp_path / "m.bvh", motion[:0])
-
-
-def _model(tmp_path, **change):
-    """A model file whose vertices are the joints themselves, doubled; root parent as in the real files."""
-    parents = PARENTS.astype(np.int64).copy()
-    parents[0] = 2**32 - 1
-    data = {
-        "J_regressor": np.concatenate([np.eye(55), np.eye(55)], 1) / 2,
-        "v_template": np.concatenate([REST_POSITIONS + 0.1, REST_POSITIONS - 0.1]),
-        "kintree_table": np.stack([parents, np.arange(55)]),
-        "shapedirs": np.ones((110, 3, 4)) * np.arange(1, 5),
-        "part2num": np.array({"a": 1}, dtype=object),
-    }
-    data.update(change)
-    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", **data)
-    return tmp_path / "SMPLX_NEUTRAL.npz"
-
-
-def test_smplx_model_gives_rest_joints_and_never_unpickles(tmp_path):
-    path = _model(tmp_path)
-    np.testing.assert_allclose(load_skeleton(path), REST_POSITIONS, atol=1e-12)
-    np.testing.assert_allclose(load_skeleton(path, betas=np.array([0.0, 1.0])), REST_POSITIONS + 2.0, atol=1e-12)
-
-
-def test_smplx_model_refusals(tmp_path):
-    tree = np.stack([PARENTS, np.arange(55)])
-    tree[0, 18] = 3
-    with pytest.raises(InputError, match="joint 18"):
-        load_skeleton(_model(tmp_path, kintree_table=tree))
-    with pytest.raises(InputError, match="do not fit"):
-        load_skeleton(_model(tmp_path, v_template=np.zeros((7, 3))))
-    with pytest.raises(InputError, match="cannot be read"):
-        load_skeleton(_model(tmp_path, J_regressor=np.array({"a": 1}, dtype=object)))
-    with pytest.raises(InputError, match="pickle"):
-        load_skeleton(tmp_path / "SMPLX_NEUTRAL.pkl")
-    with pytest.raises(InputError, match="does not exist"):
-        load_skeleton(tmp_path / "gone.npz")
-
-
-def test_resample_follows_a_constant_turn_exactly():
-    poses = np.zeros((31, 55, 3))
-    poses[:, 16, 1] = np.linspace(0, 1.5, 31)
-    motion = MotionFrames(poses, 30.0, start=2.0, translation=np.linspace([0, 0, 0], [1, 2, 3], 31))
-    fast = resample(motion, 100.0)
-    assert len(fast) == 101
-    np.testing.assert_allclose(fast.poses[:, 16, 1], np.linspace(0, 1.5, 101), atol=1e-12)
-    np.testing.assert_allclose(fast.translation[50], [0.5, 1.0, 1.5], atol=1e-12)
-    assert fast.start == 2.0
-    assert resample(motion, 30.0) is motion
-    assert len(resample(motion[:1], 60.0)) == 1
-    with pytest.raises(InputError, match="positive"):
-        resample(motion, 0.0)
-
-
-def test_resample_takes_the_short_way_round():
-    poses = np.zeros((2, 55, 3))
-    poses[0, 20, 2], poses[1, 20, 2] = np.deg2rad(170), np.deg2rad(-170)
-    middle = resample(MotionFrames(poses, 1.0), 2.0).poses[1, 20]
-    assert np.linalg.norm(middle) == pytest.approx(np.pi, abs=1e-6)
-
-
-def test_arkit_names_are_fixed():
-    assert len(set(ARKIT_NAMES)) == 52

@@ -18,7 +18,7 @@ from speech_gesture_pkg.audio.formats import AudioFormat
 from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.config_files import load_yaml
 from speech_gesture_pkg.errors import ConfigError, InputError, ModelError, RobotError
-from speech_gesture_pkg.generators.model_files import read_manifest
+from speech_gesture_pkg.generators.model_bundle import read_manifest
 from speech_gesture_pkg.generators.onnx_session import Session
 from speech_gesture_pkg.lab.datasets import unpickle
 from speech_gesture_pkg.lab.datasets.textgrid import read_words

@@ -89,6 +89,31 @@ def test_imports_run_one_way():
     assert not wrong, "\n".join(wrong)
 
 
+def test_learned_generators_know_nothing_of_each_other():
+    """A third one touches two folders and a line of the registry."""
+    names, wrong = ("speechcat", "diffsheg"), []
+    for folder in ("generators", "lab/models"):
+        for path in (p for name in names for p in (PACKAGE / folder / name).rglob("*.py")):
+            others = [name for name in names if name not in path.relative_to(PACKAGE).parts]
+            wrong += [
+                f"{path.relative_to(ROOT)}:{line} imports {module}"
+                for line, module in imports(path)
+                if set(module.split(".")) & set(others)
+            ]
+    shared = [
+        p
+        for f in ("generators", "lab/models", "lab/training", "lab/ablation", "cli")
+        for p in (PACKAGE / f).glob("*.py")
+    ]
+    for path in shared:
+        wrong += [
+            f"{path.relative_to(ROOT)}:{line} imports {module}"
+            for line, module in imports(path)
+            if set(module.split(".")) & set(names)
+        ]
+    assert wrong == []
+
+
 def test_no_circles_between_modules():
     modules = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCES}
     edges = {}
@@ -138,8 +163,8 @@ def test_torch_is_not_imported_where_a_robot_runs():
 def test_the_running_core_loads_neither_torch_nor_ros():
     loaded = fresh(
         "import sys, speech_gesture_pkg.pipeline.build, speech_gesture_pkg.pipeline.offline\n"
-        "from speech_gesture_pkg.generators.registry import create_generator\n"
-        "create_generator('prosody')\n"
+        "from speech_gesture_pkg.generators.registry import load_generator\n"
+        "load_generator('prosody')\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'rclpy', 'std_msgs', 'transformers', "
         "'matplotlib', 'cv2', 'viser', 'trimesh', 'sounddevice'}))"
     )

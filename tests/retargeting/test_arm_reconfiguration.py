@@ -13,9 +13,11 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX
 from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.retargeting.arm_reconfiguration import Branch, advance
+from speech_gesture_pkg.retargeting.base import RetargetSettings
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
 from speech_gesture_pkg.retargeting.ik_solver import BodyTarget
-from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
 from speech_gesture_pkg.retargeting.targets import human_targets
+from speech_gesture_pkg.robot.joint_limits import LimitSettings
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.model import RobotModel
 
@@ -27,9 +29,9 @@ STRAIGHT = {
 }
 
 
-def load(path) -> Retargeter:
+def load(path) -> IkRetargeter:
     robot = RobotModel.from_file(path)
-    return Retargeter(robot, map_robot(robot))
+    return IkRetargeter(robot, map_robot(robot))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def both(arm):
     return posed({"left": arm, "right": mirror(arm)})
 
 
-def arm_columns(retargeter: Retargeter) -> list[int]:
+def arm_columns(retargeter: IkRetargeter) -> list[int]:
     return [retargeter.joint_names.index(n) for g in ("left_arm", "right_arm") for n in retargeter.groups[g]]
 
 
@@ -83,12 +85,12 @@ def test_through_the_vertical_and_back_again(demo):
             assert np.degrees(error)[-1] < 1, name
 
 
-def nearest(retargeter: Retargeter, motion: MotionFrames, first: np.ndarray, starts: int) -> tuple[float, float]:
+def nearest(retargeter: IkRetargeter, motion: MotionFrames, first: np.ndarray, starts: int) -> tuple[float, float]:
     """Mean error of the bones (deg) where `first` settles, and of the best pose from many random starts."""
     solver, columns, setting = retargeter._solver, retargeter._solved, retargeter.settings
     directions, rotations = retargeter._body_targets(human_targets(motion))
     target = BodyTarget(directions[0], rotations[0])
-    lower, upper = retargeter.lower[columns], retargeter.upper[columns]
+    lower, upper = retargeter.limits.lower[columns], retargeter.limits.upper[columns]
     avoid = (setting.collision_active, setting.collision_margin, setting.collision_gain)
     random = np.random.default_rng(1)
     begins = [first[columns], *random.uniform(lower, upper, (starts, len(columns)))]
@@ -183,8 +185,8 @@ def test_the_same_again(demo):
         rows.append(q[0])
     np.testing.assert_allclose(rows, once, atol=1e-9)
     steps = np.diff(once, axis=0, prepend=demo.rest[None])
-    assert (np.abs(steps) <= demo.velocity / 30 + 1e-9).all()
-    assert (np.abs(np.diff(steps, axis=0)) <= demo.acceleration / 900 + 1e-9).all()
+    assert (np.abs(steps) <= demo.limits.velocity / 30 + 1e-9).all()
+    assert (np.abs(np.diff(steps, axis=0)) <= demo.limits.acceleration / 900 + 1e-9).all()
 
 
 def test_steps_within_limits_are_those_of_the_bounded_quadratic(demo):
@@ -222,7 +224,7 @@ def test_steps_within_limits_are_those_of_the_bounded_quadratic(demo):
 def test_no_change_over_that_takes_longer_than_it_is_worth(demo_urdf, speed, taken):
     """A target 0.12 rad^2 away: worth ten frames on the way, not two hundred."""
     robot = RobotModel.from_file(demo_urdf)
-    retargeter = Retargeter(robot, map_robot(robot), RetargetSettings(max_velocity=speed))
+    retargeter = IkRetargeter(robot, map_robot(robot), RetargetSettings(limits=LimitSettings(max_velocity=speed)))
     search = retargeter._searches[0]
     directions, rotations = retargeter._body_targets(human_targets(both(DOWN)))
     targets = directions[0, 0], directions[0, 2], rotations[0, 0]

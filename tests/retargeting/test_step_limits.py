@@ -8,6 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech_gesture_pkg.retargeting.step_limits import StepBounds, approach, stopping_step
+from speech_gesture_pkg.robot.joint_limits import JointLimits
+
+
+def bounds_of(lower, upper, velocity, acceleration) -> StepBounds:
+    limits = JointLimits(lower, upper, velocity, acceleration, np.ones(len(lower), bool))
+    return StepBounds(limits, 1 / 30)
 
 
 def braked_distance(step: float, brake: float) -> float:
@@ -37,7 +43,7 @@ def test_any_choice_within_the_box_keeps_all_limits(seed):
     lower, upper = -random.uniform(0.01, 2, count), random.uniform(0.01, 2, count)
     upper[0], lower[1] = np.inf, -np.inf
     velocity, acceleration = random.uniform(0.5, 10, count), random.uniform(1, 200, count)
-    bounds = StepBounds(lower, upper, velocity, acceleration, dt)
+    bounds = bounds_of(lower, upper, velocity, acceleration)
     q, dq = np.zeros(count), np.zeros(count)
     for _ in range(80):
         low, high = bounds.box(q, dq)
@@ -52,7 +58,7 @@ def test_any_choice_within_the_box_keeps_all_limits(seed):
 
 
 def test_a_state_that_broke_the_limits_brakes():
-    bounds = StepBounds(np.array([-1.0]), np.array([1.0]), np.array([30.0]), np.array([9.0]), 1 / 30)
+    bounds = bounds_of(np.array([-1.0]), np.array([1.0]), np.array([30.0]), np.array([9.0]))
     low, high = bounds.box(np.array([0.95]), np.array([0.5]))
     assert low == high == pytest.approx(0.5 - 9.0 / 900, rel=1e-5)
 

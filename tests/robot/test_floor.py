@@ -8,7 +8,7 @@ from retarget_poses import DOWN, held, mirror, posed
 from robot_builder import Builder
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.report import from_yaml, to_yaml
 from speech_gesture_pkg.robot.model import RobotModel
@@ -27,7 +27,7 @@ def low_robot(height: float, root: str = "base_footprint", lift: bool = True) ->
     return RobotModel.from_string(built.text)
 
 
-def lowest_hand(robot: RobotModel, retargeter: Retargeter, q: np.ndarray) -> float:
+def lowest_hand(robot: RobotModel, retargeter: IkRetargeter, q: np.ndarray) -> float:
     """Height of the lowest point of the hands' spheres (0.03 m, 0.04 m beyond the wrist) over poses [T, J]."""
     columns = [robot.joint_index[n] for n in retargeter.joint_names]
     found = np.inf
@@ -50,11 +50,11 @@ def test_hanging_arms_stop_above_the_floor():
     found = map_robot(robot)
     assert found.floor == 0.0
     assert any("lift as in the neutral pose" in w and "'floor' in the robot map" in w for w in found.warnings)
-    retargeter = Retargeter(robot, found)
+    retargeter = IkRetargeter(robot, found)
     assert lowest_hand(robot, retargeter, retargeter.rest) > 0.0
     q, _ = retargeter.step(held(HANGING, 60), retargeter.start())
     assert lowest_hand(robot, retargeter, q) > 0.0
-    unaware = Retargeter(robot, map_robot(robot, {"floor": None}))
+    unaware = IkRetargeter(robot, map_robot(robot, {"floor": None}))
     q, _ = unaware.step(held(HANGING, 60), unaware.start())
     assert lowest_hand(robot, unaware, q) < -0.05
 
@@ -64,7 +64,7 @@ def test_a_raised_lift_is_told_by_the_map():
     robot = low_robot(0.8 * REACH)
     found = map_robot(robot, from_yaml("floor: -0.3"))
     assert found.floor == -0.3
-    retargeter = Retargeter(robot, found)
+    retargeter = IkRetargeter(robot, found)
     q, _ = retargeter.step(held(HANGING, 60), retargeter.start())
     assert -0.3 < lowest_hand(robot, retargeter, q) < -0.05
 
@@ -74,7 +74,7 @@ def test_a_floor_out_of_reach_changes_nothing():
     found = map_robot(robot)
     assert found.floor == 0.0
     assert not [w for w in found.warnings if "floor" in w]
-    with_floor, without = (Retargeter(robot, map_robot(robot, o)) for o in ({}, {"floor": None}))
+    with_floor, without = (IkRetargeter(robot, map_robot(robot, o)) for o in ({}, {"floor": None}))
     np.testing.assert_array_equal(with_floor.rest, without.rest)
     (one, _), (other, _) = (r.step(held(HANGING, 20), r.start()) for r in (with_floor, without))
     np.testing.assert_allclose(one, other, atol=1e-9)

@@ -175,7 +175,7 @@ BAD = {
     "mimic of itself": (one_joint('<limit lower="-1" upper="1" velocity="2"/><mimic joint="hinge"/>'), "in a circle"),
     "mimic of a fixed joint": (
         one_joint('<limit lower="-1" upper="1" velocity="2"/><mimic joint="tail"/>'),
-        "'tail', which is a joint that cannot move",
+        "'tail', a joint that cannot move",
     ),
     "bad origin": (one_joint().replace("<axis", '<origin xyz="0 0"/><axis'), "joint 'hinge': origin xyz is '0 0'"),
     "nan origin": (one_joint().replace("<axis", '<origin xyz="0 0 nan"/><axis'), "must be 3 finite numbers"),

@@ -10,7 +10,8 @@ from robot_builder import Builder
 
 from speech_gesture_pkg.cli.robot_poses import pose_motion
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
+from speech_gesture_pkg.robot.joint_limits import MAX_VELOCITY
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap
 from speech_gesture_pkg.robot.model import RobotModel
@@ -20,13 +21,13 @@ def served(builder: Builder) -> RobotMap:
     """The map, after a gesture that stayed finite, within limits and free of collision."""
     robot = RobotModel.from_string(builder.text)
     found = map_robot(robot)
-    retargeter = Retargeter(robot, found)
+    retargeter = IkRetargeter(robot, found)
     for label in ("offer", "point"):
         q, _ = retargeter.step(pose_motion(label, 45), retargeter.start())
         assert np.isfinite(q).all()
-        assert (q >= retargeter.lower).all()
-        assert (q <= retargeter.upper).all()
-        assert (np.abs(np.diff(q, axis=0)) * 30 <= retargeter.velocity * (1 + 1e-9)).all()
+        assert (q >= retargeter.limits.lower).all()
+        assert (q <= retargeter.limits.upper).all()
+        assert (np.abs(np.diff(q, axis=0)) * 30 <= retargeter.limits.velocity * (1 + 1e-9)).all()
         assert retargeter.collision.distance(q).min() > 0
     return found
 
@@ -161,8 +162,8 @@ def test_placeholder_velocities_are_capped():
     both_arms(b, "base_link")
     b.add("head_pan", "base_link", (0, 0, 1.5), (0, 0, 1), centre=(0, 0, 0.1), velocity=1e4)
     robot = RobotModel.from_string(b.text)
-    retargeter = Retargeter(robot, map_robot(robot))
-    assert retargeter.velocity[retargeter.joint_names.index("head_pan")] == retargeter.settings.max_velocity
+    retargeter = IkRetargeter(robot, map_robot(robot))
+    assert retargeter.limits.velocity[retargeter.joint_names.index("head_pan")] == MAX_VELOCITY
 
 
 def test_three_hundred_links_load_and_map_within_two_seconds():
@@ -195,7 +196,7 @@ def test_missing_meshes_leave_the_robot_usable():
     both_arms(b, "base_link")
     text = b.text.replace('<sphere radius="0.035" />', '<mesh filename="package://nowhere/a.stl" />')
     robot = RobotModel.from_string(text)
-    retargeter = Retargeter(robot, map_robot(robot))
+    retargeter = IkRetargeter(robot, map_robot(robot))
     assert any("cannot be read" in w for w in retargeter.collision.warnings)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from speech_gesture_pkg.cli.robot_poses import pose_motion
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.retargeting.retargeter import Retargeter
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.model import RobotModel
 
@@ -103,7 +103,7 @@ def test_gestures_keep_their_meaning(name):
     """Forearms go where the human's go (independent of the solver: positions of the links), arms hang at rest."""
     robot = model(name)
     found = map_robot(robot)
-    retargeter = Retargeter(robot, found)
+    retargeter = IkRetargeter(robot, found)
     assert retargeter.collision.distance(retargeter.rest[None])[0] > 0
 
     def forearm(q, side):

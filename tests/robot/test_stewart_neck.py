@@ -17,7 +17,7 @@ from stewart_robot import stewart
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import MOST_TURN, PlatformRetargeter, make_retargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import MOST_TURN, StewartNeckRetargeter, make_retargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
 from speech_gesture_pkg.robot.joint_map.report import mapping_table
@@ -92,7 +92,7 @@ def test_the_tree_with_its_passive_joints_is_closed_and_shows_the_head(seed):
     rng = np.random.default_rng(seed)
     robot = RobotModel.from_string(stewart(rng))
     retargeter = make_retargeter(robot, map_robot(robot))
-    assert isinstance(retargeter, PlatformRetargeter)
+    assert isinstance(retargeter, StewartNeckRetargeter)
     human = Rotation.from_rotvec(rng.normal(0, 0.12, 3))
     q, _ = retargeter.step(head_motion(Rotation.from_rotvec([human.as_rotvec()])), retargeter.start())
     q[0, retargeter.joint_names.index("body_yaw")] = 0.0
@@ -177,7 +177,7 @@ def test_a_desk_robot_nods_shakes_and_tilts_its_head(names):
     assert any("platform of 6 motors" in w for w in found.warnings)
     assert {r.joint for r in mapping_table(robot, found)} == {*found.platform.joints, *found.joints}
     retargeter = make_retargeter(robot, found)
-    assert isinstance(retargeter, PlatformRetargeter)
+    assert isinstance(retargeter, StewartNeckRetargeter)
     assert set(retargeter.groups["head"]) == set(found.platform.joints)
     # A nod of 0.3 rad about the human's x (left) is one about the robot's y; and so on round the axes.
     for human, axis in (([1, 0, 0], 1), ([0, 1, 0], 2), ([0, 0, 1], 0)):
@@ -190,7 +190,7 @@ def test_a_desk_robot_nods_shakes_and_tilts_its_head(names):
 def test_no_head_turns_farther_than_ball_joints_do():
     robot = RobotModel.from_string(stewart(np.random.default_rng(1)))
     retargeter = make_retargeter(robot, map_robot(robot))
-    assert isinstance(retargeter, PlatformRetargeter)
+    assert isinstance(retargeter, StewartNeckRetargeter)
     far, near = (retargeter.motors(head_motion(Rotation.from_rotvec([[0, a, 0]]))) for a in (1.5, MOST_TURN))
     np.testing.assert_allclose(far, near, atol=1e-9)
 

@@ -13,10 +13,10 @@ from test_bad_urdf import joint, link, robot, snake
 from speech_gesture_pkg.cli.main import main
 from speech_gesture_pkg.errors import RobotError
 from speech_gesture_pkg.robot import urdf_bounds
-from speech_gesture_pkg.robot.joint_limits import FASTEST
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
 from speech_gesture_pkg.robot.joint_map.limbs import find_limbs
 from speech_gesture_pkg.robot.model import RobotModel
+from speech_gesture_pkg.robot.urdf_limits import FASTEST
 from speech_gesture_pkg.viewer.robot import RobotFigure
 
 

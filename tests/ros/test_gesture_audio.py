@@ -12,13 +12,15 @@ from gesture_rig import BEST_EFFORT, Speaker, Watch, stand_in_stamped_audio, tol
 from sensor_msgs.msg import CompressedImage, MultiDOFJointState
 from std_msgs.msg import Float32MultiArray, Int16MultiArray, UInt8MultiArray
 
+from speech_gesture_pkg.pipeline import diagnostic_keys
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 
 TOPIC = "/audio"
 
 
 def dropped(watch: Watch, reason: str) -> int:
-    return int(watch.values.get(f"dropped: {reason}", 0))
+    return int(watch.values.get(diagnostic_keys.dropped(reason), 0))
 
 
 @pytest.mark.slow
@@ -27,7 +29,7 @@ def test_types_come_and_go_and_bad_audio_is_named(probe, start, demo_urdf):
     start("sim_robot_node")
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     watch = Watch(probe)
-    probe.wait(lambda: watch.values.get("lifecycle") == "active", 15.0)
+    probe.wait(lambda: watch.values.get(DiagnosticKey.LIFECYCLE) == "active", 15.0)
     assert "listening" not in gesture.output
 
     out = probe.node.create_publisher(UInt8MultiArray, TOPIC, BEST_EFFORT)
@@ -37,8 +39,8 @@ def test_types_come_and_go_and_bad_audio_is_named(probe, start, demo_urdf):
     probe.wait(lambda: told(gesture.output, "[ERROR]", "dropped", "mp3", "set coding_format", "to wave"))
     out.publish(UInt8MultiArray(data=bytes(641)))
     probe.wait(lambda: dropped(watch, "unusable audio") == 3)
-    frames = int(watch.values["frames"])
-    probe.wait(lambda: int(watch.values["frames"]) > frames)  # and idle motion goes on
+    frames = int(watch.values[DiagnosticKey.FRAMES])
+    probe.wait(lambda: int(watch.values[DiagnosticKey.FRAMES]) > frames)  # and idle motion goes on
     probe.node.destroy_publisher(out)
 
     out = probe.node.create_publisher(Float32MultiArray, TOPIC, BEST_EFFORT)
@@ -59,7 +61,7 @@ def test_types_come_and_go_and_bad_audio_is_named(probe, start, demo_urdf):
         speaker.stop()
         watch.until_state("idle")
     assert (dropped(watch, "unusable audio"), dropped(watch, "audio not finite")) == (3, 1)
-    assert watch.values["faults"] == "0"
+    assert watch.values[DiagnosticKey.FAULTS] == "0"
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output
 
@@ -84,7 +86,7 @@ def test_delay_mode_sends_the_audio_on_when_its_gesture_happens(probe, start, de
     watch.until_state("gesturing")
     count, began = len(heard), time.monotonic()
     probe.wait(lambda: len(heard) > count + 60)
-    offset = float(watch.values["motion after sound [ms]"]) * 1e-3
+    offset = float(watch.values[DiagnosticKey.OFFSET]) * 1e-3
     late = np.array([heard[i] - sent[i] for i in list(heard)[-50:]])
     # a machine that holds the node up makes it add delay, of whole frames
     assert 0.15 < offset < 0.6 or "later from now on" in gesture.output
@@ -115,7 +117,7 @@ def test_stamp_mode_aims_at_the_stamp(probe, start, demo_urdf, tmp_path, monkeyp
     if "later from now on" in gesture.output:
         pytest.skip("this machine is too busy to aim at stamps")
     # play time minus stamp; the trajectory's grid rounds it to half a frame
-    assert abs(float(watch.values["motion after sound [ms]"])) <= 17.0
+    assert abs(float(watch.values[DiagnosticKey.OFFSET])) <= 17.0
     end = time.monotonic() + 0.3
     probe.wait(lambda: time.monotonic() > end)
     newest = seconds(smplx[-1].header.stamp)

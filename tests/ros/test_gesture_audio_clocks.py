@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import UInt8MultiArray
 
 from speech_gesture_pkg.audio.files import write_wav
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 
 
@@ -41,9 +42,9 @@ def test_stamps_five_seconds_behind_are_corrected_and_delay_mode_stays_in_time(
     probe.wait(lambda: len(heard) > count + 60)
     assert told(gesture.output, "[WARN]", "its time stamps are 5.", "behind the node's clock; corrected")
     assert gesture.output.count("behind the node's clock") == 1
-    assert float(watch.values["audio stamps behind [s]"]) == pytest.approx(5.0, abs=0.1 + pulse.stall())
+    assert float(watch.values[DiagnosticKey.STAMPS_BEHIND]) == pytest.approx(5.0, abs=0.1 + pulse.stall())
     # what is sent on is stamped with the time at which it is heard: that of its gesture
-    offset = float(watch.values["motion after sound [ms]"]) * 1e-3
+    offset = float(watch.values[DiagnosticKey.OFFSET]) * 1e-3
     late = np.array([heard[i] - sent[i] for i in list(heard)[-50:]])
     assert np.median(late) == pytest.approx(offset, abs=0.1 + pulse.stall())
     assert gesture.stop() == 0
@@ -57,7 +58,7 @@ def test_a_wav_header_and_a_wrong_rate_are_told(probe, start, demo_urdf, tmp_pat
     write_wav(tmp_path / "a.wav", np.zeros(1), 22050)
     header = bytearray((tmp_path / "a.wav").read_bytes()[:44])
     header[40:44] = b"\xff" * 4
-    probe.wait(lambda: watch.values.get("lifecycle") == "active", 15.0)
+    probe.wait(lambda: watch.values.get(DiagnosticKey.LIFECYCLE) == "active", 15.0)
     sent: list[float] = []
 
     def piece(samples, begin):
@@ -70,7 +71,7 @@ def test_a_wav_header_and_a_wrong_rate_are_told(probe, start, demo_urdf, tmp_pat
     assert gesture.output.count("carry WAV files") == 1
     probe.wait(lambda: "22050 looks like 16000" in watch.values["message"])
     assert watch.values["level"] == "1"
-    assert float(watch.values["audio pace"]) == pytest.approx(0.726, abs=0.02)
+    assert float(watch.values[DiagnosticKey.AUDIO_PACE]) == pytest.approx(0.726, abs=0.02)
     watch.until_state("gesturing")
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output

@@ -19,6 +19,7 @@ from speech_gesture_pkg.bags.messages import read_bag
 from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.motion.parts import ARKIT_NAMES
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 
@@ -44,7 +45,7 @@ def test_interface_and_guarantees(probe, start, demo_urdf, tmp_path, pulse):
     gesture = start("gesture_node", autostart=True, robot__urdf=demo_urdf)
     watch, speaker = Watch(probe), Speaker(probe)
     watch.until_state("gesturing")
-    probe.wait(lambda: float(watch.values.get("frames", 0)) > 60)
+    probe.wait(lambda: float(watch.values.get(DiagnosticKey.FRAMES, 0)) > 60)
     values = watch.values
     speaker.stop()
     assert gesture.stop() == 0
@@ -69,10 +70,10 @@ def test_interface_and_guarantees(probe, start, demo_urdf, tmp_path, pulse):
         else:
             assert set(ARKIT_NAMES) <= set(message.data.name)
 
-    assert set(FIGURES) <= set(values)
+    assert set(DiagnosticKey) <= set(values)
     assert values["level"] == "0", values
-    assert float(values["real-time factor"]) > 2
-    assert float(values["latency p50 [ms]"]) < 40 + 2e3 * pulse.stall()
+    assert float(values[DiagnosticKey.REAL_TIME_FACTOR]) > 2
+    assert float(values[DiagnosticKey.LATENCY_P50]) < 40 + 2e3 * pulse.stall()
     # The first report may be overdue (configuring takes longer than a second); the next keeps to the beat all the same.
     times = [m.received for m in read_bag(tmp_path / "bag", topics=("/diagnostics",))][1:]
     gaps = [after - before for before, after in pairwise(times)]
@@ -139,7 +140,7 @@ def test_pause_reset_and_style(probe, start, demo_urdf):
     probe.wait(watch.moving, 20.0)
     for _ in range(2):
         assert probe.call(Trigger, "/speech_gesture/reset", Trigger.Request()).success
-    probe.wait(lambda: watch.values.get("resets") == "2")
+    probe.wait(lambda: watch.values.get(DiagnosticKey.RESETS) == "2")
     probe.wait(watch.moving, 20.0)
 
     large = watch.span(3.0)

@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 from gesture_rig import ARM, FakeRobot, Watch, one_arm, told
 
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
+
 SOON = 2.0
 
 
@@ -70,7 +72,7 @@ def test_two_robots_have_two_names_and_a_node_that_waits_for_a_manager_says_so(p
     first = start("gesture_node", "-r", "__ns:=/robot1", robot__urdf=demo_urdf)
     start("gesture_node", "-r", "__ns:=/robot2", robot__urdf=demo_urdf)
     watches = [Watch(probe, f"/robot{k}") for k in (1, 2)]
-    probe.wait(lambda: all(w.values.get("lifecycle") == "unconfigured" for w in watches), 20.0)
+    probe.wait(lambda: all(w.values.get(DiagnosticKey.LIFECYCLE) == "unconfigured" for w in watches), 20.0)
     names = {s.name for w in watches for d in w.diagnostics for s in d.status}
     assert names == {"/robot1/speech_gesture: pipeline", "/robot2/speech_gesture: pipeline"}
     probe.wait(lambda: told(first.output, "[INFO]", "the node is unconfigured: it waits for the transition configure"))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
-from pipeline_rig import ARM, CONTROLLERS, GROUPS, HEAD, REST, ROBOT, Puppeteer, Talkative
+from pipeline_rig import ARM, CONTROLLERS, HEAD, ROBOT, Puppeteer, Talkative
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
@@ -94,8 +94,7 @@ class World:
         self.steady, self.shift = VirtualClock(50.0), EPOCH - 50.0
         self.controller_shift = 0.0
         self.judge = Judge()
-        mapped = ARM[:3] + HEAD
-        self.layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
+        self.layout = make_layout(ROBOT, Puppeteer(), CONTROLLERS, self.config.safety)
         spread = rng.uniform(-0.4, 0.4, len(NAMES))
         self.home = np.clip(self.layout.rest_from(np.full(len(NAMES), 0.04)) + spread, ROBOT.lower, ROBOT.upper)
         limits = self.config.safety

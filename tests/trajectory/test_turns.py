@@ -35,7 +35,9 @@ def robot_with_wrist(lower: float, upper: float) -> SimpleNamespace:
 
 
 def layout_with_wrist(lower: float = -np.inf, upper: float = np.inf, rest: np.ndarray = REST) -> JointLayout:
-    return make_layout(robot_with_wrist(lower, upper), GROUPS, MAPPED, rest, CONTROLLERS, SafetyConfig())
+    retargeter = Puppeteer()
+    retargeter.rest = rest
+    return make_layout(robot_with_wrist(lower, upper), retargeter, CONTROLLERS, SafetyConfig())
 
 
 def standing(wrist: float) -> np.ndarray:
@@ -113,7 +115,7 @@ def test_examples_in_numbers():
 def test_sliding_joints_have_no_turns():
     robot = robot_with_wrist(-40.0, 40.0)
     robot.prismatic = np.array([False, False, True, True, False, False])
-    layout = make_layout(robot, GROUPS, MAPPED, REST, CONTROLLERS, SafetyConfig())
+    layout = make_layout(robot, Puppeteer(), CONTROLLERS, SafetyConfig())
     assert layout.turns(standing(20.0))[WRIST] == 0.0
     np.testing.assert_array_equal(turn_range(np.zeros(1), np.array([-40.0]), np.array([40.0]), np.array([False])), 0)
 

@@ -9,7 +9,8 @@ from bag_writing import BagWriter, joint_state, trajectory
 from speech_gesture_pkg.cli.check import guarantees_text
 from speech_gesture_pkg.trajectory import composer
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.verification.link_speed import arm_speeds, commanded
+from speech_gesture_pkg.verification.bag_windows import commanded
+from speech_gesture_pkg.verification.link_speed import arm_speeds
 from speech_gesture_pkg.verification.motion_guarantees import check_guarantees, urdf_limits
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 

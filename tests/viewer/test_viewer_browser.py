@@ -15,11 +15,13 @@ pytest.importorskip("viser")
 pytest.importorskip("PIL")
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.cli.view import load_scene
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import save_motion
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
-from speech_gesture_pkg.viewer.browser import FilePlayer, load_any, view_file
+from speech_gesture_pkg.viewer.browser import FilePlayer, open_player
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.page import BrowserPage
 from speech_gesture_pkg.viewer.robot import RobotFigure
 
@@ -73,9 +75,7 @@ def test_a_taken_port_gives_the_next_one():
 def test_file_player_plays_pauses_and_seeks(demo_urdf: Path):
     with BrowserPage(port=free_port()) as page:
         robot = RobotFigure.from_file(demo_urdf)
-        player = FilePlayer(
-            page, motion(), elbow(), robot, AudioChunk(np.zeros(16000, np.float32)), "latency 5 ms", "a"
-        )
+        player = FilePlayer(page, Content(motion(), elbow(), demo_urdf, AudioChunk(np.zeros(16000, np.float32))))
         drawn = page._robot[1]
         hand = robot.link_names.index("left_hand")
         before = drawn._last[hand].copy()
@@ -84,7 +84,6 @@ def test_file_player_plays_pauses_and_seeks(demo_urdf: Path):
         np.testing.assert_allclose(drawn._last[hand], expected, atol=1e-9)
         assert np.abs(before - expected).max() > 0.05
         assert "stroke" in page._status.content
-        assert "latency 5 ms" in page._status.content
         player.seek(0.0)
         player.start()
         wait_until(lambda: player.time > 0.2, "time advances")
@@ -95,12 +94,14 @@ def test_file_player_plays_pauses_and_seeks(demo_urdf: Path):
         player.close()
 
 
-def test_view_file_tells_motion_and_trajectory_apart(tmp_path: Path, demo_urdf: Path):
+def test_motion_and_trajectory_files_are_told_apart(tmp_path: Path, demo_urdf: Path):
     save_motion(tmp_path / "m.npz", motion())
     elbow().save(tmp_path / "t.npz")
-    assert isinstance(load_any(tmp_path / "m.npz"), MotionFrames)
-    assert isinstance(load_any(tmp_path / "t.npz"), RobotTrajectory)
-    player = view_file(tmp_path / "t.npz", demo_urdf, AudioChunk(np.zeros(8000, np.float32)), port=free_port())
+    assert load_scene(tmp_path / "m.npz").motion is not None
+    content = load_scene(tmp_path / "t.npz")
+    assert content.trajectory is not None
+    content.urdf, content.audio = demo_urdf, AudioChunk(np.zeros(8000, np.float32))
+    player = open_player(content, port=free_port())
     try:
         assert player.page.robot is not None
         assert player.page.robot.name == "demo_humanoid"
@@ -111,12 +112,12 @@ def test_view_file_tells_motion_and_trajectory_apart(tmp_path: Path, demo_urdf: 
 def test_bad_requests_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     np.savez(tmp_path / "x.npz", something=np.zeros(3))
     with pytest.raises(InputError, match=r"x\.npz holds neither.*something"):
-        view_file(tmp_path / "x.npz")
-    with pytest.raises(InputError, match="not an npz"):
-        view_file(tmp_path / "x.bvh")
-    elbow().save(tmp_path / "t.npz")
-    with pytest.raises(InputError, match="needs the URDF"):
-        view_file(tmp_path / "t.npz")
+        load_scene(tmp_path / "x.npz")
+    (tmp_path / "x.bvh").touch()
+    with pytest.raises(InputError, match="cannot be shown"):
+        load_scene(tmp_path / "x.bvh")
+    with pytest.raises(InputError, match="give the URDF"):
+        open_player(Content(trajectory=elbow()))
     with pytest.raises(ConfigError, match="70000"):
         BrowserPage(port=70000)
     with pytest.raises(ConfigError, match=r"203\.0\.113\.7"):

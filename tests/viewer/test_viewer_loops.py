@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from stewart_robot import stewart
 
-from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
+from speech_gesture_pkg.retargeting.stewart_neck_retargeter import StewartNeckRetargeter
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.viewer.robot import RobotFigure
@@ -30,7 +30,7 @@ def test_passive_joints_follow_the_motors():
 
 def test_the_same_as_the_retargeter_shows():
     robot = RobotModel.from_string(TEXT)
-    retargeter = PlatformRetargeter(robot, (found := map_robot(robot)), found.platform, None)
+    retargeter = StewartNeckRetargeter(robot, (found := map_robot(robot)), found.platform, None)
     q = retargeter.rest.copy()
     q[-6:] = found.platform.reach(Rotation.from_rotvec([[0.2, 0.0, 0.0]]).as_matrix())[0][0]
     figure = RobotFigure(TEXT)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
+pytest.importorskip("trimesh")
 
+from speech_gesture_pkg.errors import MissingDependencyError
 from speech_gesture_pkg.viewer.camera import Camera
 from speech_gesture_pkg.viewer.raster import _fragments, light_table, rasterise
-from speech_gesture_pkg.viewer.shapes import LinkMesh, Shape, box, capsule, cylinder, ellipsoid, sphere, translation
+from speech_gesture_pkg.viewer.shapes import (
+    LinkMesh,
+    Shape,
+    Trimesh,
+    box,
+    capsule,
+    cylinder,
+    ellipsoid,
+    sphere,
+    translation,
+)
 
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
@@ -47,7 +62,7 @@ def test_ray_through_a_projected_point_hits_it():
 @pytest.mark.parametrize("azimuth", [0.0, 35.0, -120.0])
 def test_framing_holds_the_whole_box_and_wastes_little(azimuth: float):
     low, high = np.array([-0.3, -0.7, 0.0]), np.array([0.4, 0.7, 1.8])
-    camera = Camera.framing(low, high, 320, 240, azimuth, 10.0)
+    camera = Camera.framing(low, high, (320, 240), azimuth, 10.0)
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
     pixels, depth = camera.project(corners)
     assert (depth > 0).all()
@@ -92,7 +107,7 @@ def test_area_of_a_square_seen_head_on():
 
 def test_silhouette_of_a_sphere_is_its_tangent_cone():
     camera = front_camera(3.0, 400)
-    picture, _ = draw(camera, ellipsoid((0, 0, 0), (0.6,) * 3, sides=64, rings=48))
+    picture, _ = draw(camera, ellipsoid((0, 0, 0), (0.6,) * 3, (64, 48)))
     radius = camera.focal * 0.6 / np.sqrt(3.0**2 - 0.6**2)
     assert (picture[..., 3] > 0).sum() == pytest.approx(np.pi * radius**2, rel=0.01)
 
@@ -130,10 +145,9 @@ def test_pixels_of_random_triangles_match_the_half_plane_test():
 
 
 def test_outside_only_is_drawn_unless_two_sided():
-    facing_away = Shape(
-        np.array([[0, -1, -1], [0, 1, -1], [0, 0, 1.0]]), np.tile([-1.0, 0, 0], (3, 1)), np.array([[0, 2, 1]])
-    )
-    both = Shape(facing_away.vertices, facing_away.normals, facing_away.faces, two_sided=True)
+    corners = np.array([[0, -1, -1], [0, 1, -1], [0, 0, 1.0]])
+    facing_away = Shape(Trimesh(corners, [[0, 2, 1]]))
+    both = Shape(facing_away.mesh, two_sided=True)
     assert draw(front_camera(5.0), facing_away)[0].max() == 0
     assert draw(front_camera(5.0), both)[0].max() > 0
 
@@ -149,3 +163,10 @@ def test_light_comes_from_the_upper_left_and_alpha_is_full():
     table = light_table(np.array([[0.5, 0.5, 0.5]])).view(np.uint8).reshape(128, 128, 4)
     assert (table[..., 3] == 255).all()
     assert int(table[96, 40, 0]) > int(table[32, 88, 0]) + 40
+
+
+def test_missing_trimesh_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    monkeypatch.delitem(sys.modules, "speech_gesture_pkg.viewer.shapes")
+    with pytest.raises(MissingDependencyError, match=r"pip install.*viewer"):
+        importlib.import_module("speech_gesture_pkg.viewer.shapes")

@@ -148,7 +148,7 @@ def test_simplify_keeps_the_extent():
         ("<sdf/>", "<sdf>"),
         ("<robot name='r'/>", "no links"),
         (urdf(link("a"), joint("j", "a", "b")), "'b'"),
-        (urdf(link("a"), link("b"), joint("j", "a", "b"), joint("k", "b", "a")), "ancestor"),
+        (urdf(link("a"), link("b"), joint("j", "a", "b"), joint("k", "b", "a")), "form a loop"),
         (urdf(link("a", '<sphere radius="big"/>')), "'big'"),
         (urdf(link("a", '<box size="1 2"/>')), "'1 2'"),
         (urdf(link("a", '<sphere radius="nan"/>')), "'nan'"),

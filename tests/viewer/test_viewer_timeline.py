@@ -9,6 +9,7 @@ pytest.importorskip("PIL")
 
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.motion.frames import PHASES, MotionFrames
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.live import LiveStrip
 from speech_gesture_pkg.viewer.timeline import PHASE_COLOURS, PITCH, Timeline, clock, envelope
 
@@ -32,7 +33,7 @@ def test_loud_and_quiet_halves_and_phase_colours():
     samples = np.concatenate([np.full(rate, 0.05), np.full(rate, 0.8)]).astype(np.float32)
     phase = np.repeat([1, 2], 30).astype(np.uint8)
     motion = MotionFrames(np.zeros((60, 55, 3)), 30.0, phase=phase)
-    strip = Timeline(300, 100, 0.0, 2.0, AudioChunk(samples), motion).draw(2.0)
+    strip = Timeline((300, 100), (0.0, 2.0), Content(motion, audio=AudioChunk(samples))).draw(2.0)
     assert strip.shape == (100, 300, 3)
     body = strip[30:90]  # below the legend, above the ribbon
     left, right = near(body[:, :150], "preparation").any(1), near(body[:, 150:297], "stroke").any(1)
@@ -44,7 +45,7 @@ def test_loud_and_quiet_halves_and_phase_colours():
 
 def test_what_is_to_come_is_dimmed_and_the_cursor_moves():
     audio = AudioChunk(np.full(16000, 0.5, np.float32))
-    timeline = Timeline(200, 60, 0.0, 1.0, audio)
+    timeline = Timeline((200, 60), (0.0, 1.0), Content(audio=audio))
     quarter, half = timeline.draw(0.25).astype(int), timeline.draw(0.5).astype(int)
     white = [np.flatnonzero((p[-10] > 240).all(1)).mean() for p in (quarter, half)]
     assert white == pytest.approx([50, 100], abs=2)
@@ -53,7 +54,7 @@ def test_what_is_to_come_is_dimmed_and_the_cursor_moves():
 
 
 def test_long_audio_scrolls():
-    timeline = Timeline(240, 60, 0.0, 60.0, AudioChunk(np.zeros(16000 * 60, np.float32)))
+    timeline = Timeline((240, 60), (0.0, 60.0), Content(audio=AudioChunk(np.zeros(16000 * 60, np.float32))))
     cursor = [np.flatnonzero((timeline.draw(t)[-10] > 240).all(1)).mean() for t in (2.0, 30.0, 59.0)]
     assert cursor == pytest.approx([40, 96, 220], abs=2)
 

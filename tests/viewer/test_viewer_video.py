@@ -17,11 +17,12 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, OutputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
+from speech_gesture_pkg.viewer.content import Content
 from speech_gesture_pkg.viewer.frame import FrameComposer
 from speech_gesture_pkg.viewer.timeline import PHASE_COLOURS
 from speech_gesture_pkg.viewer.video import ffmpeg_path, render_video
 
-SIZE = {"width": 320, "height": 180}
+SIZE = (320, 180)
 
 URDF = """<robot name="lamp">
 <link name="base"><visual><origin xyz="0 0 0.5"/><geometry><box size="0.2 0.2 1"/></geometry></visual></link>
@@ -75,8 +76,8 @@ def sound(path: Path) -> np.ndarray:
 def test_video_has_both_streams_the_right_length_and_the_drawn_pictures(tmp_path: Path, urdf: Path):
     out = tmp_path / "out.mp4"
     seen: list[tuple[int, int]] = []
-    inputs = (waving(), swing(), urdf, tone(1.0))
-    assert render_video(out, *inputs, fps=15, **SIZE, progress=lambda k, n: seen.append((k, n))) == out
+    content = Content(waving(), swing(), urdf, tone(1.0))
+    assert render_video(out, content, SIZE, 15, progress=lambda k, n: seen.append((k, n))) == out
     text = describe(out)
     assert re.search(r"Video: h264.*yuv420p.*320x180.*15 fps", text)
     assert re.search(r"Audio: aac.*16000 Hz, mono", text)
@@ -85,7 +86,7 @@ def test_video_has_both_streams_the_right_length_and_the_drawn_pictures(tmp_path
     assert float(duration[1]) == pytest.approx(1.0, abs=0.1)
     assert seen == [(k + 1, 15) for k in range(15)]
     frames = pictures(out, 320, 180)
-    composer = FrameComposer(*inputs, width=320, height=180)
+    composer = FrameComposer(content, SIZE)
     assert len(frames) == 15
     for k in (0, 7, 14):  # compressed, so the pictures agree closely but not exactly
         assert np.abs(frames[k].astype(int) - composer.draw(k / 15)).mean() < 4
@@ -93,14 +94,14 @@ def test_video_has_both_streams_the_right_length_and_the_drawn_pictures(tmp_path
 
 
 def test_sound_starts_when_the_clock_says(tmp_path: Path):
-    out = render_video(tmp_path / "a.mp4", waving(start=10.0), audio=tone(0.5, start=10.5), fps=10, **SIZE)
+    out = render_video(tmp_path / "a.mp4", Content(waving(start=10.0), audio=tone(0.5, 10.5)), SIZE, 10)
     heard = np.abs(sound(out))
     assert heard[: int(0.4 * 16000)].max() < 0.02
     assert heard[int(0.6 * 16000) : int(0.9 * 16000)].max() > 0.3
 
 
 def test_without_audio_there_is_no_sound_stream_and_a_cut_is_kept(tmp_path: Path):
-    out = render_video(tmp_path / "a.mp4", waving(30), begin=0.5, end=1.0, fps=10, **SIZE)
+    out = render_video(tmp_path / "a.mp4", Content(waving(30)), SIZE, 10, (0.5, 1.0))
     text = describe(out)
     assert "Audio:" not in text
     assert len(pictures(out, 320, 180)) == 5
@@ -112,7 +113,7 @@ def test_interrupting_removes_the_partial_file(tmp_path: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render_video(tmp_path / "a.mp4", waving(), fps=15, **SIZE, progress=stop)
+        render_video(tmp_path / "a.mp4", Content(waving()), SIZE, 15, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,26 +125,24 @@ def test_an_old_file_survives_a_failed_video(tmp_path: Path, monkeypatch: pytest
     fake.chmod(0o755)
     monkeypatch.setattr("speech_gesture_pkg.viewer.video.ffmpeg_path", lambda: str(fake))
     with pytest.raises(OutputError, match="disk is full"):
-        render_video(out, waving(), fps=15, **SIZE)
+        render_video(out, Content(waving()), SIZE, 15)
     assert out.read_bytes() == b"old"
 
 
 def test_wrong_requests_are_refused_by_name(tmp_path: Path, urdf: Path):
-    out, motion = tmp_path / "a.mp4", waving()
+    out, content = tmp_path / "a.mp4", Content(waving())
     with pytest.raises(OutputError, match=r"folder .* does not exist"):
-        render_video(tmp_path / "no" / "a.mp4", motion)
+        render_video(tmp_path / "no" / "a.mp4", content)
     with pytest.raises(ConfigError, match="321x180"):
-        render_video(out, motion, width=321, height=180)
+        render_video(out, content, (321, 180))
     with pytest.raises(ConfigError, match="0 fps"):
-        render_video(out, motion, fps=0)
+        render_video(out, content, fps=0)
     with pytest.raises(ConfigError, match="end must be after"):
-        render_video(out, motion, begin=1.0, end=0.5)
-    with pytest.raises(ConfigError, match=r"'side'.*upper, full"):
-        render_video(out, motion, framing="side")
+        render_video(out, content, span=(1.0, 0.5))
     with pytest.raises(InputError, match="nothing to draw"):
-        render_video(out)
+        render_video(out, Content())
     with pytest.raises(InputError, match="URDF"):
-        render_video(out, trajectory=swing())
+        render_video(out, Content(trajectory=swing()))
 
 
 def test_missing_ffmpeg_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
@@ -153,7 +152,7 @@ def test_missing_ffmpeg_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_robot_is_left_and_human_right_and_the_phase_is_shown(urdf: Path):
-    composer = FrameComposer(waving(), swing(), urdf, width=480, height=270)
+    composer = FrameComposer(Content(waving(), swing(), urdf), (480, 270))
     first, last = composer.draw(0.0).astype(int), composer.draw(0.9).astype(int)
     assert first.shape == (270, 480, 3)
     moved = np.abs(first - last).sum(2)[40:216] > 60  # below the labels, above the strip

@@ -12,11 +12,10 @@ pytest.importorskip("viser")
 pytest.importorskip("PIL")
 
 from hostile_text import HOSTILE, Tags
-from test_viewer_browser import free_port, motion
+from test_viewer_browser import free_port
 
 from speech_gesture_pkg.errors import MissingDependencyError
 from speech_gesture_pkg.outside_text import one_line
-from speech_gesture_pkg.viewer.browser import FilePlayer
 from speech_gesture_pkg.viewer.page import BrowserPage
 from speech_gesture_pkg.viewer.visitors import Visitors, checked
 
@@ -33,17 +32,6 @@ def rendered(markdown: str) -> Tags:
 def page():
     with BrowserPage(port=free_port()) as made:
         yield made
-
-
-def test_file_names_and_notes_are_text(page):
-    for text in HOSTILE:
-        player = FilePlayer(page, motion(), note=text, title=text)
-        found = rendered(page._status.content)
-        assert found.tags <= OURS
-        assert not found.attributes
-        assert found.text.count(one_line(text).strip()) == 2
-        for control in (player._button, player._slider, player._speed, player._loop):
-            control.remove()
 
 
 def test_diagnostics_are_text():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
+from speech_gesture_pkg.generators.feature_windows import MOTION_FPS, SpeechWindows
 from speech_gesture_pkg.generators.settings import from_values, to_values
 
 FLOWS = ("full", "no_detach", "no_x0", "reverse", "naive_concat", "final_x0")
@@ -30,16 +32,16 @@ class DiffShegConfig:
         layout: what a frame holds (see `representation`): `smplx` (own corpora), `show`, `beat`.
         fps: frames per second of the motion that the network makes.
         clip: frames of a training clip, the longest that can be made at once.
-        mel, mid: hear the mel-like features; hear their mid-level encoding by a transformer.
+        mel, mid: see the mel-like features; see their mid-level encoding by a transformer.
         hubert: channels of HuBERT states; 0 = none.
         hubert_path: local folder or hub name of the HuBERT model; for training only.
-        hubert_past, hubert_ahead: audio that HuBERT hears at least before the begin and beyond the end of a block, s.
+        hubert_past, hubert_ahead: audio that HuBERT sees at least before the begin and beyond the end of a block, s.
         hubert_block: frames whose states are made at once. Best as many as a clip's new frames, or a part of them.
-        mid_time: the mid-level encoder knows the diffusion step, as in the authors' code. Costs speed.
+        mid_time: the mid-level encoder gets the diffusion step, as in the authors' code. Costs speed.
         mid_doubled: its residual doubles the input, as in the authors' code. For their checkpoints only.
         speech: channels of a frame's speech vector when it comes ready-made (the authors' mel); 0 = own features,
             `audio_past` and `audio_ahead` seconds around each frame, projected to `audio_width`.
-        audio_past, audio_ahead: speech heard before the start and after the end of a frame's time, s.
+        audio_past, audio_ahead: speech seen before the start and after the end of a frame's time, s.
         audio_width: channels of the mel branch; the mid-level encoding has as many.
         audio_out: channels of both after their projection.
         hubert_width: channels of HuBERT after its convolutions.
@@ -52,7 +54,7 @@ class DiffShegConfig:
         positions: length of the table of positions.
         dropout: in training.
         null: share of training clips without conditions, for classifier-free guidance; 0 = none.
-        known: the network is told frames that are known (prefix conditioning), beside the noisy ones.
+        known: frames that are known are an input beside the noisy ones (prefix conditioning).
         speakers: names that condition the motion, one-hot.
         style: condition on how large and how frequent gestures are.
         steps: diffusion steps; `beta_first`, `beta_last`: of the linear schedule.
@@ -125,7 +127,7 @@ class DiffShegConfig:
         if self.hubert < 0 or self.speech < 0:
             raise ConfigError(f"diffsheg hubert {self.hubert} and speech {self.speech} must be 0 (none) or more")
         if not (self.mel or self.mid or self.hubert):
-            raise ConfigError("diffsheg mel and mid are false and hubert is 0: the network would hear nothing")
+            raise ConfigError("diffsheg mel and mid are false and hubert is 0: the network would get no speech")
         if self.speech not in (0, self.audio_width):
             raise ConfigError(f"diffsheg speech is {self.speech}; it must be 0 or audio_width ({self.audio_width})")
         if not 0 <= self.dropout < 1 or not 0 <= self.null < 1:
@@ -154,7 +156,7 @@ class DiffShegConfig:
 
     @property
     def sees_other(self) -> bool:
-        """Whether the second branch is told what the first one predicts."""
+        """Whether the second branch gets what the first one predicts."""
         return self.flow not in ("no_x0", "naive_concat")
 
     @property
@@ -177,7 +179,17 @@ class DiffShegConfig:
     @property
     def stride(self) -> int:
         """Frames of 30 fps motion for one of this network's."""
-        return round(30.0 / self.fps)
+        return round(MOTION_FPS / self.fps)
+
+    @property
+    def windows(self) -> SpeechWindows:
+        """Speech of the package's own features that each frame sees."""
+        return SpeechWindows.of(self.stride, self.audio_past, self.audio_ahead)
+
+    @property
+    def speech_shape(self) -> tuple[int, ...]:
+        """Of a frame's speech: ready-made [C], or own features around it [L, C]."""
+        return (self.speech,) if self.speech else (self.windows.length, SPEECH_VECTOR)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DiffShegConfig:
@@ -185,7 +197,7 @@ class DiffShegConfig:
         return from_values(cls, "diffsheg", values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON and YAML, without those of a HuBERT that the network does not hear."""
+        """Plain values for JSON and YAML, without those of HuBERT for a network without it."""
         values = to_values(self)
         if not self.hubert:
             for name in _OF_HUBERT:

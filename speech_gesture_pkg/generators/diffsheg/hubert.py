@@ -1,11 +1,11 @@
 """HuBERT states (Hsu et al. 2021) at the motion's rate, block by block with a bounded past and future.
 
 State k of HuBERT stands for the middle of the samples that it covers, 12.5 ms + k * 20 ms. Frame f shows the instant
-f / fps and hears the states before and after it, linearly interpolated; before the first state's middle, the first one.
+f / fps and sees the states before and after it, linearly interpolated; before the first state's middle, the first one.
 
 The blocks (`features.encoded`) are counted in frames from the stream's start. They depend on nothing but the
-configuration: not on the chunks that audio comes in, nor on how the stream is cut into clips. Training (`heard`) cuts
-its recordings into the same blocks.
+configuration: not on the chunks that audio comes in, nor on how the stream is cut into clips. Training
+(`frame_states`) cuts its recordings into the same blocks.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 _PART = 24
 """A frame's place is a multiple of 1 / 24 state: 30 fps are 5 states in 3 frames, a state's middle is 5 / 8 state."""
 _MORE_S = 0.5
-"""Motion may go on after its audio for so long (`lab.training.sequences.utterance`)."""
+"""Motion may go on after its audio for so long (`lab.datasets.clip.check_lengths`)."""
 
 
 @dataclass(frozen=True)
 class HubertWindows:
-    """Which states a frame hears, and in which block of audio they are made.
+    """Which states a frame sees, and in which block of audio they are made.
 
     Attributes:
         stride: frames of 30 fps motion for one of the network's.
         block: frames of a block.
-        past, ahead: states heard at least before a block's first and beyond its last one.
+        past, ahead: states seen at least before a block's first and beyond its last one.
     """
 
     stride: int
@@ -51,7 +51,7 @@ class HubertWindows:
         return places // _PART, (places % _PART / _PART).astype(np.float32)
 
     def states(self, blocks: int) -> int:
-        """States that the frames of so many blocks hear."""
+        """States that the frames of so many blocks see."""
         return int(self.places(blocks * self.block - 1, 1)[0][0]) + 2 if blocks else 0
 
     def samples(self, block: int) -> int:
@@ -83,7 +83,7 @@ class HubertState:
         encoded: of the encoder.
         blocks: made so far.
         last: the newest state, which the next block's first frame may need. Shape [<= 1, H].
-        frames: what the newest frames hear. Shape [F, H].
+        frames: states of the newest frames. Shape [F, H].
         first: index of the first of them.
     """
 
@@ -95,7 +95,7 @@ class HubertState:
     first: int
 
     def window(self, first: int, last: int) -> np.ndarray:
-        """What frames `first` to `last` - 1 hear. Shape [last - first, H]."""
+        """States of frames `first` to `last` - 1. Shape [last - first, H]."""
         return self.frames[first - self.first : last - self.first]
 
 
@@ -119,14 +119,14 @@ class HubertStream:
     def step(self, samples: np.ndarray, state: HubertState, keep: int) -> HubertState:
         """The state after more samples [N] (16 kHz mono), without frames before frame `keep`."""
         state = replace(state, audio=np.concatenate([state.audio, np.asarray(samples, np.float32)]))
-        while state.encoded.heard + len(state.audio) >= self.windows.samples(state.blocks):
+        while state.encoded.received + len(state.audio) >= self.windows.samples(state.blocks):
             state = self._block(state)
         drop = max(0, min(keep - state.first, len(state.frames)))
         return replace(state, frames=state.frames[drop:].copy(), first=state.first + drop)
 
     def _block(self, state: HubertState) -> HubertState:
         w, block = self.windows, state.blocks
-        size = w.samples(block) - state.encoded.heard
+        size = w.samples(block) - state.encoded.received
         new, encoded = self._speech.step(state.audio[:size], state.encoded)
         states = np.concatenate([state.last, new])
         made = w.interpolated(states, w.states(block) - len(state.last), block * w.block, w.block)
@@ -142,8 +142,8 @@ class HubertStream:
         return max(end / SAMPLE_RATE - c * hop / fps for c, end in enumerate(ends))
 
 
-def heard(samples: np.ndarray, encode: Encode, config: DiffShegConfig) -> np.ndarray:
-    """What the frames of a recording [N] (16 kHz mono) hear, as a live stream hears it. Shape [T, H].
+def frame_states(samples: np.ndarray, encode: Encode, config: DiffShegConfig) -> np.ndarray:
+    """States of the frames of a recording [N] (16 kHz mono), as in a live stream. Shape [T, H].
 
     T is half a second longer than the recording, which silence follows: its motion may be.
     """

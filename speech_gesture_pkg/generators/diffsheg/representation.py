@@ -15,9 +15,8 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError, ModelError
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
-from speech_gesture_pkg.generators.speechcat.representation import FACE_ANGLES, UPPER_JOINTS
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.motion.parts import ARKIT_NAMES, HAND_JOINTS
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES, FACE_JOINTS, HAND_JOINTS, UPPER_JOINTS
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 
 _SHOW_BODY = (3, 6, 9, *range(12, 22))
@@ -26,7 +25,7 @@ _JOINTS: dict[str, tuple[int, ...]] = {
     "smplx": (*UPPER_JOINTS, *HAND_JOINTS),
     "show": (*_SHOW_BODY, *HAND_JOINTS),
 }
-_FACE_JOINTS: dict[str, tuple[int, ...]] = {"smplx": FACE_ANGLES, "show": _JAW}
+_FACE_JOINTS: dict[str, tuple[int, ...]] = {"smplx": FACE_JOINTS, "show": _JAW}
 _WEIGHTS = {"smplx": len(ARKIT_NAMES), "show": 100}
 _HANDS = set(HAND_JOINTS)
 

@@ -11,6 +11,8 @@ _SACCADE_FRAMES = 3
 _NOD = 0.105
 """Depth of an ordinary nod, rad."""
 _LISTENER = np.zeros(2)
+STRAIGHT = np.array([0.5, 0.5, 0.5, 0.0])
+"""For `posture`: no turn, as quickly as it goes."""
 LARGE_SHIFT = 0.14
 """A gaze shift beyond this (rad) often comes with a blink."""
 

@@ -166,6 +166,9 @@ BEATS: tuple[Stroke, ...] = (
     ),
 )
 
+UNLIFTED: tuple[Stroke, ...] = BEATS[:4]
+"""Beats that can do without their lift."""
+
 PHRASES: tuple[Stroke, ...] = (
     Stroke(
         "offer",

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from speech_gesture_pkg.errors import ConfigError, one_of
+from speech_gesture_pkg.generators.feature_windows import MOTION_FPS, SpeechWindows
 from speech_gesture_pkg.generators.settings import from_values, to_values
 from speech_gesture_pkg.motion.parts import PARTS
-
-FPS = 30.0
-"""Frames per second of all SpeechCAT motion (TalkSHOW's rate)."""
 
 VARIANTS = ("full", "no_cross_attention", "one_code")
 FACES = ("arkit", "expression")
@@ -39,7 +37,7 @@ class SpeechCatConfig:
         encoder: speech features: log-mel and prosody (100 Hz), or wav2vec 2.0 hidden states (50 Hz).
         encoder_path: local folder or hub name of the wav2vec 2.0 model.
         encoder_tuned: train that model along with the transformer, instead of leaving it as it is.
-        audio_past, audio_ahead: audio heard before the start and after the end of a token's time, s.
+        audio_past, audio_ahead: audio seen before the start and after the end of a token's time, s.
         audio_width: channels of the audio network.
         width, layers, heads: of the transformer; the feed-forward layers are four times as wide.
         window: tokens that attention looks back.
@@ -111,7 +109,12 @@ class SpeechCatConfig:
     @property
     def token_s(self) -> float:
         """Duration of a token, s."""
-        return self.downsample / FPS
+        return self.downsample / MOTION_FPS
+
+    @property
+    def windows(self) -> SpeechWindows:
+        """Speech that each token sees."""
+        return SpeechWindows.of(self.downsample, self.audio_past, self.audio_ahead, self.encoder == "wav2vec2")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SpeechCatConfig:

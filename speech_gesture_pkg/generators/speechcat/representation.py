@@ -1,7 +1,7 @@
 """MotionFrames as the vectors that the networks see, and back.
 
 Rotations are the first two columns of their matrices, which is continuous (Zhou et al., CVPR 2019). Legs and feet are
-not modelled: they stay at rest.
+not modelled: they stay at rest. Angles of jaw and eyes are small and kept as axis-angle.
 """
 
 from __future__ import annotations
@@ -9,26 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.generators.speechcat.config import FPS, SpeechCatConfig
+from speech_gesture_pkg.generators.feature_windows import MOTION_FPS
+from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.motion.parts import ARKIT_NAMES, HAND_JOINTS, PARTS
-from speech_gesture_pkg.motion.skeleton import (
-    JOINT_INDEX,
-    NUM_JOINTS,
-    axis_angle_to_matrix,
-    matrix_to_axis_angle,
-)
-
-_UPPER = (
-    *("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar"),
-    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
-)
-
-UPPER_JOINTS: tuple[int, ...] = tuple(JOINT_INDEX[n] for n in _UPPER)
-"""The 14 joints of the body part."""
-
-FACE_ANGLES: tuple[int, ...] = tuple(JOINT_INDEX[n] for n in ("jaw", "left_eye_smplhf", "right_eye_smplhf"))
-"""Joints of the face part; small angles, kept as axis-angle."""
+from speech_gesture_pkg.motion.parts import ARKIT_NAMES, FACE_JOINTS, HAND_JOINTS, PARTS, UPPER_JOINTS
+from speech_gesture_pkg.motion.skeleton import NUM_JOINTS, axis_angle_to_matrix, matrix_to_axis_angle
 
 _PART_JOINTS = {"body": UPPER_JOINTS, "hands": HAND_JOINTS}
 _TRANSLATION = 3
@@ -39,7 +24,7 @@ def part_size(part: str, config: SpeechCatConfig) -> int:
     if part == "all":
         return sum(part_size(p, config) for p in PARTS)
     if part == "face":
-        return 3 * len(FACE_ANGLES) + (len(ARKIT_NAMES) if config.face == "arkit" else config.expressions)
+        return 3 * len(FACE_JOINTS) + (len(ARKIT_NAMES) if config.face == "arkit" else config.expressions)
     return 6 * len(_PART_JOINTS[part]) + (_TRANSLATION if part == "body" else 0)
 
 
@@ -49,14 +34,14 @@ def to_vectors(motion: MotionFrames, config: SpeechCatConfig) -> dict[str, np.nd
     Raises:
         InputError: another rate than 30 fps, NaN, or a file without the expression coefficients that are asked for.
     """
-    if motion.fps != FPS:
-        raise InputError(f"motion has {motion.fps} fps; SpeechCAT works at {FPS:g} fps (resample it first)")
+    if motion.fps != MOTION_FPS:
+        raise InputError(f"motion has {motion.fps} fps; SpeechCAT works at {MOTION_FPS:g} fps (resample it first)")
     if not motion.finite.all():
         raise InputError(f"motion frame {int(np.argmin(motion.finite))} holds NaN or infinite numbers")
     vectors = {
         "body": np.concatenate([_rotations(motion, UPPER_JOINTS), motion.translation], 1),
         "hands": _rotations(motion, HAND_JOINTS),
-        "face": np.concatenate([motion.poses[:, FACE_ANGLES].reshape(len(motion), -1), _face(motion, config)], 1),
+        "face": np.concatenate([motion.poses[:, FACE_JOINTS].reshape(len(motion), -1), _face(motion, config)], 1),
     }
     if config.parts == ("all",):
         vectors = {"all": np.concatenate([vectors[p] for p in PARTS], 1)}
@@ -74,11 +59,11 @@ def from_vectors(vectors: dict[str, np.ndarray], config: SpeechCatConfig, start:
     poses = np.zeros((count, NUM_JOINTS, 3))
     if count:
         poses[:, [*UPPER_JOINTS, *HAND_JOINTS]] = matrix_to_axis_angle(orthonormal(six))
-    angles = 3 * len(FACE_ANGLES)
-    poses[:, FACE_ANGLES] = face[:, :angles].reshape(count, len(FACE_ANGLES), 3)
+    angles = 3 * len(FACE_JOINTS)
+    poses[:, FACE_JOINTS] = face[:, :angles].reshape(count, len(FACE_JOINTS), 3)
     weights = face[:, angles:]
     extra = {"face": np.clip(weights, 0.0, 1.0)} if config.face == "arkit" else {"expression": weights}
-    return MotionFrames(poses, FPS, start, body[:, -_TRANSLATION:], **extra)
+    return MotionFrames(poses, MOTION_FPS, start, body[:, -_TRANSLATION:], **extra)
 
 
 def orthonormal(six: np.ndarray) -> np.ndarray:

@@ -19,8 +19,9 @@ import numpy as np
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GeneratorConfig
 from speech_gesture_pkg.errors import ConfigError, InputError
-from speech_gesture_pkg.generators.checked_files import read_card, sha256_of
-from speech_gesture_pkg.lab.ablation.ablation_studies import SPEECHCAT, STUDIES, Study, study_of
+from speech_gesture_pkg.generators.model_bundle import card_name, read_card, sha256_of
+from speech_gesture_pkg.generators.registry import load_generator
+from speech_gesture_pkg.generators.streaming import StreamingGenerator
 from speech_gesture_pkg.lab.datasets.reading import read_layout
 from speech_gesture_pkg.lab.metrics import corpus, positions
 from speech_gesture_pkg.lab.metrics.frechet import LatentProvider
@@ -34,6 +35,7 @@ from speech_gesture_pkg.lab.metrics.sample import (
     with_coefficients,
 )
 from speech_gesture_pkg.lab.metrics.spec import Need
+from speech_gesture_pkg.lab.models.published import Study, studies
 from speech_gesture_pkg.lab.study.sample import speech_features
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import load_motion, save_motion
@@ -89,15 +91,21 @@ def find_runs(paths: Iterable[str | Path]) -> tuple[Study, list[Run]]:
         ConfigError: models of several generators.
         ModelError: a card that cannot be read.
     """
+    known = {card_name(study.generator): study for study in studies().values()}
     cards: list[Path] = []
     for path in map(Path, paths):
-        found = sorted(card for s in STUDIES.values() for card in path.rglob(s.card))
+        found = sorted(card for name in known for card in path.rglob(name))
         if not found:
-            names = " or ".join(s.title for s in STUDIES.values())
-            files = " or ".join(s.card for s in STUDIES.values())
-            raise InputError(f"{path} holds no exported model of {names}: there is no {files} in it or below")
+            titles = " or ".join(study.title for study in known.values())
+            raise InputError(
+                f"{path} holds no exported model of {titles}: there is no {' or '.join(known)} in it or below"
+            )
         cards += found
-    study = study_of(cards)
+    names = sorted({card.name for card in cards})
+    if len(names) > 1:
+        titles = " and ".join(known[name].title for name in names)
+        raise ConfigError(f"the folders hold models of {titles}; compare one generator at a time")
+    study = known[names[0]]
     runs: dict[tuple[str, int], Run] = {}
     for card in cards:
         run = _run_of(card, study)
@@ -109,7 +117,7 @@ def find_runs(paths: Iterable[str | Path]) -> tuple[Study, list[Run]]:
 
 
 def _run_of(card: Path, study: Study) -> Run:
-    content = read_card(card, study.format, study.title)
+    content = read_card(card, study.generator)
     config, facts = content.get("config") or {}, content.get("facts") or {}
     seed = (facts.get("settings") or {}).get("seed")
     if seed is None:  # as training names its folders: <variant>-<seed>/bundle
@@ -152,9 +160,9 @@ class Ablation:
 
     Args:
         out: folder for the rows and the first motion of each model and recording.
+        study: which comparison.
         samples: motions of each model for each recording; 0: as many as the study wants.
         config: how the networks are run: device, threads, temperature and so on.
-        study: which comparison.
         latents: autoencoders of the Frechet distances by name (fgd, fed, fmd); those that are missing have no figure.
 
     Raises:
@@ -164,9 +172,9 @@ class Ablation:
     def __init__(
         self,
         out: Path,
+        study: Study,
         samples: int = 0,
         config: GeneratorConfig | None = None,
-        study: Study = SPEECHCAT,
         latents: Mapping[str, LatentProvider] | None = None,
     ) -> None:
         samples = samples or study.samples
@@ -199,11 +207,11 @@ class Ablation:
             found.setdefault(TRUTH, {}).setdefault(0, []).append(self._row(key, partial(self._truth, each)))
             report(f"{TRUTH}, {each.name}")
         for run in runs:
-            generator: Any = None
+            generator: StreamingGenerator[Any] | None = None
             for each in recordings:
                 key = self._key(run.sha256, each)
                 if key not in self._rows or not self.motion_file(run, each).is_file():
-                    generator = generator or self.study.load(run.folder, self._config)
+                    generator = generator or self._load(run)
                     self._store(key, self._made(generator, run, each))
                 found.setdefault(run.variant, {}).setdefault(run.seed, []).append(self._rows[key])
                 report(f"{run.variant} {run.seed}, {each.name}")
@@ -239,10 +247,15 @@ class Ablation:
         """The first motions of a model, measured before."""
         return [replace(load_motion(self.motion_file(run, each)), start=0.0) for each in recordings]
 
-    def _made(self, generator: Any, run: Run, each: HeldOut) -> Row:
-        known = each.speaker if each.speaker in generator.bundle.config.speakers else None
+    def _load(self, run: Run) -> StreamingGenerator[Any]:
+        made = load_generator(replace(self._config, name=self.study.generator, model=str(run.folder)))
+        assert isinstance(made, StreamingGenerator)
+        return made
+
+    def _made(self, generator: StreamingGenerator[Any], run: Run, each: HeldOut) -> Row:
+        known = each.speaker if each.speaker in generator.speakers else None
         seeds = [self._config.seed + k for k in range(self.samples)]
-        motions = [replace(m, start=0.0) for m in self.study.generate(generator, each.audio, seeds, known)]
+        motions = [replace(m, start=0.0) for m in generator.generate_batch(each.audio, seeds, known)]
         path = self.motion_file(run, each)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_motion(path, motions[0])
@@ -265,7 +278,7 @@ class Ablation:
 
 
 def figures_of(
-    motions: Sequence[MotionFrames], each: HeldOut, study: Study = SPEECHCAT, normaliser: Normaliser | None = None
+    motions: Sequence[MotionFrames], each: HeldOut, study: Study, normaliser: Normaliser | None = None
 ) -> Row:
     """The study's figures of several motions for one recording; None where one is not defined."""
     speech = speech_features(each.audio)

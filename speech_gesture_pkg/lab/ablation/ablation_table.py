@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.lab.ablation.ablation_studies import Study
 from speech_gesture_pkg.lab.metrics.result import NotComputable
+from speech_gesture_pkg.lab.models.published import Study
 
 _MOST_PAIRS = 3
 """Variants of which all pairs are compared; with more, each one with the whole model."""

@@ -27,6 +27,7 @@ from speech_gesture_pkg.lab.metrics.sample import (
     with_coefficients,
 )
 from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need
+from speech_gesture_pkg.plugins import is_plugin, load_plugin
 
 _BODY = list(range(22))
 _ALL = list(BODY_AND_HANDS)
@@ -313,9 +314,18 @@ METRICS: dict[str, Metric] = {
 
 
 def metric(name: str) -> Metric:
-    """The metric called `name`. Raises ConfigError listing the names if there is none."""
+    """The metric called `name`: built in, or a user's own as `module:NAME`, which joins `METRICS` under that name.
+
+    Raises:
+        ConfigError: there is no such metric (the message lists the names), or NAME is no `Metric`.
+    """
     if name not in METRICS:
-        raise ConfigError(one_of("metric", name, METRICS))
+        if not is_plugin(name):
+            raise ConfigError(one_of("metric", name, METRICS))
+        own = load_plugin(name, "metric")
+        if not isinstance(own, Metric):
+            raise ConfigError(f"metric {name!r} is a {type(own).__name__}; it must be a Metric (lab.metrics.spec)")
+        METRICS[name] = replace(own, name=name)
     return METRICS[name]
 
 

@@ -22,10 +22,10 @@ from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EMPTY, EvaluationSample, cut, speech_features, with_robot
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.build import Robot
+from speech_gesture_pkg.pipeline.diagnostic_keys import WINDOW_TOO_LATE, DiagnosticKey, dropped
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.verification.bag_content import SMPLX, BagContent, read_content
-from speech_gesture_pkg.verification.bag_windows import Windows
-from speech_gesture_pkg.verification.motion_guarantees import TRAJECTORY
+from speech_gesture_pkg.verification.bag_windows import TRAJECTORY, Windows
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 from speech_gesture_pkg.verification.tracking import check_tracking
 
@@ -35,8 +35,8 @@ SOON = 0.25
 """A window so long after the last audio message is idle motion, not an answer to it, s."""
 SETTLED = 0.1
 """So long after the first audio message the diagnostics speak of the motion that belongs to it, s."""
-UNSENT = "dropped: window too late to send"
-"""Key of the diagnostics."""
+UNSENT = dropped(WINDOW_TOO_LATE)
+"""Label of the diagnostics."""
 STALL = 0.2
 """Silence put into speech that is told, s: a node takes audio that stays away for 0.25 s for silence."""
 
@@ -95,16 +95,17 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
         kind, received = message.type_name, message.received
         if not found.epoch:
             found.epoch = float(round(received))
+            windows.epoch = int(found.epoch) * 10**9
         if kind == TRAJECTORY:
-            windows.add(message, int(found.epoch) * 10**9)
+            windows.add(message)
         elif kind == DIAGNOSTICS:
             for status in message.data.status:
                 values = {v.key: v.value for v in status.values}
-                if values.get("frames", "0") != "0":
+                if values.get(DiagnosticKey.FRAMES, "0") != "0":
                     found.diagnostics = values
-                    if np.isfinite(offset := found.figure("motion after sound [ms]") / 1e3):
+                    if np.isfinite(offset := found.figure(DiagnosticKey.OFFSET) / 1e3):
                         found.offsets.append((received - found.epoch, offset))
-                    if np.isfinite(silence := found.figure("silence put in [s]")):
+                    if np.isfinite(silence := found.figure(DiagnosticKey.SILENCE)):
                         found.silences.append((received - found.epoch, silence))
                     found.unsent.append((received - found.epoch, found.figure(UNSENT, 0.0)))
         elif kind == SMPLX and "pelvis" in message.data.joint_names:
@@ -271,7 +272,7 @@ def _more(path: Path, recording: BagRecording, material: EvaluationSample) -> di
         more["lead"] = np.array([w.times[0] for w in recording.windows[topic]]) - sent
         if (answers := _answers(recording.heard, sent)).size:
             more["latency"] = answers
-    factor = recording.figure("real-time factor")
+    factor = recording.figure(DiagnosticKey.REAL_TIME_FACTOR)
     if np.isfinite(factor):
         more |= {"audio_seconds": factor, "busy_seconds": 1.0}
     try:
@@ -293,10 +294,10 @@ def _answers(heard: Sequence[float], sent: np.ndarray) -> np.ndarray:
 def _timings(recording: BagRecording, audio: AudioChunk | None) -> dict[str, float]:
     figures = {
         "audio_s": audio.duration if audio is not None else float("nan"),
-        "real_time_factor": recording.figure("real-time factor"),
-        "latency_p50_ms": recording.figure("latency p50 [ms]"),
-        "latency_p99_ms": recording.figure("latency p99 [ms]"),
-        "limited_percent": recording.figure("limited [%]"),
-        "late_frames": recording.figure("late frames"),
+        "real_time_factor": recording.figure(DiagnosticKey.REAL_TIME_FACTOR),
+        "latency_p50_ms": recording.figure(DiagnosticKey.LATENCY_P50),
+        "latency_p99_ms": recording.figure(DiagnosticKey.LATENCY_P99),
+        "limited_percent": recording.figure(DiagnosticKey.LIMITED),
+        "late_frames": recording.figure(DiagnosticKey.LATE_FRAMES),
     }
     return {k: v for k, v in figures.items() if np.isfinite(v)}

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.generators.base import Generator
-from speech_gesture_pkg.lab.metrics.registry import METRICS
+from speech_gesture_pkg.generators.model_bundle import model_folder
+from speech_gesture_pkg.lab.metrics.registry import METRICS, metric
 from speech_gesture_pkg.lab.study import jobs
 from speech_gesture_pkg.lab.study.inputs import Item, content_hash
 from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.normalise import fit_normaliser
+from speech_gesture_pkg.plugins import is_plugin, plugin_sha256
 
 CONTROL_TAKES = 24
 """Takes of each system that the sanity controls are run on: enough to tell, and a small part of a large study."""
@@ -76,7 +78,13 @@ class StudyPlan:
 
 
 def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """All metrics, or those named; `robot_*` and the like are patterns. Raises ConfigError naming the nearest."""
+    """All metrics, or those named; `robot_*` and the like are patterns, `module:NAME` is a user's own.
+
+    Raises:
+        ConfigError: naming the nearest, or what is wrong with one's own.
+    """
+    for name in filter(is_plugin, wanted):
+        metric(name)
     if not wanted:
         return tuple(METRICS)
     found: list[str] = []
@@ -112,13 +120,15 @@ def make_plan(
     normaliser = _normaliser(plan, truths, {h["truth"] for _, h, _ in prepared if "truth" in h}, folder)
     shared = {"latents": jobs.file_hash(options.latents)} if options.latents else {}
     shared |= {"normaliser": plan.normaliser} if normaliser else {}
+    metrics = metric_names(options.metrics)
+    shared |= {name: plugin_sha256(name, "metric") for name in filter(is_plugin, metrics)}
     for item, hashes, seconds in prepared:
         mine = hashes | shared
         for job in _of_item(item, options):
             plan.jobs.append(
                 replace(
                     job,
-                    metrics=metric_names(options.metrics),
+                    metrics=metrics,
                     samples=options.samples if job.seed is not None else 1,
                     latents=options.latents,
                     normaliser=normaliser,
@@ -149,9 +159,12 @@ def _urdf(job: StudyJob) -> dict[str, str]:
     return {"urdf": jobs.file_hash(name)} if name else {}
 
 
-def model_hash(generator: Generator) -> str:
-    """sha256 that names the model of a learned generator; "" for one that works by rule."""
-    return str(getattr(getattr(generator, "bundle", None), "card_sha256", ""))
+def model_hash(generator: Generator, config: GeneratorConfig) -> str:
+    """sha256 that names the model of a learned generator, of a user's own also its code; "" for a built-in rule."""
+    if not is_plugin(config.name):
+        return str(getattr(getattr(generator, "bundle", None), "card_sha256", ""))
+    model = content_hash(model_folder(config.model)) if config.model else ""
+    return jobs.hashed([plugin_sha256(config.name, "generator"), model])
 
 
 def _model(job: StudyJob, options: StudyOptions) -> dict[str, str]:

@@ -17,6 +17,7 @@ from speech_gesture_pkg.lab.study.record import arrays_of
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.pipeline.build import Robot
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 from speech_gesture_pkg.pipeline.offline import POLL, messages_of, run_messages
 
 OTHER_TAKE = (
@@ -61,7 +62,7 @@ def rerun_material(
 
 def _activation(recording: BagRecording, heard: float, config: GestureConfig) -> float:
     """Bag time (less the epoch) at which the node was activated."""
-    motion, offset = recording.content.motion, recording.figure("motion after sound [ms]") / 1e3
+    motion, offset = recording.content.motion, recording.figure(DiagnosticKey.OFFSET) / 1e3
     if motion is None or not np.isfinite(offset):
         return heard - SETTLE
     # The first silence that is filled in ends `jitter` before the first step, one poll after activation.

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from speech_gesture_pkg.generators.speechcat.representation import UPPER_JOINTS
-from speech_gesture_pkg.motion.parts import HAND_JOINTS
+from speech_gesture_pkg.motion.parts import HAND_JOINTS, UPPER_JOINTS
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, REST_POSITIONS
 
 _FINGERTIP = 0.8

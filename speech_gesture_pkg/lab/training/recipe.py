@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from speech_gesture_pkg.errors import ConfigError, one_of
-from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.lab.datasets.reading import LAYOUTS
-from speech_gesture_pkg.lab.training.settings import TrainSettings
 from speech_gesture_pkg.safe_yaml import read_yaml
 
 
@@ -36,40 +34,15 @@ class CorpusRecipe:
         if self.layout not in LAYOUTS:
             raise ConfigError(one_of("corpus layout", self.layout, LAYOUTS))
 
-
-@dataclass(frozen=True)
-class SpeechCatRecipe:
-    """Sections `model`, `corpus`, `codes`, `decoders`, `tokens` of a SpeechCAT recipe."""
-
-    model: SpeechCatConfig = field(default_factory=SpeechCatConfig)
-    corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
-    codes: TrainSettings = field(default_factory=TrainSettings)
-    decoders: TrainSettings = field(default_factory=TrainSettings)
-    tokens: TrainSettings = field(default_factory=TrainSettings)
-
     @staticmethod
-    def from_file(path: str | Path, changes: Mapping[str, Any] | None = None) -> SpeechCatRecipe:
-        """Read a YAML file.
-
-        Args:
-            path: of the file.
-            changes: values by "section.name" that win over the file's.
-
-        Raises:
-            ConfigError: unreadable, unknown sections or names, wrong types or values.
-        """
-        names = ("model", "corpus", "codes", "decoders", "tokens")
-        sections = sections_of(path, names, changes, "model.width, codes.steps or tokens.rate")
-        try:
-            return SpeechCatRecipe(
-                SpeechCatConfig.from_dict(sections["model"]),
-                corpus_recipe(sections["corpus"]),
-                TrainSettings.from_dict(sections["codes"]),
-                TrainSettings.from_dict(sections["decoders"]),
-                TrainSettings.from_dict(sections["tokens"]),
-            )
-        except ConfigError as e:
-            raise ConfigError(f"{path}: {e}") from e
+    def from_dict(values: Mapping[str, Any]) -> CorpusRecipe:
+        """Section `corpus`. Raises ConfigError for unknown names and wrong types."""
+        for name, value in values.items():
+            if name not in CorpusRecipe.__dataclass_fields__:
+                raise ConfigError(one_of("corpus setting", name, tuple(CorpusRecipe.__dataclass_fields__)))
+            if not isinstance(value, str):
+                raise ConfigError(f"corpus {name} is {value!r}; it must be a str")
+        return CorpusRecipe(**values)
 
 
 def sections_of(
@@ -104,13 +77,3 @@ def sections_of(
             raise ConfigError(f"{name!r} is no setting; it must look like {examples}")
         sections[section][key] = value
     return sections
-
-
-def corpus_recipe(values: Mapping[str, Any]) -> CorpusRecipe:
-    """Section `corpus`. Raises ConfigError."""
-    for name, value in values.items():
-        if name not in CorpusRecipe.__dataclass_fields__:
-            raise ConfigError(one_of("corpus setting", name, tuple(CorpusRecipe.__dataclass_fields__)))
-        if not isinstance(value, str):
-            raise ConfigError(f"corpus {name} is {value!r}; it must be a str")
-    return CorpusRecipe(**values)

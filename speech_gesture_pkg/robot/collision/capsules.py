@@ -1,4 +1,8 @@
-"""Capsules: fitting them to URDF shapes, and distances between many of them at once."""
+"""Capsules: fitting them to URDF shapes, and distances between many of them at once.
+
+Own code because the solver needs distances and nearest points of all pairs in a batch of poses by one numpy call; Coal
+tests one pair at a time.
+"""
 
 from __future__ import annotations
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError, one_of
-from speech_gesture_pkg.robot.joint_limits import told_once
 from speech_gesture_pkg.robot.joint_map.face_joints import find_face
 from speech_gesture_pkg.robot.joint_map.fingers import finger_chains, map_fingers, name_fingers, palm_frame
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import UP, Anatomy, meeting_point, nearest_on_axis, unit
@@ -30,11 +28,12 @@ from speech_gesture_pkg.robot.joint_map.upright import least_turn, upright
 from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.robot.stewart_neck.clearance import with_room
 from speech_gesture_pkg.robot.stewart_neck.platform import Platform, find_platform, platform_base
+from speech_gesture_pkg.robot.urdf_limits import summed_up
 
 _FOOTPRINT = "base_footprint"
 
 
-def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, strict: bool = True) -> RobotMap:
+def map_robot(robot: RobotModel, override: Mapping[str, object] | None = None, strict: bool = True) -> RobotMap:
     """Map a robot's joints to the human's.
 
     A joint whose limits contradict themselves (lower > upper, velocity 0) is left out with a warning where the part can
@@ -94,9 +93,10 @@ def map_robot(robot: RobotModel, override: Mapping[str, Any] | None = None, stri
     taken |= {i for c in limbs.arms.values() if c for i in tree.subtree(c[0])}  # the jaw of a gripper is no face
     face = find_face(raised, taken)
     if "face" in override:
-        if not isinstance(override["face"], (list, type(None))):
-            raise RobotError(f"{override.at('face')} is {override['face']!r}; it must be a list of rows, or null")
-        face = face_joints(override, robot) if override["face"] else ()
+        rows = override["face"]
+        if not isinstance(rows, (list, type(None))):
+            raise RobotError(f"{override.at('face')} is {rows!r}; it must be a list of rows, or null")
+        face = face_joints(override, robot, rows or [])
 
     def listed(chain: list[int]) -> tuple[str, ...]:
         return tuple(tree.nodes[i].name for i in chain if i not in excluded)
@@ -156,7 +156,7 @@ def _left_out(tree: Anatomy, limbs: Limbs, excluded: list[int], strict: bool) ->
     bad = [n.index for n in tree.nodes if n.problem and n.index not in excluded]
     needed = [i for i in bad if i in arms or (i in wanted and tree.nodes[i].name in robot.unlimited)]
     if needed and strict:
-        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in needed})
+        sentences = summed_up({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in needed})
         raise RobotError(
             f"URDF {robot.source} has unusable limits at joints that gestures need: {sentences}; correct them, or list "
             "the joints under 'exclude' in a robot map (YAML)"
@@ -169,7 +169,7 @@ def _remarks(tree: Anatomy, left_out: list[int]) -> list[str]:
     robot = tree.robot
     warnings = []
     if left_out:
-        sentences = told_once({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in left_out}, 3)
+        sentences = summed_up({tree.nodes[i].name: robot.problems[tree.nodes[i].name] for i in left_out}, 3)
         warnings.append(f"not used for their limits: {sentences}")
     return warnings
 

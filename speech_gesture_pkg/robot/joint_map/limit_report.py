@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.joint_limits import AGREEING, DEGREE, told
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
 from speech_gesture_pkg.robot.model import PLACEHOLDER_VELOCITY, RobotModel
+from speech_gesture_pkg.robot.urdf_limits import AGREEING, DEGREE, grouped
 
 _BODY = ("left_arm", "right_arm", "head", "torso")
 
@@ -27,7 +27,7 @@ def report_limits(tree: Anatomy, groups: Mapping[str, tuple[str, ...]], strict: 
     robot = tree.robot
     _check_degrees(robot, groups, strict)
     mapped = dict.fromkeys(name for names in groups.values() for name in names)
-    warnings = told((name, sentence) for name in mapped for sentence in robot.remarks.get(name, ()))
+    warnings = grouped((name, sentence) for name in mapped for sentence in robot.remarks.get(name, ()))
     stuck = _in_the_way(tree, groups)
     if stuck:
         warnings.append(f"{locked_joints(robot, stuck)}, though gestures depend on them; give them a range")

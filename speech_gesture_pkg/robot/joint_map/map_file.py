@@ -34,7 +34,7 @@ SECTIONS = (
 ARM_KEYS = ("joints", "elbow", "shoulder", "elbow_point", "wrist_point", "finger_direction", "palm_normal")
 
 
-class Override(dict[str, Any]):
+class Override(dict[str, object]):
     """Sections of a robot map.
 
     Attributes:
@@ -42,7 +42,7 @@ class Override(dict[str, Any]):
         lines: line number of each key, e.g. "left_arm.joints" or "face[1]".
     """
 
-    def __init__(self, sections: Mapping[str, Any], name: str = "robot map", lines: Mapping[str, int] | None = None):
+    def __init__(self, sections: Mapping[str, object], name: str = "robot map", lines: Mapping[str, int] | None = None):
         super().__init__(sections)
         self.name, self.lines = name, dict(lines or {})
 
@@ -51,7 +51,7 @@ class Override(dict[str, Any]):
         line = self.lines.get(key, self.lines.get(key.rpartition(".")[0]))
         return f"{self.name}, line {line}: '{key}'" if line else f"{self.name}: '{key}'"
 
-    def section(self, key: str, keys: Iterable[str] | None = None) -> dict[str, Any] | None:
+    def section(self, key: str, keys: Iterable[str] | None = None) -> dict[str, object] | None:
         """A section: {} if absent, None if it drops the part. Raises RobotError if it is no table or has other keys."""
         if key not in self:
             return {}
@@ -110,7 +110,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"it has: {', '.join(names[:40])}{', ...' if len(names) > 40 else ''}"
 
 
-def joints(tree: Anatomy, override: Override, key: str, names: Any, any_joint: bool = False) -> list[int]:
+def joints(tree: Anatomy, override: Override, key: str, names: object, any_joint: bool = False) -> list[int]:
     """Node indices of a list of joint names: joints that can be driven, or any."""
     if not isinstance(names, (list, tuple)):
         raise RobotError(f"{override.at(key)} is {names!r}; it must be a list of joint names")
@@ -130,7 +130,7 @@ def joints(tree: Anatomy, override: Override, key: str, names: Any, any_joint: b
     return [by_name[n] for n in names]
 
 
-def vector(override: Override, key: str, value: Any) -> np.ndarray:
+def vector(override: Override, key: str, value: object) -> np.ndarray:
     """Three finite numbers. Shape [3]."""
     try:
         found = np.asarray(value, float)
@@ -170,10 +170,10 @@ def finger_joint(tree: Anatomy, override: Override, key: str, row: Any) -> Finge
         ) from e
 
 
-def face_joints(override: Override, robot: RobotModel) -> tuple[FaceJoint, ...]:
+def face_joints(override: Override, robot: RobotModel, section: list[Any]) -> tuple[FaceJoint, ...]:
     """The rows of the section `face`."""
     rows = []
-    for i, row in enumerate(override["face"]):
+    for i, row in enumerate(section):
         key = f"face[{i}]"
         try:
             if row["joint"] not in robot.joint_index:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from speech_gesture_pkg.config import GROUPS
 from speech_gesture_pkg.errors import RobotError
 
-GROUPS = ("arms", "hands", "head", "torso", "face")
 KEYS = ("amplitude", "max_link_speed", *(f"acceleration_{g}" for g in GROUPS))
 
 
@@ -28,7 +27,7 @@ class MotionProfile:
     acceleration: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_profile(section: Any, at: Callable[[str], str]) -> MotionProfile:
+def read_profile(section: object, at: Callable[[str], str]) -> MotionProfile:
     """From the section `motion` of a robot map; None or {} = nothing of its own.
 
     Args:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from speech_gesture_pkg.robot.joint_limits import DEGREE
 from speech_gesture_pkg.robot.joint_map.map_file import Override, read_override
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.robot.model import PLACEHOLDER_VELOCITY, RobotModel
+from speech_gesture_pkg.robot.urdf_limits import DEGREE
 
 _MOTION = """\
 # How calmly this robot must move: the calmer of this and the parameters of the same name holds.

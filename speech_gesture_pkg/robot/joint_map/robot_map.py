@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,11 @@ from speech_gesture_pkg.robot.stewart_neck.platform import Platform
 FINGERS: tuple[str, ...] = ("thumb", "index", "middle", "ring", "pinky")
 SIDES: tuple[str, ...] = ("left", "right")
 GROUPS: tuple[str, ...] = ("left_arm", "right_arm", "head", "torso", "left_hand", "right_hand", "face")
+
+
+def kind_of_group(group: str) -> str:
+    """Whose limits the joints of a group have: "arms", "hands", or the group itself (head, torso, face)."""
+    return {"left_arm": "arms", "right_arm": "arms", "left_hand": "hands", "right_hand": "hands"}.get(group, group)
 
 
 @dataclass(frozen=True)
@@ -123,13 +127,13 @@ class RobotMap:
         """All mapped joints."""
         return frozenset(n for names in self.groups.values() for n in names)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain data for YAML; `map_robot` takes it back as override."""
 
         def vector(values: np.ndarray) -> list[float]:
             return [round(float(v), 5) + 0.0 for v in values]
 
-        plain: dict[str, Any] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
+        plain: dict[str, object] = {"forward": vector(self.body[:, 0]), "up": vector(self.body[:, 2])}
         plain["floor"] = None if self.floor is None else round(self.floor, 5) + 0.0
         for side in SIDES:
             arm = self.arms.get(side)

@@ -22,19 +22,21 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
-from speech_gesture_pkg.audio.formats import AudioFormat, to_mono
+from speech_gesture_pkg.audio.formats import AudioFormat, decode, to_mono
 from speech_gesture_pkg.audio.message_shapes import (
     NATIVE,
     TYPED_ARRAYS,
+    OwnAudioType,
     read_array,
     read_bytes,
     read_naoqi,
     read_typed,
 )
 from speech_gesture_pkg.audio.wav_stream import WavStream
-from speech_gesture_pkg.errors import InputError, one_of
+from speech_gesture_pkg.errors import ConfigError, InputError, one_of
+from speech_gesture_pkg.plugins import is_plugin, load_plugin
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
-from speech_gesture_pkg.ros.messages.audio_types import AUDIO_TYPES, fields_of, message_class
+from speech_gesture_pkg.ros.messages.audio_types import AUDIO_TYPES, fields_of, import_message, message_class
 
 _NAOQI_CHANNELS = (1, 2, 3, 4)
 """Channel map of written AudioBuffers; naoqi numbers microphones from 1 up (values are ignored on reading)."""
@@ -131,13 +133,15 @@ def encode(frames: np.ndarray, encoding: str) -> bytes:
 
 
 def adapter_for(kind: str | type) -> AudioAdapter:
-    """The adapter of a type name (`std_msgs/msg/Int16MultiArray`) or message class.
+    """The adapter of a type name (`std_msgs/msg/Int16MultiArray`), a user's own type (`module:NAME`) or message class.
 
     Raises:
-        ConfigError: the name is no audio type.
+        ConfigError: the name is no audio type, or NAME is no `OwnAudioType`.
         MissingDependencyError: its package is not installed.
         InputError: a class of that name whose fields are no known audio message.
     """
+    if isinstance(kind, str) and is_plugin(kind):
+        return _own(kind)
     message = message_class(kind) if isinstance(kind, str) else kind
     name = kind if isinstance(kind, str) else _type_name(kind)
     fields = fields_of(message)
@@ -158,6 +162,32 @@ def adapter_for(kind: str | type) -> AudioAdapter:
     raise InputError(
         f"{name} has the fields {', '.join(fields)}, which is no audio message; use one of: {', '.join(AUDIO_TYPES)}"
     )
+
+
+def _own(spec: str) -> AudioAdapter:
+    """The adapter of a user's own type; it only reads."""
+    own = load_plugin(spec, "audio message type")
+    if not isinstance(own, OwnAudioType):
+        raise ConfigError(f"audio message type {spec!r} is a {type(own).__name__}; it must be an OwnAudioType")
+    message = import_message(own.type_name)
+
+    def parse(msg: Any, declared: AudioFormat, _: WavStream | None) -> tuple[np.ndarray, int]:
+        try:
+            samples, rate = own.read(msg, declared)
+            samples = np.asarray(samples, np.float32)
+            fmt = AudioFormat(rate, samples.shape[1] if samples.ndim == 2 else 1, "F32" + NATIVE)
+        except InputError:
+            raise
+        except Exception as e:  # code of somebody else, on a message from outside
+            raise InputError(f"{spec} cannot read a message of {own.type_name} ({type(e).__name__}: {e})") from e
+        if samples.ndim not in (1, 2):
+            raise InputError(f"{spec} gave samples of shape {samples.shape}; they must be [N] or [N, channels]")
+        return decode(samples.ravel(), fmt), fmt.sample_rate
+
+    def fill(*_: Any) -> None:
+        raise ConfigError(f"audio message type {spec!r} can be read, not written; publish it by a node of your own")
+
+    return AudioAdapter(own.type_name, message, "header" in fields_of(message), True, parse, fill)
 
 
 def format_from_info(msg: Any) -> AudioFormat:

@@ -81,18 +81,19 @@ def publishers_of(node: Node, topic: str) -> tuple[Publisher, ...]:
     return tuple(_endpoint(i) for i in node.get_publishers_info_by_topic(node.resolve_topic_name(topic)))
 
 
-def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0) -> AudioTopic:
+def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0, own: str = "") -> AudioTopic:
     """Ask the graph who publishes `topic`.
 
     Args:
         node: whose graph view is asked; it need not be spinning.
         topic: topic name, resolved as for a subscription of `node`.
         timeout_s: how long to poll for a first audio publisher; 0 asks once. A node calls it with 0 from a timer.
+        own: a type that counts as audio beside `AUDIO_TYPES` (of an `OwnAudioType`).
     """
     deadline = time.monotonic() + timeout_s
     while True:
         found = publishers_of(node, topic)
-        kind = next((p.type_name for p in found if p.type_name in AUDIO_TYPES), None)
+        kind = next((p.type_name for p in found if p.type_name in (*AUDIO_TYPES, own)), None)
         if kind is not None or time.monotonic() >= deadline:
             return AudioTopic(node.resolve_topic_name(topic), found, kind)
         time.sleep(POLL_S)

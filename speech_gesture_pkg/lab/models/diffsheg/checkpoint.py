@@ -10,7 +10,6 @@ from torch import nn
 
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
-from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
 from speech_gesture_pkg.lab.models.checkpoint import read_checkpoint, write_checkpoint
 from speech_gesture_pkg.lab.models.diffsheg.model import UniEG
 
@@ -32,7 +31,7 @@ class DiffSheg(nn.Module):
     def __init__(self, config: DiffShegConfig, channels: int = SPEECH_VECTOR) -> None:
         super().__init__()
         self.config, self.channels = config, channels
-        self.length = 1 if config.speech else frame_windows(config).length
+        self.length = 1 if config.speech else config.windows.length
         self.network = UniEG(config, channels, self.length)
         size = self.network.sizes["motion"]
         self.register_buffer("mean", torch.zeros(size))

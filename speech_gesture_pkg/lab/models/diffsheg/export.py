@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import torch
 
 from speech_gesture_pkg.errors import ConfigError, one_of
-from speech_gesture_pkg.generators.checked_files import sha256_of
-from speech_gesture_pkg.generators.diffsheg.bundle import CARD, FORMAT, HUBERT, PREPARE, TABLES, branch_file, file_names
+from speech_gesture_pkg.generators.diffsheg.bundle import HUBERT, NAME, PREPARE, TABLES, branch_file, file_names
 from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, live_plan
 from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows
+from speech_gesture_pkg.generators.model_bundle import write_card
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg
 from speech_gesture_pkg.lab.models.diffsheg.hoisted import HoistedBranch, Prepare, Tables
 from speech_gesture_pkg.lab.models.diffsheg.model import Branch, UniEG
@@ -76,17 +75,15 @@ def export_diffsheg(
     if encoder is not None:
         export_encoder(encoder, folder / HUBERT, HubertWindows.of(config).frames)
     card = {
-        "format": FORMAT,
         "config": config.to_dict(),
         "precision": precision,
         "plan": plan.to_dict(),
         "mean": model.mean.tolist(),
         "deviation": model.deviation.tolist(),
         "calm": model.calm.tolist(),
-        "files": {name: sha256_of(folder / name) for name in names},
         "facts": facts,
     }
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, NAME, names, card)
     return folder
 
 

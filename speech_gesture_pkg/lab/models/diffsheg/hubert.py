@@ -11,11 +11,13 @@ import torch
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
-from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows, heard
+from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows, frame_states
 from speech_gesture_pkg.lab.datasets.cache import FeatureCache
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder, load_encoder
-from speech_gesture_pkg.lab.training.corpus import Hear
+from speech_gesture_pkg.lab.training.corpus import Feature
 
+HUBERT = "hubert"
+"""Name of its states in a recording."""
 _MOST_BYTES = 64 * 1024**3
 """Bound of the kept states: 60 hours at 15 fps with 1024 channels are 13 GB."""
 
@@ -37,8 +39,8 @@ def load_hubert(config: DiffShegConfig) -> SpeechEncoder:
     return encoder.to("cuda") if torch.cuda.is_available() else encoder
 
 
-def hearing(encoder: SpeechEncoder, config: DiffShegConfig, cache: str | Path) -> Hear:
-    """What the frames of a sound file hear [T, H], from the cache or made. For `lab.training.corpus.load_corpus`.
+def hubert_feature(encoder: SpeechEncoder, config: DiffShegConfig, cache: str | Path) -> Feature:
+    """States of a sound file at the network's frames [T, H], from the cache or made, for `load_corpus`.
 
     States are kept for these weights and windows only: `HubertWindows` and the weights are in the files' names.
     """
@@ -46,9 +48,7 @@ def hearing(encoder: SpeechEncoder, config: DiffShegConfig, cache: str | Path) -
     about = f"{encoder.digest()}|{HubertWindows.of(config)}"
     name = f"hubert-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
-    def hear(path: Path) -> np.ndarray:
-        return kept.kept(
-            path, name, config.hubert, lambda audio: heard(read_audio(audio).samples, encoder.encode, config)
-        )
+    def make(path: str | Path) -> np.ndarray:
+        return frame_states(read_audio(path).samples, encoder.encode, config)
 
-    return hear
+    return Feature(lambda path: kept.kept(path, name, config.hubert, make))

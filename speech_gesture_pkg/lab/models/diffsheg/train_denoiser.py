@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,16 +11,18 @@ from torch import nn
 from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
-from speech_gesture_pkg.errors import ConfigError, InputError, one_of
-from speech_gesture_pkg.features.vectors import silence
+from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.features.vectors import SpeechVectors
 from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.representation import to_vectors
-from speech_gesture_pkg.generators.diffsheg.windows import frame_windows
-from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
-from speech_gesture_pkg.generators.speechcat.representation import from_vectors
+from speech_gesture_pkg.generators.feature_windows import MOTION_FPS
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg
+from speech_gesture_pkg.lab.models.diffsheg.hubert import HUBERT
 from speech_gesture_pkg.lab.models.diffsheg.model import Conditions
-from speech_gesture_pkg.lab.training.sequences import Utterance, speech_windows, style_of, style_reference
+from speech_gesture_pkg.lab.models.diffsheg.recipe import Losses
+from speech_gesture_pkg.lab.training.corpus import SPEECH, Recording
+from speech_gesture_pkg.lab.training.sequences import speech_windows, style_of, style_reference
+from speech_gesture_pkg.motion.skeleton import matrix_to_axis_angle
 
 Batch = dict[str, torch.Tensor]
 
@@ -35,67 +37,34 @@ _LEAST_DEVIATION = 0.02
 """Floor of a channel's standard deviation (rad, m, weight): one that hardly moves must not outweigh the others."""
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Weights of Eq. 8: prediction (Eq. 4), velocity (Eq. 6), Huber of x_0 (Eq. 7) with its delta.
-
-    With `scaled`, Huber is divided by delta (smooth L1), as in the authors' code.
-    """
-
-    prediction: float
-    velocity: float
-    huber: float
-    delta: float
-    scaled: bool
-
-    @staticmethod
-    def named(name: str) -> Losses:
-        """`paper`, `code` or `motion`. Raises ConfigError for another name."""
-        if name not in LOSSES:
-            raise ConfigError(one_of("diffsheg losses", name, tuple(LOSSES)))
-        return LOSSES[name]
-
-
-LOSSES = {
-    "paper": Losses(10.0, 1.0, 1.0, 0.1, False),
-    "code": Losses(1000.0, 1.0, 100.0, 0.1, True),
-    "motion": Losses(10.0, 100.0, 1.0, 0.1, False),
-}
-"""The paper gives no delta: that of the authors' code is taken. `motion` is for short trainings: a frame's change is a
-fifteenth of a pose's spread, so its error counts as much as the pose's only with a hundred times its weight."""
-
-
 class TrainingRecording:
-    """An utterance as this network sees it: raw vectors [T, C], style [T, 2], HuBERT states [>= T, H] or None.
+    """A recording as this network sees it: raw vectors [T, C], style [T, 2], HuBERT states [>= T, H] or None.
 
     Raises:
-        ConfigError: the network hears HuBERT states that the utterance does not hold.
+        ConfigError: the network takes HuBERT states that the recording does not hold.
+        InputError: motion that this network cannot hold.
     """
 
-    def __init__(self, utterance: Utterance, config: DiffShegConfig, reference: np.ndarray) -> None:
-        # utterances hold rotations as matrix columns, at 30 fps; this network wants axis-angle, at its own rate
-        motion = from_vectors(utterance.vectors, corpus_config(config))
-        self.name, self.speaker, self.utterance = utterance.name, utterance.speaker, utterance
-        whole = to_vectors(motion, DiffShegConfig(layout=config.layout))
-        self.vectors = whole[:: config.stride]
-        self.style = np.tile(style_of(utterance, reference), (len(self.vectors), 1))
-        self.hubert = utterance.hubert if config.hubert else None
-        found = (0, 0) if utterance.hubert is None else utterance.hubert.shape
+    def __init__(self, recording: Recording, config: DiffShegConfig, reference: np.ndarray) -> None:
+        self.recording = recording = recording.in_units(max(1, config.stride))
+        self.name, self.speaker = recording.name, recording.speaker_index(config.speakers)
+        motion = recording.motion
+        # one rotation vector for each rotation (none longer than pi), weights in their range
+        poses = matrix_to_axis_angle(motion.matrices())
+        motion = replace(motion, poses=poses, face=np.clip(motion.face, 0.0, 1.0))
+        self.vectors = to_vectors(motion, replace(config, fps=MOTION_FPS))[:: config.stride]
+        self.style = np.tile(style_of(recording, reference), (len(self.vectors), 1))
+        self.hubert = recording.features.get(HUBERT) if config.hubert else None
+        found = (0, 0) if self.hubert is None else self.hubert.shape
         if config.hubert and (found[0] < len(self.vectors) or found[1] != config.hubert):
             raise ConfigError(
                 f"diffsheg hubert is {config.hubert}, but {self.name} holds {found[0]} states of {found[1]} channels "
-                f"for {len(self.vectors)} frames; read the corpus with training.diffsheg_hubert.hearing"
+                f"for {len(self.vectors)} frames; read the corpus with hubert.hubert_feature"
             )
-        self.still = utterance.speed[:: config.stride][: len(self.vectors)]
+        self.still = recording.speed[:: config.stride][: len(self.vectors)]
 
     def __len__(self) -> int:
         return len(self.vectors)
-
-
-def corpus_config(config: DiffShegConfig) -> SpeechCatConfig:
-    """How `lab.training.corpus.load_corpus` has to read a corpus for this network."""
-    face = "expression" if config.layout == "show" else "arkit"
-    return SpeechCatConfig(face=face, downsample=max(1, config.stride), speakers=config.speakers)
 
 
 class _Clips(Dataset[Batch]):
@@ -103,7 +72,7 @@ class _Clips(Dataset[Batch]):
 
     def __init__(self, recordings: Sequence[TrainingRecording], config: DiffShegConfig) -> None:
         self._long = [r for r in recordings if len(r) >= config.clip]
-        self._config, self._windows, self._quiet = config, frame_windows(config), silence(1)[0]
+        self._config, self._windows, self._quiet = config, config.windows, SpeechVectors.quiet(1)[0]
         share = [max(1, len(r) // config.clip) for r in self._long]
         self._owner = np.repeat(np.arange(len(self._long)), share)
 
@@ -118,7 +87,7 @@ class _Clips(Dataset[Batch]):
     def cut(self, r: TrainingRecording, first: int, count: int) -> Batch:
         """Frames `first` to `first + count` of a recording with what conditions them."""
         config = self._config
-        speech = speech_windows(r.utterance.speech, first, count, self._windows, self._quiet)
+        speech = speech_windows(r.recording.features[SPEECH], first, count, self._windows, self._quiet)
         person = np.zeros(config.person, np.float32)
         person[r.speaker] = 1.0
         if config.style:
@@ -156,8 +125,7 @@ class Diffusion(nn.Module):
             self._known(clean) if config.known else None,
             torch.rand(count, device=device) < config.null if config.null and self.training else None,
         )
-        told = clean if config.flow == "final_x0" else None
-        made = network(x, step, given, told)
+        made = network(x, step, given, clean if config.flow == "final_x0" else None)
         target = {"epsilon": noise, "velocity": signal * noise - level * clean, "sample": clean}[config.prediction]
         drawn = network.clean(x, made, step)
         w = self.losses
@@ -177,7 +145,7 @@ class Diffusion(nn.Module):
         return torch.cat([person[:, : len(config.speakers)], kept * person[:, len(config.speakers) :]], 1)
 
     def _known(self, clean: torch.Tensor) -> torch.Tensor:
-        """Frames that the network is told: none, or a random number at the begin. Shape [B, T, C + 1]."""
+        """Known frames as the network gets them: none, or a random number at the begin. Shape [B, T, C + 1]."""
         count, frames, _ = clean.shape
         device = clean.device
         longest = frames - max(1, frames // 6)
@@ -189,30 +157,30 @@ class Diffusion(nn.Module):
 
 
 class DiffShegStage:
-    """Trains a denoiser (see `engine.Stage`). Sets the normalisation from the training utterances.
+    """Trains a denoiser (see `engine.Stage`). Sets the normalisation from the training recordings.
 
     Args:
         model: the network.
-        train, held_out: utterances, read with `corpus_config`.
+        train, held_out: recordings.
         losses: `paper`, `code` or `motion`.
 
     Raises:
-        ConfigError: unknown losses, or a network that hears what utterances do not hold.
+        ConfigError: unknown losses, or a network that takes what recordings do not hold.
         InputError: no recording is as long as a clip.
     """
 
     name = "diffsheg"
 
     def __init__(
-        self, model: DiffSheg, train: Sequence[Utterance], held_out: Sequence[Utterance], losses: str = "paper"
+        self, model: DiffSheg, train: Sequence[Recording], held_out: Sequence[Recording], losses: str = "paper"
     ) -> None:
         config = model.config
         if config.speech:
             raise ConfigError("diffsheg training takes the package's own speech features: speech must be 0")
         self.model, self.reference = model, style_reference(train)
-        recordings = [TrainingRecording(u, config, self.reference) for u in train]
+        recordings = [TrainingRecording(r, config, self.reference) for r in train]
         self._train = _Clips(recordings, config)
-        self._held_out = _Clips([TrainingRecording(u, config, self.reference) for u in held_out], config)
+        self._held_out = _Clips([TrainingRecording(r, config, self.reference) for r in held_out], config)
         for name, clips in (("training", self._train), ("held-out", self._held_out)):
             if not len(clips):
                 raise InputError(f"no {name} recording is as long as a clip of {config.clip / config.fps:.1f} s")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from speech_gesture_pkg.features.encoded import FRAMES, SAMPLES
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
+from speech_gesture_pkg.generators.feature_windows import SpeechWindows
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
 
 
@@ -19,17 +19,17 @@ class BlockCutter:
         count: tokens of a training sequence.
     """
 
-    def __init__(self, windows: TokenWindows, count: int) -> None:
+    def __init__(self, windows: SpeechWindows, count: int) -> None:
         self._windows, self._count = windows, count
         new = windows.end(1) - windows.end(0)
         self._before = -(-windows.length // max(1, new - 1))
-        """Tokens before a sequence whose blocks hold states that its first token hears."""
+        """Tokens before a sequence whose blocks hold states that its first token sees."""
 
     def cut(self, audio: np.ndarray, first: int) -> dict[str, torch.Tensor]:
         """For tokens from `first` on, of a recording [N]:
 
-        "blocks" [K, SAMPLES], float32; "where" [count, length, 2]: block and frame of each state that a token hears;
-        "there" [count, length]: 0 for what lies before the recording, which is heard as zeros.
+        "blocks" [K, SAMPLES], float32; "where" [count, length, 2]: block and frame of each state that a token sees;
+        "there" [count, length]: 0 for what lies before the recording, which counts as zeros.
         """
         w = self._windows
         tokens = np.arange(first - self._before, first + self._count)
@@ -52,7 +52,7 @@ class BlockCutter:
         }
 
 
-class TunedEar(nn.Module):
+class TunedEncoder(nn.Module):
     """Blocks to the speech windows that `TokenTransformer` takes. The encoder's convolutions stay, as is usual."""
 
     def __init__(self, encoder: SpeechEncoder) -> None:
@@ -66,5 +66,5 @@ class TunedEar(nn.Module):
         blocks, where = batch["blocks"], batch["where"]
         states = self.encoder(blocks.flatten(0, 1)).unflatten(0, blocks.shape[:2])
         rows = torch.arange(len(blocks), device=blocks.device)[:, None, None]
-        heard: torch.Tensor = states[rows, where[..., 0], where[..., 1]] * batch["there"][..., None]
-        return heard
+        seen: torch.Tensor = states[rows, where[..., 0], where[..., 1]] * batch["there"][..., None]
+        return seen

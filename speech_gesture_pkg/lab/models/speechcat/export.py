@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import torch
 from torch import nn
 
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.generators.checked_files import sha256_of
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
-from speech_gesture_pkg.generators.speechcat.bundle import CARD, DECODERS, ENCODER, FORMAT, TRANSFORMER
+from speech_gesture_pkg.generators.model_bundle import write_card
+from speech_gesture_pkg.generators.speechcat.bundle import DECODERS, ENCODER, NAME, TRANSFORMER
 from speech_gesture_pkg.lab.models.onnx_export import export
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.lab.models.speech_encoder_export import export_encoder
@@ -81,7 +79,7 @@ def export_speechcat(
     config = model.config
     # an example of two: the exporter takes a length of one for fixed
     past, known = model.transformer.empty(2)
-    parts, length = len(config.parts), TokenWindows.of(config).length
+    parts, length = len(config.parts), config.windows.length
     inputs = {
         "tokens": torch.zeros(parts, 2, 1, dtype=torch.long),
         "windows": torch.zeros(2, 1, length, model.channels),
@@ -102,14 +100,12 @@ def export_speechcat(
         export_encoder(encoder, folder / ENCODER)
         files.append(ENCODER)
     card = {
-        "format": FORMAT,
         "config": config.to_dict(),
         "history": model.history,
         "past_shape": list(past.shape),
         "known_shape": list(known.shape),
         "calm": {p: model.normaliser(p).calm.tolist() for p in config.parts},
-        "files": {name: sha256_of(folder / name) for name in files},
         "facts": facts,
     }
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, NAME, files, card)
     return folder

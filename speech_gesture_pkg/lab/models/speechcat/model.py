@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from speech_gesture_pkg.features.vectors import SPEECH_VECTOR
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
 from speech_gesture_pkg.generators.speechcat.representation import part_size
 from speech_gesture_pkg.lab.models.checkpoint import read_checkpoint, write_checkpoint
@@ -54,7 +53,7 @@ class SpeechCat(nn.Module):
         sizes = {p: part_size(p, config) for p in config.parts}
         self.normalisers = nn.ModuleDict({p: Normaliser(n) for p, n in sizes.items()})
         self.vqvaes = nn.ModuleDict({p: MotionVQVAE(n, config) for p, n in sizes.items()})
-        self.transformer = TokenTransformer(config, channels, TokenWindows.of(config).length)
+        self.transformer = TokenTransformer(config, channels, config.windows.length)
 
     def normaliser(self, part: str) -> Normaliser:
         """Of one part."""

@@ -11,13 +11,13 @@ from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
 from speech_gesture_pkg.generators.speechcat.config import SpeechCatConfig
-from speech_gesture_pkg.generators.speechcat.representation import UPPER_JOINTS, from_vectors, part_size
+from speech_gesture_pkg.generators.speechcat.representation import from_vectors, part_size
 from speech_gesture_pkg.lab.metrics import positions
 from speech_gesture_pkg.lab.models.speechcat.model import SpeechCat
+from speech_gesture_pkg.lab.models.speechcat.utterances import Utterance
 from speech_gesture_pkg.lab.training.forward_kinematics import body_points, hand_points
-from speech_gesture_pkg.lab.training.sequences import Utterance
 from speech_gesture_pkg.motion.frames import MotionFrames
-from speech_gesture_pkg.motion.parts import HAND_JOINTS
+from speech_gesture_pkg.motion.parts import HAND_JOINTS, UPPER_JOINTS
 from speech_gesture_pkg.motion.skeleton import forward_kinematics
 
 _CROP = 16
@@ -36,8 +36,8 @@ _LEAST_DEVIATION = 0.02
 class Crops(Dataset[dict[str, torch.Tensor]]):
     """Sequences cut at random places."""
 
-    def __init__(self, utterances: Sequence[Utterance], frames: int, config: SpeechCatConfig) -> None:
-        self._long = [u.streams(config) for u in utterances if len(u) >= frames]
+    def __init__(self, utterances: Sequence[Utterance], frames: int) -> None:
+        self._long = [u.vectors for u in utterances if len(u) >= frames]
         self._frames = frames
         share = [max(1, len(next(iter(u.values()))) // frames) for u in self._long]
         self._owner = np.repeat(np.arange(len(self._long)), share)
@@ -103,7 +103,7 @@ class CodesStage:
 
     Args:
         model: its transformer is left alone.
-        train, held_out: utterances; those held out keep their motion.
+        train, held_out: utterances.
     """
 
     name = "codes"
@@ -116,7 +116,7 @@ class CodesStage:
 
     def data(self) -> Dataset[dict[str, torch.Tensor]]:
         """Random sequences of 16 tokens."""
-        return Crops(self._train, _CROP * self.model.config.downsample, self.model.config)
+        return Crops(self._train, _CROP * self.model.config.downsample)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """`reconstruction_figures` on the held-out utterances."""
@@ -127,10 +127,10 @@ class CodesStage:
 
 def set_normalisers(model: SpeechCat, utterances: Sequence[Utterance]) -> None:
     """Mean and deviation of every channel over the corpus, and the calm pose: the mean of its stillest frames."""
-    speed = np.concatenate([u.speed for u in utterances])
+    speed = np.concatenate([u.recording.speed for u in utterances])
     still = speed <= np.quantile(speed, 0.05)
     for part in model.config.parts:
-        whole = np.concatenate([u.streams(model.config)[part] for u in utterances])
+        whole = np.concatenate([u.vectors[part] for u in utterances])
         normaliser = model.normaliser(part)
         normaliser.mean.copy_(torch.from_numpy(whole.mean(0)))
         normaliser.deviation.copy_(torch.from_numpy(np.maximum(whole.std(0), _LEAST_DEVIATION)))
@@ -148,27 +148,21 @@ def reconstruction_figures(model: SpeechCat, utterances: Sequence[Utterance]) ->
         "roughness" (mean acceleration of the body joints, ratio to that of the true motion), and per part
         "<part>_usage" (share of the codebook that the utterances use) and "<part>_perplexity".
     """
-    body, fingers, moved, face, rough, counts = (
-        [],
-        [],
-        [],
-        [],
-        [],
-        {p: np.zeros(model.config.codes) for p in model.config.parts},
-    )
+    body, fingers, moved, face, rough = ([] for _ in range(5))
+    counts = {p: np.zeros(model.config.codes) for p in model.config.parts}
     device = model.transformer.embed.device
     for u in utterances:
-        assert u.motion is not None
-        raw = {p: torch.from_numpy(v)[None].to(device) for p, v in u.streams(model.config).items()}
+        truth = u.recording.motion
+        raw = {p: torch.from_numpy(v)[None].to(device) for p, v in u.vectors.items()}
         tokens = model.encode(raw)
         made = {p: v[0].cpu().numpy() for p, v in model.decode(tokens).items()}
         motion = from_vectors(made, model.config)
-        true, rebuilt = (forward_kinematics(m.matrices())[1] for m in (u.motion, motion))
+        true, rebuilt = (forward_kinematics(m.matrices())[1] for m in (truth, motion))
         body.append(positions.mean_joint_error(rebuilt[:, :22], true[:, :22]))
         moved.append(positions.finger_error(rebuilt, true))
-        fingers.append(positions.finger_error(*(_held_still(m) for m in (motion, u.motion))))
+        fingers.append(positions.finger_error(*(_held_still(m) for m in (motion, truth))))
         rough.append(_roughness(rebuilt[:, :22]) / max(_roughness(true[:, :22]), 1e-6))
-        face.append(float(np.abs(motion.face - u.motion.face).mean()))
+        face.append(float(np.abs(motion.face - truth.face).mean()))
         for i, part in enumerate(model.config.parts):
             counts[part] += np.bincount(tokens[i].flatten().cpu().numpy(), minlength=model.config.codes)
     figures = {

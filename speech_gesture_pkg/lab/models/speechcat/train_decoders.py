@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from speech_gesture_pkg.lab.models.speechcat.model import SpeechCat
 from speech_gesture_pkg.lab.models.speechcat.train_codes import Crops, PointErrors, reconstruction_figures
-from speech_gesture_pkg.lab.training.sequences import Utterance
+from speech_gesture_pkg.lab.models.speechcat.utterances import Utterance
 
 _CROP = 24
 """Tokens in a training sequence (3.2 s)."""
@@ -59,7 +59,7 @@ class DecodersStage:
 
     Args:
         model: everything but its decoders is left alone.
-        train, held_out: utterances; those held out keep their motion.
+        train, held_out: utterances.
     """
 
     name = "decoders"
@@ -72,7 +72,7 @@ class DecodersStage:
 
     def data(self) -> Dataset[dict[str, torch.Tensor]]:
         """Random sequences of 24 tokens."""
-        return Crops(self._train, _CROP * self.model.config.downsample, self.model.config)
+        return Crops(self._train, _CROP * self.model.config.downsample)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """`reconstruction_figures` on the held-out utterances."""

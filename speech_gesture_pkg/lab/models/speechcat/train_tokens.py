@@ -10,13 +10,14 @@ from torch import nn
 from torch.nn import functional as fn
 from torch.utils.data import Dataset
 
-from speech_gesture_pkg.features.vectors import silence
-from speech_gesture_pkg.generators.feature_windows import TokenWindows
+from speech_gesture_pkg.features.vectors import SpeechVectors
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
-from speech_gesture_pkg.lab.models.speechcat.encoder_finetuning import BlockCutter, TunedEar
+from speech_gesture_pkg.lab.models.speechcat.encoder_finetuning import BlockCutter, TunedEncoder
 from speech_gesture_pkg.lab.models.speechcat.model import SpeechCat
 from speech_gesture_pkg.lab.models.speechcat.transformer import TokenTransformer
-from speech_gesture_pkg.lab.training.sequences import Utterance, speech_windows, style_of
+from speech_gesture_pkg.lab.models.speechcat.utterances import AUDIO, Utterance
+from speech_gesture_pkg.lab.training.corpus import SPEECH
+from speech_gesture_pkg.lab.training.sequences import speech_windows, style_of, style_reference
 
 _NO_STYLE = 0.15
 """Share of sequences that are trained without style (as the median)."""
@@ -31,11 +32,13 @@ class _Sequences(Dataset[Batch]):
         self, tokens: list[torch.Tensor], utterances: Sequence[Utterance], reference: np.ndarray, model: SpeechCat
     ) -> None:
         self._length = 2 * model.config.window
-        self._windows = TokenWindows.of(model.config)
-        self._quiet = silence(1)[0] if model.config.encoder == "mel" else np.zeros(model.channels, np.float32)
-        self._start = model.config.codes
+        self._windows = model.config.windows
+        self._quiet = (
+            SpeechVectors.quiet(1)[0] if model.config.encoder == "mel" else np.zeros(model.channels, np.float32)
+        )
+        self._start, self._speakers = model.config.codes, model.config.speakers
         self._cutter = BlockCutter(self._windows, self._length) if model.config.encoder_tuned else None
-        self._items = list(zip(tokens, utterances, [style_of(u, reference) for u in utterances], strict=True))
+        self._items = list(zip(tokens, utterances, [style_of(u.recording, reference) for u in utterances], strict=True))
         share = [max(1, t.shape[1] // self._length) for t in tokens]
         self._owner = np.repeat(np.arange(len(tokens)), share)
 
@@ -62,20 +65,21 @@ class _Sequences(Dataset[Batch]):
             "target": target,
             **self._speech(u, first),
             "style": torch.from_numpy(style).expand(self._length, -1),
-            "speaker": torch.tensor(u.speaker),
+            "speaker": torch.tensor(u.recording.speaker_index(self._speakers)),
         }
 
     def _speech(self, u: Utterance, first: int) -> Batch:
-        if self._cutter is not None and u.audio is not None:
-            return self._cutter.cut(u.audio, first)
-        speech = speech_windows(u.speech, first, self._length, self._windows, self._quiet)
+        features = u.recording.features
+        if self._cutter is not None:
+            return self._cutter.cut(features[AUDIO], first)
+        speech = speech_windows(features[SPEECH], first, self._length, self._windows, self._quiet)
         return {"speech": torch.from_numpy(speech)}
 
 
 class _Network(nn.Module):
-    def __init__(self, transformer: TokenTransformer, ear: TunedEar | None) -> None:
+    def __init__(self, transformer: TokenTransformer, encoder: TunedEncoder | None) -> None:
         super().__init__()
-        self.transformer, self.ear = transformer, ear
+        self.transformer, self.encoder = transformer, encoder
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         config = self.transformer.config
@@ -85,7 +89,7 @@ class _Network(nn.Module):
             tokens = corrupted(tokens, config.corruption, config.codes)
             style = style * (torch.rand(len(style), 1, 1, device=style.device) > _NO_STYLE)
         past, known = self.transformer.empty(tokens.shape[1])
-        speech = self.ear(batch) if self.ear is not None else batch["speech"]
+        speech = self.encoder(batch) if self.encoder is not None else batch["speech"]
         logits, _, _ = self.transformer(tokens, speech, batch["speaker"], style, past, known)
         losses = {
             part: fn.cross_entropy(logits[i].flatten(0, 1), target[i].flatten(), ignore_index=-100)
@@ -110,8 +114,10 @@ class TokensStage:
     Args:
         model: whose transformer learns.
         train, held_out: utterances.
-        reference: median liveliness of the corpus (`utterances.style_reference`).
         encoder: learns along, with `encoder_tuned`.
+
+    Attributes:
+        reference: median liveliness of the training utterances.
     """
 
     name = "tokens"
@@ -121,16 +127,16 @@ class TokensStage:
         model: SpeechCat,
         train: Sequence[Utterance],
         held_out: Sequence[Utterance],
-        reference: np.ndarray,
         encoder: SpeechEncoder | None = None,
     ) -> None:
         start_from_codes(model)
+        self.reference = style_reference([u.recording for u in train])
         self.model = model.requires_grad_(False)
         model.transformer.requires_grad_(True)
         tuned = encoder is not None and model.config.encoder_tuned
-        self.network: nn.Module = _Network(model.transformer, TunedEar(encoder) if encoder and tuned else None)
-        self._data = _Sequences(_tokens_of(model, train), train, reference, model)
-        self._held_out = _Sequences(_tokens_of(model, held_out), held_out, reference, model)
+        self.network: nn.Module = _Network(model.transformer, TunedEncoder(encoder) if encoder and tuned else None)
+        self._data = _Sequences(_tokens_of(model, train), train, self.reference, model)
+        self._held_out = _Sequences(_tokens_of(model, held_out), held_out, self.reference, model)
 
     def data(self) -> Dataset[Batch]:
         """Random sequences, twice as long as attention looks back."""
@@ -171,6 +177,6 @@ def _tokens_of(model: SpeechCat, utterances: Sequence[Utterance]) -> list[torch.
     model.eval()
     device = model.transformer.embed.device
     return [
-        model.encode({p: torch.from_numpy(v)[None].to(device) for p, v in u.streams(model.config).items()})[:, 0].cpu()
+        model.encode({p: torch.from_numpy(v)[None].to(device) for p, v in u.vectors.items()})[:, 0].cpu()
         for u in utterances
     ]

@@ -17,7 +17,9 @@ from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.parts import ARKIT_INDEX
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX
-from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
+from speech_gesture_pkg.retargeting.base import RetargetSettings
+from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
+from speech_gesture_pkg.robot.joint_limits import LimitSettings
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.model import RobotModel
 
@@ -28,10 +30,10 @@ POINT = ((0.7, 0.3, -0.2), (1, 0, 0.1), (1, 0, 0.1), (0, 0, -1))
 THINK = ((0.4, 0.3, -1), (0.25, -0.55, 0.9), (0.2, -0.5, 0.8), (-1, -0.6, 0.2))
 
 
-def build(text_or_path, settings=None) -> Retargeter:
+def build(text_or_path, settings=None) -> IkRetargeter:
     is_text = isinstance(text_or_path, str)
     robot = RobotModel.from_string(text_or_path) if is_text else RobotModel.from_file(text_or_path)
-    return Retargeter(robot, map_robot(robot), settings)
+    return IkRetargeter(robot, map_robot(robot), settings)
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +41,18 @@ def retargeter(demo_urdf):
     return build(demo_urdf)
 
 
-def full(retargeter: Retargeter, q: np.ndarray) -> np.ndarray:
+def full(retargeter: IkRetargeter, q: np.ndarray) -> np.ndarray:
     positions = retargeter.robot.neutral()
     for name, value in zip(retargeter.joint_names, q, strict=True):
         positions[retargeter.robot.joint_index[name]] = value
     return positions
 
 
-def value(retargeter: Retargeter, q: np.ndarray, joint: str) -> float:
+def value(retargeter: IkRetargeter, q: np.ndarray, joint: str) -> float:
     return float(q[retargeter.joint_names.index(joint)])
 
 
-def shown(retargeter: Retargeter, q: np.ndarray, side: str) -> dict[str, np.ndarray]:
+def shown(retargeter: IkRetargeter, q: np.ndarray, side: str) -> dict[str, np.ndarray]:
     """Directions that the robot shows, from its link poses alone, relative to the torso."""
     poses = retargeter.robot.link_transforms(full(retargeter, q))
     torso = poses["torso"][:3, :3]
@@ -181,15 +183,15 @@ def test_state_is_not_changed_and_can_be_copied(retargeter):
     np.testing.assert_array_equal(state.q, before.q)
 
 
-def check_limits(retargeter: Retargeter, start: np.ndarray, q: np.ndarray) -> None:
+def check_limits(retargeter: IkRetargeter, start: np.ndarray, q: np.ndarray) -> None:
     fps = retargeter.settings.fps
     assert np.isfinite(q).all()
-    assert (q >= retargeter.lower).all()
-    assert (q <= retargeter.upper).all()
+    assert (q >= retargeter.limits.lower).all()
+    assert (q <= retargeter.limits.upper).all()
     steps = np.diff(np.concatenate([start[None], q]), axis=0)
-    assert (np.abs(steps) * fps <= retargeter.velocity + 1e-6).all()
+    assert (np.abs(steps) * fps <= retargeter.limits.velocity + 1e-6).all()
     changes = np.diff(np.concatenate([np.zeros((1, q.shape[1])), steps]), axis=0)
-    assert (np.abs(changes) * fps * fps <= retargeter.acceleration + 1e-5).all()
+    assert (np.abs(changes) * fps * fps <= retargeter.limits.acceleration + 1e-5).all()
 
 
 @settings(max_examples=25, deadline=None)
@@ -201,7 +203,7 @@ def test_anything_in_gives_motion_within_limits(retargeter, seed, size):
     poses[10] = 0
     poses[11, :, 1] = math.pi
     motion = MotionFrames(poses, 30.0, face=random.uniform(-1, 2, (25, 52)))
-    start = random.uniform(retargeter.lower, retargeter.upper)
+    start = random.uniform(retargeter.limits.lower, retargeter.limits.upper)
     q, _ = retargeter.step(motion, retargeter.start(start))
     check_limits(retargeter, start, q)
 
@@ -210,13 +212,15 @@ def test_velocity_scale_and_acceleration_are_kept(demo_urdf):
     slow = build(
         demo_urdf,
         RetargetSettings(
-            velocity_scale=0.3,
-            max_acceleration={"arms": 5.0, "head": 5.0, "torso": 2.0, "hands": 10.0, "face": 50.0},
-            position_margin=0.05,
+            limits=LimitSettings(
+                velocity_scale=0.3,
+                acceleration={"arms": 5.0, "head": 5.0, "torso": 2.0, "hands": 10.0, "face": 50.0},
+                position_margin=0.05,
+            )
         ),
     )
-    assert slow.velocity[slow.joint_names.index("left_elbow")] == pytest.approx(2.1)
-    assert slow.upper[slow.joint_names.index("neck_yaw")] == pytest.approx(1.35)
+    assert slow.limits.velocity[slow.joint_names.index("left_elbow")] == pytest.approx(2.1)
+    assert slow.limits.upper[slow.joint_names.index("neck_yaw")] == pytest.approx(1.35)
     q, _ = slow.step(moving(40, 3, 1.0), slow.start())
     check_limits(slow, slow.rest, q)
 
@@ -301,7 +305,7 @@ def test_bad_input_is_refused(retargeter):
 
 @pytest.mark.parametrize(
     "change",
-    [{"fps": 0}, {"velocity_scale": 1.5}, {"max_acceleration": {"arms": 1.0}}, {"iterations": 0}],
+    [{"fps": 0}, {"iterations": 0}],
 )
 def test_bad_settings_are_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
@@ -335,7 +339,7 @@ def test_real_gestures(retargeter, shared_data):
             motion = MotionFrames(poses, 30.0)[:200]
             start = retargeter.solve_pose(motion)
             q, _ = retargeter.step(motion, retargeter.start(start))
-            check_limits(retargeter, np.clip(start, retargeter.lower, retargeter.upper), q)
+            check_limits(retargeter, np.clip(start, retargeter.limits.lower, retargeter.limits.upper), q)
             for name, error in retargeter.tracking_errors(motion, q).items():
                 errors.setdefault(name, []).append(np.degrees(error))
             jerks.append(np.diff(q[:, solved], 3, axis=0) * 30.0**3)

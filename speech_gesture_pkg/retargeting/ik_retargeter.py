@@ -1,22 +1,23 @@
-"""Retargeter: SMPL-X frames in, joint positions of one robot out, inside its limits and clear of itself."""
+"""IkRetargeter: SMPL-X frames in, joint positions of one robot out, inside its limits and clear of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.retargeting.arm_reconfiguration import Branch, advance
+from speech_gesture_pkg.retargeting.base import RetargetSettings, RetargetState
 from speech_gesture_pkg.retargeting.body_kinematics import BodyKinematics, direction_error, rotation_error
 from speech_gesture_pkg.retargeting.collision_constraint import Avoidance
 from speech_gesture_pkg.retargeting.direct_joints import DirectDrives, rest_drives
-from speech_gesture_pkg.retargeting.ik_solver import AWAY, BodySolver, BodyTarget, Weights
+from speech_gesture_pkg.retargeting.ik_solver import AWAY, BodySolver, BodyTarget
 from speech_gesture_pkg.retargeting.step_limits import StepBounds, approach
 from speech_gesture_pkg.retargeting.targets import HumanTargets, human_targets
 from speech_gesture_pkg.robot.collision.model import CollisionModel
+from speech_gesture_pkg.robot.joint_limits import JointLimits
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.robot.model import RobotModel
 
@@ -29,99 +30,27 @@ _REST_ARMS = (
 _LOOK_AHEAD = 2.0
 """Added to `collision_active` per step of the fastest joint, m/rad: two arms of half a metre, for two frames."""
 _SEARCHED = 20
-"""Iterations of the search for a start of `Retargeter.solve_pose`."""
+"""Iterations of the search for a start of `IkRetargeter.solve_pose`."""
 _FINGERS_AHEAD = 3.0
 """Frames that arms look ahead on fingers, which open faster than arms can brake."""
 
-PART_OF_GROUP = {"left_arm": "arms", "right_arm": "arms", "left_hand": "hands", "right_hand": "hands"}
 
-
-@dataclass(frozen=True)
-class RetargetSettings:
-    """How the robot follows the human.
-
-    Attributes:
-        fps: frames per second of the motion.
-        velocity_scale: share of the URDF velocity limits that is used, in (0, 1].
-        max_velocity: cap on every joint's velocity but the face's, rad/s (URDFs hold placeholders).
-        max_acceleration: rad/s^2 for arms, head, torso, hands, face.
-        position_margin: kept from the position limits of arms, head and torso, rad.
-        weights: of the solver's terms.
-        iterations: Gauss-Newton iterations per frame.
-        collision: keep clear of self-collision.
-        collision_active: gap below which a pair of capsules is watched, m.
-        collision_margin: gap kept, m.
-        collision_gain: share of a missing gap that one frame regains.
-        head_scale, torso_scale: size of head and waist rotations; 1 copies them.
-    """
-
-    fps: float = 30.0
-    velocity_scale: float = 1.0
-    max_velocity: float = 10.0
-    max_acceleration: Mapping[str, float] = field(
-        default_factory=lambda: {"arms": 25.0, "head": 25.0, "torso": 10.0, "hands": 60.0, "face": 500.0}
-    )
-    position_margin: float = 0.0
-    weights: Weights = field(default_factory=Weights)
-    iterations: int = 1
-    collision: bool = True
-    collision_active: float = 0.15
-    collision_margin: float = 0.015
-    collision_gain: float = 0.4
-    head_scale: float = 1.0
-    torso_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("fps", "velocity_scale", "max_velocity", "iterations"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"retarget.{name} is {getattr(self, name)}; it must be positive")
-        if self.velocity_scale > 1:
-            raise ConfigError(f"retarget.velocity_scale is {self.velocity_scale}; it must be in (0, 1]")
-        lacking = {"arms", "head", "torso", "hands", "face"} - set(self.max_acceleration)
-        if lacking or not all(a > 0 for a in self.max_acceleration.values()):
-            raise ConfigError(
-                f"retarget.max_acceleration is {dict(self.max_acceleration)}; it needs a positive value for each of "
-                "arms, head, torso, hands, face"
-            )
-
-
-@dataclass(frozen=True)
-class RetargetState:
-    """What the next frame depends on. Never changed in place.
-
-    Attributes:
-        q: joint positions of the last frame, in the order of `Retargeter.joint_names`. Shape [J].
-        dq: last step. Shape [J].
-        target: what the last frame asked for: directions, rotations, finger and face positions; None before the first.
-        branches: what is known of other ways to hold each arm.
-    """
-
-    q: np.ndarray
-    dq: np.ndarray
-    target: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-    branches: tuple[Branch, ...] = ()
-
-
-class Retargeter:
-    """Streaming retargeter with explicit state.
+class IkRetargeter:
+    """A `Retargeter` by inverse kinematics, one frame at a time.
 
     Arms and head follow the human's relative to the chest, the waist follows the chest; fingers and face are driven
-    directly. Each frame depends on the past only, so chunks of any size give the same result as one call
-    (to rounding).
+    directly.
 
     Attributes:
         joint_names: the J mapped joints, in the order of the URDF.
-        groups: group name -> its joints.
-        rest: calm standing pose: arms hanging, elbows slightly bent. Shape [J].
-        lower, upper: position limits. Shape [J].
-        velocity, acceleration: limits that are kept, rad/s and rad/s^2. Shape [J].
         collision: the collision model over `joint_names`.
+        robot, map, settings, groups, rest, limits: as `Retargeter` has them.
     """
 
     def __init__(self, robot: RobotModel, robot_map: RobotMap, settings: RetargetSettings | None = None) -> None:
         self.settings = settings = settings or RetargetSettings()
         self.robot, self.map = robot, robot_map
-        self.groups = robot_map.groups
+        self.groups: Mapping[str, tuple[str, ...]] = robot_map.groups
         mapped = robot_map.joints
         self.joint_names: tuple[str, ...] = tuple(n for n in robot.joint_names if n in mapped)
         slots = np.array([robot.joint_index[n] for n in self.joint_names], int)
@@ -130,11 +59,10 @@ class Retargeter:
         place = {n: i for i, n in enumerate(self.joint_names)}
         self._solved = np.array([place[n] for n in self._body.joints], int)
         self._driven = np.array([place[n] for n in self._drives.joints], int)
-        self.lower, self.upper, self.velocity, self.acceleration = self._limits(slots)
-        dt = 1.0 / settings.fps
-        self._bounds = StepBounds(self.lower, self.upper, self.velocity, self.acceleration, dt)
+        self.limits = JointLimits.from_robot(robot, self.joint_names, self.groups, settings.limits)
+        self._bounds = StepBounds(self.limits, 1.0 / settings.fps)
         self._arms = [SIDES.index(s) for s in SIDES if s in robot_map.arms]
-        self.rest = np.clip(robot.neutral()[slots], self.lower, self.upper)
+        self.rest = np.clip(robot.neutral()[slots], self.limits.lower, self.limits.upper)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved])
         poses = self._rest_poses()
         at_rest = np.repeat(robot.neutral()[None], len(poses), 0)
@@ -145,7 +73,7 @@ class Retargeter:
         if settings.collision:
             self._avoidance = Avoidance(robot, robot_map, self._body, self.collision, self._drives.joints)
         self._solver = BodySolver(self._body, settings.weights, self.rest[self._solved], self._avoidance)
-        limits = (self.lower, self.upper, self._bounds.step)
+        limits = (self.limits.lower, self.limits.upper, self._bounds.step)
         self._searches = self._solver.arm_searches(*(values[self._solved] for values in limits))
         self.rest.setflags(write=False)
 
@@ -154,21 +82,10 @@ class Retargeter:
         q = np.array(self.rest if q0 is None else q0, float)
         if q.shape != self.rest.shape or not np.isfinite(q).all():
             raise InputError(f"start pose has shape {q.shape}; it must be {self.rest.shape[0]} finite joint positions")
-        return RetargetState(np.clip(q, self.lower, self.upper), np.zeros(len(q)))
+        return RetargetState(np.clip(q, self.limits.lower, self.limits.upper), np.zeros(len(q)))
 
     def step(self, motion: MotionFrames, state: RetargetState) -> tuple[np.ndarray, RetargetState]:
-        """Joint positions for T frames.
-
-        Args:
-            motion: finite frames at `settings.fps`.
-            state: from `start` or the previous `step`.
-
-        Returns:
-            positions [T, J], rad, and the state after them.
-
-        Raises:
-            InputError: another frame rate, or numbers that are not finite.
-        """
+        """Joint positions [T, J] for T frames, and the state after them (see `Retargeter.step`)."""
         if abs(motion.fps - self.settings.fps) > 1e-6:
             raise InputError(f"motion has {motion.fps:g} fps; this retargeter is set to {self.settings.fps:g}")
         if not len(motion):
@@ -180,6 +97,7 @@ class Retargeter:
         driven = self._drives.positions(targets.drives)
         settings, solved, free = self.settings, self._solved, self._driven
         change = self._bounds.change[free]
+        lower, upper = self.limits.lower, self.limits.upper
         q, dq = state.q, state.dq
         moved, drift = self._motion_of_targets(directions, rotations, driven, state)
         branches = state.branches or (Branch(),) * len(self._arms)
@@ -197,7 +115,7 @@ class Retargeter:
                 avoid = (active, settings.collision_margin, settings.collision_gain)
                 if self._avoidance is not None:
                     ahead = q[free] + _FINGERS_AHEAD * step[free]
-                    self._avoidance.set_fingers(np.minimum(np.maximum(ahead, self.lower[free]), self.upper[free]))
+                    self._avoidance.set_fingers(np.minimum(np.maximum(ahead, lower[free]), upper[free]))
                 step[solved] = self._solver.step(
                     q[solved],
                     dq[solved],
@@ -210,7 +128,7 @@ class Retargeter:
                     tuple(b.goal for b in branches),
                 )
                 branches = self._advanced(branches, q, directions[t], rotations[t])
-            moved_to = np.minimum(np.maximum(q + step, self.lower), self.upper)
+            moved_to = np.minimum(np.maximum(q + step, lower), upper)
             q, dq = moved_to, moved_to - q
             result[t] = q
         return result, RetargetState(q, dq, (directions[-1], rotations[-1], driven[-1]), branches)
@@ -255,7 +173,15 @@ class Retargeter:
                 self._avoidance.set_fingers(q[self._driven])
             target = BodyTarget(directions[0], rotations[0])
             q[self._solved] = self._settle(q[self._solved], target, iterations, self._searched(q, target))
-        return np.clip(q, self.lower, self.upper)
+        return np.clip(q, self.limits.lower, self.limits.upper)
+
+    def first_pose(self, motion: MotionFrames) -> np.ndarray | None:
+        """The pose [J] for the first frame; None for a motion without frames."""
+        return self.solve_pose(motion[:1]) if len(motion) else None
+
+    def shown(self, q: np.ndarray) -> dict[str, float]:
+        """Positions of the joints `q` [J] by name."""
+        return dict(zip(self.joint_names, np.asarray(q, float).tolist(), strict=True))
 
     def tracking_errors(self, motion: MotionFrames, q: np.ndarray) -> dict[str, np.ndarray]:
         """Angles between the human and the robot at `q` [T, J], rad: name of the term -> [T]."""
@@ -270,21 +196,6 @@ class Retargeter:
             ]
         ).reshape(len(q), len(names))
         return {n: errors[:, i] for i, n in enumerate(names)}
-
-    def _limits(self, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        settings, robot = self.settings, self.robot
-        group_of = {n: g for g, names in self.groups.items() for n in names}
-        kinds = [PART_OF_GROUP.get(group_of[n], group_of[n]) for n in self.joint_names]
-        acceleration = np.array([float(settings.max_acceleration[k]) for k in kinds])
-        face = np.array([k == "face" for k in kinds], bool)
-        velocity = robot.velocity[slots] * settings.velocity_scale
-        velocity = np.where(face, velocity, np.minimum(velocity, settings.max_velocity))
-        lower, upper = robot.lower[slots].copy(), robot.upper[slots].copy()
-        margin = np.minimum(settings.position_margin, (upper - lower) / 4)
-        inside = np.isin(kinds, ("arms", "head", "torso")) & np.isfinite(margin)
-        lower[inside] += margin[inside]
-        upper[inside] -= margin[inside]
-        return lower, upper, velocity, acceleration
 
     def _body_targets(self, targets: HumanTargets) -> tuple[np.ndarray, np.ndarray]:
         """Directions [T, 2 A, 3] and rotations from neutral [T, R, 3, 3] in the root link's axes."""
@@ -329,9 +240,9 @@ class Retargeter:
         self, q: np.ndarray, target: BodyTarget, iterations: int, further: tuple[np.ndarray, ...] = ()
     ) -> np.ndarray:
         """Best of a few starts, and of `further` ones, after `iterations` steps without rate limits."""
-        lower, upper = self.lower[self._solved], self.upper[self._solved]
+        lower, upper = self.limits.lower[self._solved], self.limits.upper[self._solved]
         reach = 0.5
-        middle = np.where(np.isfinite(upper - lower), np.nan_to_num(lower / 2) + np.nan_to_num(upper / 2), 0.0)
+        middle = lower / 2 + upper / 2
         best, cost = q, np.inf
         still = np.zeros(len(q))
         for start in (q, self.rest[self._solved], middle, 0.5 * (middle + self.rest[self._solved]), *further):
