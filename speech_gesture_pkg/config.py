@@ -85,13 +85,13 @@ class FallbackConfig:
     within: float = _p(10.0, "See fallback.after.", "s", 0.1, 600.0)
     retry: float = _p(
         10.0,
-        "After so long the learned generator is loaded anew and tried beside the running one; twice as long after each "
-        "further attempt.",
+        "After so long the learned generator is loaded again and tried beside the running one; twice as long after "
+        "each further attempt.",
         "s",
         0.1,
         3600.0,
     )
-    attempts: int = _p(5, "Attempts after which it is given up until the node is activated anew.", low=0, high=100)
+    attempts: int = _p(5, "Attempts after which it is given up until the node is activated again.", low=0, high=100)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class AudioConfig:
         "auto",
         "Audio message type, e.g. std_msgs/msg/Int16MultiArray, or your own as module:NAME; auto = ask the ROS graph.",
     )
-    sample_rate: int = _p(16000, "Used where neither message nor audio_info tells it.", "Hz", 4000, 192000)
-    channels: int = _p(1, "Used where neither message nor audio_info tells it.", low=1, high=32)
-    sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not tell it.")
+    sample_rate: int = _p(16000, "Used where neither message nor audio_info gives it.", "Hz", 4000, 192000)
+    channels: int = _p(1, "Used where neither message nor audio_info gives it.", low=1, high=32)
+    sample_format: str = _p("S16LE", "Sample encoding of byte audio, used where audio_info does not give it.")
     max_gap: float = _p(
         0.5, "Gaps up to this are filled with zeros by stamp; longer ones restart the stream.", "s", 0.0, 5.0
     )

@@ -75,16 +75,16 @@ def place(edges: Edges, live: set[str]) -> tuple[dict[str, tuple[int, int]], int
     for r, row in enumerate(rows):
         y = MARGIN + 34 + (len(rows) - 1 - r) * ROW
         for side, left, count in ((True, MARGIN, most[0]), (False, middle + GAP, most[1])):
-
-            def wanted(folder: str) -> float:
-                """Mean place of what it imports, so that arrows are short."""
-                xs = [at[o][0] for o in edges[folder] if o in at]
-                return sum(xs) / len(xs) if xs else 0.0
-
-            names = sorted((f for f in row if (f in live) == side), key=lambda f: (wanted(f), f))
+            names = sorted((f for f in row if (f in live) == side), key=lambda f: (wanted(edges[f], at), f))
             indent = (count - len(names)) * (WIDTH + GAP) // 2
             at |= {f: (left + indent + k * (WIDTH + GAP), y) for k, f in enumerate(names)}
     return at, middle, total
+
+
+def wanted(others: set[str], at: dict[str, tuple[int, int]]) -> float:
+    """Mean place of what a folder imports, so that its arrows are short."""
+    xs = [at[o][0] for o in others if o in at]
+    return sum(xs) / len(xs) if xs else 0.0
 
 
 def draw(root: Path) -> str:
@@ -100,7 +100,8 @@ def draw(root: Path) -> str:
     bottom = max(y for _, y in at.values()) + HEIGHT
     height = bottom + 92
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" fill="{INK}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        f'fill="{INK}">',
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0,0 L8,4 L0,8 z" fill="#7b8794"/></marker></defs>',
         f'<rect width="{width}" height="{height}" rx="10" fill="#ffffff"/>',
@@ -126,10 +127,8 @@ def draw(root: Path) -> str:
         sentence = first_sentence(modules.get(f"{NAME}.{folder.replace('/', '.')}"))
         for k, line_text in enumerate(textwrap.wrap(sentence, 34, max_lines=3, placeholder=" ...")):
             out.append(_text(x + 9, y + 33 + 12 * k, line_text, 10))
-    band = width - 2 * MARGIN
-    out.append(
-        f'<rect x="{MARGIN}" y="{bottom + 30}" width="{band}" height="36" rx="7" fill="#eef1f4" stroke="#aab4be"/>'
-    )
+    band = f'x="{MARGIN}" y="{bottom + 30}" width="{width - 2 * MARGIN}" height="36" rx="7"'
+    out.append(f'<rect {band} fill="#eef1f4" stroke="#aab4be"/>')
     out.append(_text(MARGIN + 9, bottom + 53, f"used by all: {', '.join(files)}", 13))
     return "\n".join([*out, "</svg>"]) + "\n"
 

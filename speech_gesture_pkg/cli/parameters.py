@@ -19,10 +19,10 @@ HEAD = """\
 PAGE = """\
 # Parameters
 
-Every parameter of the gesture node. This page is made by `speech-gesture parameters --page` (`make parameters`); do not edit it.
+Every parameter of the gesture node. This page is made by `speech-gesture parameters --page` (`make parameters`).
 
-`speech-gesture parameters --yaml` writes them as a file (`config/gesture.yaml`); unknown names are refused. Those marked *(live)* may
-change while the node is active. In `speech-gesture`: `--set style.amplitude=1.5`, `--config FILE`."""
+`speech-gesture parameters --yaml` writes them as a file (`config/gesture.yaml`); unknown names are refused. Those
+marked *(live)* may change while the node is active. Commands take `--set style.amplitude=1.5` and `--config FILE`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The auditor of the pipeline's tests: it checks every window, and is the robot that executes them.
 
-It knows the motion guarantees and nothing of the composer: it takes limits from the robot and the
-parameters, interpolates as a joint_trajectory_controller does, and compares each window with what was sent before it.
+It knows the motion guarantees (docs/guarantees.md) and nothing of the composer: it takes limits from the robot and
+the parameters, interpolates as a joint_trajectory_controller does, and compares each window with what was sent before.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""The documentation: links lead somewhere, every page is in the navigation, and what is made from the code is up to date."""
+"""The documentation: links lead somewhere, every page is in the navigation, what the code makes is up to date."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from house_layers import LAYERS
 from benchmarks.__main__ import VERBS as BENCHMARKS
 from speech_gesture_pkg.cli.main import VERBS
 from speech_gesture_pkg.cli.parameters import as_page, as_yaml
+from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -64,13 +66,19 @@ def test_links_lead_somewhere(page):
             continue
         name, _, anchor = target.partition("#")
         path = (page.parent / name).resolve() if name else page
-        if (
-            not path.is_file()
-            or (page in PAGES and not path.is_relative_to(DOCS))
-            or (anchor and anchor not in anchors(path))
-        ):
+        there = path.is_file() and (page not in PAGES or path.is_relative_to(DOCS))
+        if not there or (anchor and anchor not in anchors(path)):
             wrong.append(target)
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OUTSIDE], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(page):
+    """`name.py` and `folder/name.py`: the end of the path of a file in the repository."""
+    folders = ("speech_gesture_pkg", "benchmarks", "tests", "tools", "examples", "launch")
+    files = {f"/{path.relative_to(ROOT)}" for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"`((?:\w+/)*\w+(?:\.\w+)?\.py)`", page.read_text("utf-8")))
+    assert [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in files)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
@@ -78,11 +86,11 @@ def test_lists_and_tables_begin_after_an_empty_line(page):
     """GitHub does not need it, the site does."""
     lines = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE).splitlines()
     wrong = []
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         plain = before.strip() and not before.startswith(("#", " ", "<!--"))
         if plain and ((ITEM.match(line) and not ITEM.match(before)) or (line.startswith("|") and before[0] != "|")):
             wrong.append(line)
-    # A list item that goes on in the next line, and is followed by the next item, looks the same: its first line tells.
+    # An item that goes on in the next line and is followed by another one looks the same; its first line shows it.
     wrong = [line for line in wrong if not in_list(lines, line)]
     assert wrong == []
 
@@ -104,11 +112,10 @@ def test_the_readme_is_short():
 
 
 def test_the_readme_gives_the_guarantees_as_their_page_does():
-    listed = [
-        re.findall(r"^\d\. .+(?:\n   .+)*", p.read_text("utf-8"), re.M) for p in (DOCS / "guarantees.md", OUTSIDE[0])
-    ]
-    assert len(listed[0]) == 5
-    assert set(listed[0]) <= set(listed[1])
+    page, readme = (DOCS / "guarantees.md", ROOT / "README.md")
+    listed = re.findall(r"^\d\. .+(?:\n   .+)*", page.read_text("utf-8"), re.MULTILINE)
+    assert len(listed) == 5
+    assert "\n".join(listed) in readme.read_text("utf-8")
 
 
 def test_pictures_are_small():
@@ -141,9 +148,8 @@ def test_every_command_is_on_its_page():
 
 
 def test_every_figure_of_the_diagnostics_is_on_its_page():
-    keys = pytest.importorskip("speech_gesture_pkg.pipeline.diagnostic_keys").DiagnosticKey
     text = (DOCS / "interface.md").read_text("utf-8").partition("## Diagnostics")[2]
-    assert [key.value for key in keys if f"`{key.value}`" not in text] == []
+    assert [key.value for key in DiagnosticKey if f"`{key.value}`" not in text] == []
 
 
 def test_workflows_call_targets_that_exist():
