@@ -18,7 +18,7 @@ _KERNEL /= _KERNEL.sum()
 JAW_ANGLE = np.deg2rad(7.5)
 """SMPL-X jaw angle of a wide open mouth in speech."""
 _BLINK_MEAN_S = 3.5
-OPEN, ROUND, WIDE, CLOSED = range(4)
+OPEN, _ROUND, _WIDE, CLOSED = range(4)
 
 _AT = ARKIT_INDEX
 _SPREAD_PAIRS = np.array([_AT["mouthStretchLeft"], _AT["mouthStretchRight"]])

@@ -83,15 +83,6 @@ class Decoder(nn.Module):
         frames: torch.Tensor = self.layers(codes)
         return frames[:, :, self.ahead * self.downsample :]
 
-    def newest(self, codes: torch.Tensor) -> torch.Tensor:
-        """Frames [B, S, downsample] that the newest code completes: those of the token `ahead` before it.
-
-        Args:
-            codes: the last `history` codes, or all there are. Shape [B, C, N].
-        """
-        frames: torch.Tensor = self.layers(codes)
-        return frames[:, :, -self.downsample :]
-
 
 class MotionVQVAE(nn.Module):
     """Encoder, codebook and decoder of one token stream. Motion is normalised (mean 0, deviation 1 per channel)."""
