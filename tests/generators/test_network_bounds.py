@@ -137,7 +137,7 @@ BOMBS = {
 def test_networks_that_unfold_take_no_memory(tmp_path):
     paths = [str(written(tmp_path / f"{k}.onnx", text)) for k, text in enumerate(BOMBS.values())]
     imports = (
-        "import numpy as np\nfrom speech_gesture_pkg.inference import session\n"
+        "import numpy as np\nfrom speech_gesture_pkg.generators import onnx_session as session\n"
         "from speech_gesture_pkg.errors import ModelError\nimport onnxruntime\nsession.MOST_MEMORY = 1 << 28\n"
     )
     code = f"""
