@@ -103,7 +103,7 @@ def test_onnx_networks_equal_the_plain_torch_forward(exported):
     seen = {}
 
     class Once:
-        tells, visited = True, (step,)
+        conditions, visited = True, (step,)
 
         def sample(self, denoise, shape, known, noise):
             seen["clean"], seen["noise"] = denoise(x, step)

@@ -26,7 +26,7 @@ class Given:
     Attributes:
         speech: [B, T, L, C] or, ready-made, [B, T, C].
         person: [B, P].
-        hubert: [B, T, H], if the network hears it.
+        hubert: [B, T, H], for a network with HuBERT.
     """
 
     speech: np.ndarray
@@ -98,7 +98,7 @@ class Denoiser:
         Raises:
             ModelError: a network failed or gave numbers that are not finite.
         """
-        clip = _Clip(self, sampler, given, known if sampler.tells else None, guidance)
+        clip = _Clip(self, sampler, given, known if sampler.conditions else None, guidance)
         shape = (*given.speech.shape[:2], self.sizes["motion"])
         if self.config.flow != "final_x0":
             return sampler.sample(clip, shape, known, noise)

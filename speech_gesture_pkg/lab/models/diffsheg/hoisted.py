@@ -68,10 +68,10 @@ class Prepare(nn.Module):
         encoded = network.audio(speech)
         for name, branch in branches_of(network):
             span = network.span(name)
-            told = None if known is None else torch.cat([known[..., :-1][..., span], known[..., -1:]], -1)
+            held = None if known is None else torch.cat([known[..., :-1][..., span], known[..., -1:]], -1)
             beside = branch.conditions(encoded, hubert)
             count, frames = beside.shape[:2]
-            base = branch.start(told, frames) + torch.zeros_like(beside[..., :1])
+            base = branch.start(held, frames) + torch.zeros_like(beside[..., :1])
             mean = beside.mean(-1, keepdim=True)
             spread = (beside - mean).square().sum(-1, keepdim=True)
             part = fn.linear(beside, getattr(self, f"speech_{name}"))
@@ -157,7 +157,7 @@ class HoistedBranch(nn.Module):
             x: noisy motion of the branch. Shape [B, T, size].
             base, part, stats: from `Prepare`.
             table: of `Tables`, by clip. Shape [B, layers, 4, width].
-            other: what the branch is told of the other one. Shape [B, T, other].
+            other: prediction of the other branch. Shape [B, T, other].
             keep: 1 for clips with conditions, 0 for those without. Shape [B, 1, 1].
         """
         h = self.branch.embedded(x) + base

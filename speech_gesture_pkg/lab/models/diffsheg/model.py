@@ -203,7 +203,7 @@ class UniEG(nn.Module):
         return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
 
     def forward(
-        self, x: torch.Tensor, step: torch.Tensor, given: Conditions, told: torch.Tensor | None = None
+        self, x: torch.Tensor, step: torch.Tensor, given: Conditions, final: torch.Tensor | None = None
     ) -> torch.Tensor:
         """The network's prediction.
 
@@ -211,7 +211,7 @@ class UniEG(nn.Module):
             x: noisy motion, normalised. Shape [B, T, C].
             step: diffusion step of each clip. Shape [B], long.
             given: conditions.
-            told: with `flow: final_x0`, clean motion whose expression the gesture branch is given. Shape [B, T, C].
+            final: with `flow: final_x0`, clean motion whose expression the gesture branch is given. Shape [B, T, C].
 
         Returns:
             [B, T, C]: noise, velocity or clean motion (`config.prediction`).
@@ -229,8 +229,8 @@ class UniEG(nn.Module):
                 other = self.clean(x[..., span], made[name], step)
                 if self.config.flow != "no_detach":
                     other = other.detach()
-                if told is not None:
-                    other = told[..., span]
+                if final is not None:
+                    other = final[..., span]
         if "motion" in made:
             return made["motion"]
         return torch.cat([made["gesture"], made["expression"]], -1)

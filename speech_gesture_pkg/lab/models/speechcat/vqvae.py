@@ -2,7 +2,7 @@
 
 Thesis section 3.1: L = |m - D(z)|^2 + |sg(E(m)) - z|^2 + beta |E(m) - sg(z)|^2. The codebook follows the encoder by
 moving averages instead of the second term (van den Oord et al. 2017, appendix A.1), and codes that nobody uses are
-taken anew from the batch: vector-quantize-pytorch does both.
+replaced from the batch: vector-quantize-pytorch does both.
 """
 
 from __future__ import annotations
