@@ -5,7 +5,7 @@ first n units need (`samples_for`), makes the next unit (`_advance`) and turns i
 here. Features are always computed from exactly the samples that a unit needs, so that the chunks in which audio arrives
 cannot change even the last bit.
 
-A state may stand for several streams that hear the same audio (`generate_batch`); they share everything but their seeds
+A state may stand for several streams of the same audio (`generate_batch`); they share everything but their seeds
 and what is drawn with them, which has the streams as its first axis.
 """
 

@@ -17,7 +17,7 @@ from speech_gesture_pkg.lab.datasets.beat2 import read_beat2
 from speech_gesture_pkg.lab.datasets.bvh import read_bvh
 from speech_gesture_pkg.lab.datasets.clip import Skipped, hashed_split
 from speech_gesture_pkg.lab.datasets.layout import FORMAT, read_corpus, read_index
-from speech_gesture_pkg.lab.datasets.show import SIZES, read_show, read_show_motion, to_265
+from speech_gesture_pkg.lab.datasets.show import SIZES, read_show, read_show_motion
 from speech_gesture_pkg.lab.datasets.textgrid import read_words
 from speech_gesture_pkg.lab.datasets.unpickle import load_plain_pickle
 from speech_gesture_pkg.motion.frames import MotionFrames
@@ -79,7 +79,9 @@ def test_show_reads_the_265_numbers_in_order(tmp_path):
     (clip,) = read_show(tmp_path)
     wanted = np.concatenate([values[key] for key in SIZES], 1)
     assert wanted.shape == (T, 265)
-    np.testing.assert_allclose(to_265(clip.motion), wanted)
+    # jaw, eyes, pelvis, body, hands, as SHOW orders them
+    poses = clip.motion.poses[:, [22, 23, 24, *range(22), *range(25, 55)]].reshape(T, -1)
+    np.testing.assert_allclose(np.concatenate([poses, clip.motion.expression], 1), wanted)
     assert (clip.speaker, clip.name, clip.motion.fps) == ("oliver", "a", 30.0)
     assert clip.audio().duration == pytest.approx(1.0)
     # body_pose_axis starts with the left hip and ends with the right wrist

@@ -214,7 +214,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(run, folder, tmp_path, monk
         load_encoder(str(folder))
     shutil.copytree(folder, tmp_path / "fast")
     (tmp_path / "fast" / "preprocessor_config.json").write_text('{"sampling_rate": 22050}')
-    with pytest.raises(ModelError, match="fast hears 22050 Hz; only models for 16000 Hz can be used"):
+    with pytest.raises(ModelError, match="fast takes 22050 Hz; only models for 16000 Hz can be used"):
         load_encoder(str(tmp_path / "fast"), "hubert")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingDependencyError, match="the HuBERT encoder needs transformers; install the extra `ssl`"):
@@ -225,7 +225,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(run, folder, tmp_path, monk
     card = json.loads((bundle / "diffsheg.json").read_text("utf-8"))
     del card["files"]["hubert.onnx"]
     (bundle / "diffsheg.json").write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=r"hears HuBERT, but its folder has no hubert\.onnx"):
+    with pytest.raises(ModelError, match=r"needs HuBERT, but its folder has no hubert\.onnx"):
         DiffShegGenerator.load(bundle, GeneratorConfig(threads=1))
     card["files"]["hubert.onnx"] = "0" * 64
     (bundle / "diffsheg.json").write_text(json.dumps(card))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,6 @@ from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import Known, Noise, Sampler
 
-Network = Callable[..., Mapping[str, np.ndarray]]
-"""Arrays by name -> arrays by name, as `generators.onnx_session.Session`; has `inputs`, the names that it takes."""
 _PEOPLE = 8
 """Persons and styles whose tables are kept."""
 
@@ -28,7 +26,7 @@ class Given:
     Attributes:
         speech: [B, T, L, C] or, ready-made, [B, T, C].
         person: [B, P].
-        hubert: [B, T, H], if the network hears it.
+        hubert: [B, T, H], for a network with HuBERT.
     """
 
     speech: np.ndarray
@@ -66,14 +64,9 @@ class Denoiser:
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def prepare(self, given: Given, told: np.ndarray, step: int) -> Mapping[str, np.ndarray]:
-        """What speech and known frames contribute."""
-        arrays = {
-            "speech": given.speech,
-            "hubert": given.hubert,
-            "known": told,
-            "step": np.full(len(given.speech), step, np.int64),
-        }
+    def prepare(self, given: Given, known: np.ndarray) -> Mapping[str, np.ndarray]:
+        """What speech and known frames [B, T, C + 1] contribute."""
+        arrays = {"speech": given.speech, "hubert": given.hubert, "known": known}
         used: dict[str, np.ndarray] = {}
         for name in self._prepare.inputs:
             value = arrays[name]
@@ -105,7 +98,7 @@ class Denoiser:
         Raises:
             ModelError: a network failed or gave numbers that are not finite.
         """
-        clip = _Clip(self, sampler, given, known if sampler.tells else None, guidance)
+        clip = _Clip(self, sampler, given, known if sampler.conditions else None, guidance)
         shape = (*given.speech.shape[:2], self.sizes["motion"])
         if self.config.flow != "final_x0":
             return sampler.sample(clip, shape, known, noise)
@@ -130,27 +123,23 @@ class _Clip:
     def __init__(
         self, networks: Denoiser, sampler: Sampler, given: Given, known: Known | None, guidance: float
     ) -> None:
-        self.networks, self.given, self.guidance = networks, given, guidance
+        self.networks, self.guidance = networks, guidance
         self.only, self.final = networks.config.branches, None
         self._guided = bool(networks.config.null) and guidance != 1.0
         count, frames = given.speech.shape[:2]
-        self._told = np.zeros((count, frames, networks.sizes["motion"] + 1), np.float32)
+        held = np.zeros((count, frames, networks.sizes["motion"] + 1), np.float32)
         if known is not None:
             size = known.frames.shape[1]
-            self._told[:, :size, :-1] = known.frames
-            self._told[:, :size, -1] = 1.0
+            held[:, :size, :-1] = known.frames
+            held[:, :size, -1] = 1.0
         self._steps = sampler.visited
         self._tables = [networks.tables(p, self._steps) for p in given.person]
-        self._prepared: dict[int, Mapping[str, np.ndarray]] = {}
+        self._prepared = networks.prepare(given, held)
 
     final: np.ndarray | None
 
     def __call__(self, x: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-        config, networks = self.networks.config, self.networks
-        key = step if config.mid_time else -1
-        if key not in self._prepared:
-            self._prepared[key] = networks.prepare(self.given, self._told, step)
-        prepared, place = self._prepared[key], self._steps.index(step)
+        networks, prepared, place = self.networks, self._prepared, self._steps.index(step)
         clean, epsilon = np.zeros_like(x), np.zeros_like(x)
         other: np.ndarray | None = self.final
         for name in self.only:

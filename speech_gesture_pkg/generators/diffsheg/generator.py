@@ -156,6 +156,6 @@ def hubert_stream(bundle: DiffShegBundle) -> HubertStream | None:
         return None
     if network is None:
         raise ModelError(
-            f"this DiffSHEG hears HuBERT, but its folder has no {HUBERT}; export the model with its encoder"
+            f"this DiffSHEG needs HuBERT, but its folder has no {HUBERT}; export the model with its encoder"
         )
     return HubertStream(lambda audio: network(audio=audio)["states"], bundle.config)

@@ -60,10 +60,10 @@ class Sampler(Protocol):
     """A way to sample clips.
 
     Attributes:
-        tells: whether a network that can be told known frames is told them.
+        conditions: whether a network with an input for known frames gets them.
     """
 
-    tells: bool
+    conditions: bool
 
     @property
     def visited(self) -> tuple[int, ...]:
@@ -95,7 +95,7 @@ class Foppas:
         ConfigError: steps or rounds below 1, a top beyond the steps, an unknown `renoise`.
     """
 
-    tells = False
+    conditions = False
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Foppas:
 class DpmSolver:
     """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2): second order in log-SNR, one network call a step.
 
-    Known frames follow their own exact path: a fixed noise, scaled to every step. A network that is told them makes the
+    Known frames follow their own exact path: a fixed noise, scaled to every step. A network that gets them makes the
     rest fit.
 
     Args:
@@ -165,7 +165,7 @@ class DpmSolver:
         ConfigError: steps below 1, another order.
     """
 
-    tells = True
+    conditions = True
 
     def __init__(self, schedule: NoiseSchedule, steps: int = 4, order: int = 2) -> None:
         if order not in (1, 2):

@@ -18,7 +18,7 @@ _KERNEL /= _KERNEL.sum()
 JAW_ANGLE = np.deg2rad(7.5)
 """SMPL-X jaw angle of a wide open mouth in speech."""
 _BLINK_MEAN_S = 3.5
-OPEN, ROUND, WIDE, CLOSED = range(4)
+OPEN, _ROUND, _WIDE, CLOSED = range(4)
 
 _AT = ARKIT_INDEX
 _SPREAD_PAIRS = np.array([_AT["mouthStretchLeft"], _AT["mouthStretchRight"]])
@@ -82,13 +82,13 @@ class Mouth:
         closed = (1.0 - level) ** 2 if speaking else 0.25
         self.ring[index % RING] = (opening, rounding, wide, closed)
 
-    def maybe_blink(self, frame: int, fps: float, seed: int, wish: float = 0.0) -> None:
-        """Start a blink if it is due, or with probability `wish` now (at most one a second)."""
+    def maybe_blink(self, frame: int, fps: float, seed: int, chance: float = 0.0) -> None:
+        """Start a blink if it is due, or with probability `chance` now (at most one a second)."""
         due = frame >= self.next_blink
-        if frame - self.blink_begin < fps or not (due or wish > 0.0):
+        if frame - self.blink_begin < fps or not (due or chance > 0.0):
             return
         u = random_streams.uniform(seed, random_streams.FACE, 2 * frame + 1, 3)
-        if not due and u[2] >= wish:
+        if not due and u[2] >= chance:
             return
         self.blinks += 1
         self.blink_begin = frame

@@ -89,7 +89,7 @@ class ProsodyGenerator:
         if state.start is None:
             state.start = audio.start
         state.audio = np.concatenate([state.audio, samples])
-        total = state.heard + len(state.audio)
+        total = state.used + len(state.audio)
         due = (total - _LOOKAHEAD) * _FPS // SAMPLE_RATE + 1 if total >= _LOOKAHEAD else 0
         frames = self._frames(state, max(0, due - state.frames))
         # a slice would keep the whole chunk alive
@@ -168,10 +168,10 @@ class ProsodyGenerator:
         even the last bit.
         """
         # frame k needs the samples up to ceil(k * 16000 / 30) + look-ahead
-        size = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD - state.heard
+        size = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD - state.used
         features, state.features = self._extractor.step(state.audio[:size], state.features)
         state.audio = state.audio[size:]
-        state.heard += size
+        state.used += size
         events: list[Event] = []
         tracker = state.tracker
         tracker.eager = state.style.rate

@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 
     Attributes:
         target: hand pose [POSE_SIZE] for an arm, channel values for other limbs; None = wait.
-        frames: wished duration; arms stretch it to keep joint accelerations below the limit.
+        frames: asked duration; arms stretch it to keep joint accelerations below the limit.
         phase: gesture phase while it runs.
         bounce: acceleration away from the target on arrival, in units of distance / duration^2.
         after: phase when it has ended and nothing follows.

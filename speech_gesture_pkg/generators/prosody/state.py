@@ -46,7 +46,7 @@ class ProsodyState:
 
     Attributes:
         start: stream time of the first sample, seconds; None before the first chunk.
-        heard: audio samples that frames have used.
+        used: audio samples that frames have used.
         audio: samples that no frame has used yet. Shape [N], float32.
         frames: motion frames made.
         features: of the feature extractor.
@@ -57,7 +57,7 @@ class ProsodyState:
     """
 
     start: float | None
-    heard: int
+    used: int
     audio: np.ndarray
     frames: int
     features: FeatureState
@@ -77,7 +77,7 @@ class ProsodyState:
         """State before the first sample: a person standing at rest."""
         return ProsodyState(
             start=None,
-            heard=0,
+            used=0,
             audio=np.zeros(0, np.float32),
             frames=0,
             features=features,
@@ -97,7 +97,7 @@ class ProsodyState:
         """An independent copy."""
         return ProsodyState(
             self.start,
-            self.heard,
+            self.used,
             self.audio,
             self.frames,
             self.features,

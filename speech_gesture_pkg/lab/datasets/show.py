@@ -36,8 +36,6 @@ SIZES = {
     "expression": 100,
 }
 """Key -> numbers per frame, in the order of the 265."""
-KEPT_BODY_JOINTS = (3, 6, 9, *range(12, 22))
-"""The 13 joints of the 129-dim gesture vector (39 numbers with the 90 of the hands)."""
 _PCA = 12
 _JOINTS = {
     "jaw_pose": 22,
@@ -157,12 +155,3 @@ def read_show(
         yield Clip(path.stem, motion, audio, speaker, LICENCE, place, path)
 
     return each(paths, read, skipped, split, progress)
-
-
-def to_265(motion: MotionFrames) -> np.ndarray:
-    """The 265 numbers of each frame in SHOW's order. Shape [T, 265]. Raises InputError without 100 coefficients."""
-    if motion.expression.shape[1] != SIZES["expression"]:
-        raise InputError(f"the motion has {motion.expression.shape[1]} expression coefficients; SHOW has 100")
-    count = len(motion)
-    parts = [motion.poses[:, first : first + SIZES[key] // 3].reshape(count, -1) for key, first in _JOINTS.items()]
-    return np.concatenate([*parts, motion.expression], 1)

@@ -119,7 +119,7 @@ def load_encoder(path: str, kind: str = "wav2vec2") -> SpeechEncoder:
         raise ModelError(f"{made.title} model {path} cannot be loaded: {str(e).strip().splitlines()[0][:200]}") from e
     rate = _sample_rate(folder)
     if rate != SAMPLE_RATE:
-        raise ModelError(f"{made.title} model {path} hears {rate} Hz; only models for {SAMPLE_RATE} Hz can be used")
+        raise ModelError(f"{made.title} model {path} takes {rate} Hz; only models for {SAMPLE_RATE} Hz can be used")
     network.config.apply_spec_augment = False  # masking of the input is for training it from scratch
     return SpeechEncoder(network.eval())
 

@@ -20,7 +20,7 @@ learn when people gesture or what gestures mean. State this wherever figures of 
 - **Speech:** LibriSpeech (read English), FACEGOOD (Mandarin); a quiet pause is added before and after.
 
 **The rule:** a stroke ends (the mark `emphasis` of the clip) 0.2 to 0.3 s after the onset of an accented syllable, so
-that the hand is fastest about the onset. People's hands run a little earlier; a network that hears 0.3 s ahead could
+that the hand is fastest about the onset. People's hands run a little earlier; a network that sees 0.3 s ahead could
 not know of the accent in time. A new gesture comes on the first accent 0.8 to 1.8 s after the last one (about every 2 s
 of fluent speech); accents between are beaten with the raised hand. Deictic and metaphoric gestures stand at phrase
 starts, beats elsewhere; hands alternate, both for strong accents; amplitude follows the accent; hands rest in pauses

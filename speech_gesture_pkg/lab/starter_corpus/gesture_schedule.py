@@ -1,7 +1,7 @@
 """Which gesture falls on which accent: the rule by which real clips are laid on real speech.
 
 - A stroke ends (its clip's mark `emphasis`) 0.2 to 0.3 s after the onset of an accented syllable, so that the hand is
-  fastest about the onset. People's hands run a little earlier; a network that hears 0.3 s ahead could not know of the
+  fastest about the onset. People's hands run a little earlier; a network that sees 0.3 s ahead could not know of the
   accent in time.
 - A new gesture comes on the first accent that is 0.8 to 1.8 s (over the speaker's rate) after the last one: about every
   2 s of fluent speech; accents between are beaten with the hand that is up.

@@ -21,7 +21,7 @@ from speech_gesture_pkg.lab.starter_corpus.smartbody import FPS
 from speech_gesture_pkg.motion.frames import MotionFrames
 
 _NOISE = 10.0 ** (-70.0 / 20.0)
-"""Level of the noise in the pauses that are added: digital silence would tell the network where speech is."""
+"""Level of the noise in the pauses that are added: digital silence would show the network where speech is."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Stage(Protocol):
     """Has `forward(batch) -> dict of losses`, of which "loss" is minimised."""
 
     def data(self) -> Dataset[Any]:
-        """Training sequences; every pass may cut them anew."""
+        """Training sequences; every pass may cut them at other places."""
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -196,7 +196,7 @@ def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
 
 
 class _Interrupt:
-    """Turns Ctrl-C and SIGTERM into a wish that the loop grants after the present step."""
+    """Turns Ctrl-C and SIGTERM into a request that the loop meets after the present step."""
 
     def __init__(self) -> None:
         self.asked = False

@@ -87,7 +87,7 @@ class Neighbours(nn.Module):
 
 
 class Around(nn.Module):
-    """Frames with their neighbours to one vector each: averaging over time is what tells motion from noise.
+    """Frames with their neighbours to one vector each: averaging over time separates motion from noise.
 
     Args:
         size, width: channels in and out.
@@ -144,8 +144,8 @@ class StyledLayer(nn.Module):
         """x [B, T, width], embedded [B, embedding]."""
         if self.neighbours is not None:
             x = self.neighbours(x)
-        heard = self.norm(x)
-        y = linear_attention(self.query(heard), self.key(heard), self.value(heard), self.heads)
+        normed = self.norm(x)
+        y = linear_attention(self.query(normed), self.key(normed), self.value(normed), self.heads)
         x = x + self.attended(y, embedded)
         y = self.fall(self.dropout(fn.gelu(self.rise(x))))
         return x + self.fed(y, embedded)

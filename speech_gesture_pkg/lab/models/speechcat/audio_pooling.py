@@ -8,7 +8,7 @@ from torch.nn import functional as fn
 
 
 class AudioPooling(nn.Module):
-    """Every window is heard by itself, so that hearing token by token equals hearing all at once.
+    """Every window is pooled by itself, so that token by token equals all at once.
 
     Args:
         channels: of a speech feature frame.
@@ -34,7 +34,7 @@ class AudioPooling(nn.Module):
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """windows [N, length, channels] -> [parts, N, width]."""
-        heard = self.norm(self.convolutions(windows.transpose(1, 2)).transpose(1, 2) + self.places)
-        scores = self.key(heard) @ self.queries.T / heard.shape[-1] ** 0.5
+        states = self.norm(self.convolutions(windows.transpose(1, 2)).transpose(1, 2) + self.places)
+        scores = self.key(states) @ self.queries.T / states.shape[-1] ** 0.5
         weights = fn.softmax(scores, 1)
-        return torch.einsum("nsp,nsw->pnw", weights, self.value(heard))
+        return torch.einsum("nsp,nsw->pnw", weights, self.value(states))

@@ -197,10 +197,10 @@ class TokenTransformer(nn.Module):
             logits [P, B, T, codes], past, known.
         """
         batch, count = tokens.shape[1:]
-        heard = self.hear(self.listening(windows.flatten(0, 1)).unflatten(1, (batch, count)))
+        speech = self.hear(self.listening(windows.flatten(0, 1)).unflatten(1, (batch, count)))
         rows = torch.stack([fn.embedding(tokens[p], self.embed[p]) for p in range(self.parts)])
         who = self.speakers(speaker)[None, :, None]
-        x = self.dropout(rows + heard + who)
+        x = self.dropout(rows + speech + who)
         if self.config.style:
             x = x + self.style(style)[None]
         kept = []

@@ -2,7 +2,7 @@
 
 Thesis section 3.1: L = |m - D(z)|^2 + |sg(E(m)) - z|^2 + beta |E(m) - sg(z)|^2. The codebook follows the encoder by
 moving averages instead of the second term (van den Oord et al. 2017, appendix A.1), and codes that nobody uses are
-taken anew from the batch: vector-quantize-pytorch does both.
+replaced from the batch: vector-quantize-pytorch does both.
 """
 
 from __future__ import annotations
@@ -82,15 +82,6 @@ class Decoder(nn.Module):
             codes = torch.cat([codes, codes[:, :, -1:].expand(-1, -1, self.ahead)], 2)
         frames: torch.Tensor = self.layers(codes)
         return frames[:, :, self.ahead * self.downsample :]
-
-    def newest(self, codes: torch.Tensor) -> torch.Tensor:
-        """Frames [B, S, downsample] that the newest code completes: those of the token `ahead` before it.
-
-        Args:
-            codes: the last `history` codes, or all there are. Shape [B, C, N].
-        """
-        frames: torch.Tensor = self.layers(codes)
-        return frames[:, :, -self.downsample :]
 
 
 class MotionVQVAE(nn.Module):
