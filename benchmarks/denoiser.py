@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.paper_diffsheg import BEAT, outpaint, paper_plan
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError
 from speech_gesture_pkg.generators.diffsheg.bundle import PREPARE, TABLES, branch_file
-from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan
-from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
+from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, paper_plan
+from speech_gesture_pkg.generators.diffsheg.config import BEAT, DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.denoiser import Denoiser, Given
 from speech_gesture_pkg.generators.diffsheg.samplers import seeded_noise
 from speech_gesture_pkg.generators.onnx_session import Session
+from speech_gesture_pkg.lab.models.diffsheg.longform import outpaint
 
 FRAMES = 900
 """One minute at 15 fps, as in the paper's section 4.4."""
@@ -59,12 +59,13 @@ def table(rows: list[dict[str, float | int | str]]) -> str:
     return "\n".join(lines)
 
 
-def export_random(folder: Path, precision: str = "float32") -> DiffShegConfig:
+def export_random(folder: Path, precision: str = "float32", official: bool = False) -> DiffShegConfig:
     """The network's ONNX files with random weights in a folder; takes about a minute. Returns its configuration.
 
     Args:
         folder: exists.
         precision: float32 or int8.
+        official: with the peculiarities of the authors' code (the mid-level encoder knows the diffusion step).
 
     Raises:
         MissingDependencyError: torch or the exporter is not installed.
@@ -78,10 +79,11 @@ def export_random(folder: Path, precision: str = "float32") -> DiffShegConfig:
         raise MissingDependencyError(
             f"this figure needs {e.name}, which is not installed: pip install 'speech_gesture_pkg[train]'"
         ) from e
+    config = replace(BEAT, mid_time=True, mid_doubled=True) if official else BEAT
     torch.manual_seed(0)
-    model = DiffSheg(BEAT).eval()
+    model = DiffSheg(config).eval()
     export_networks(model.network, model.channels, model.length, folder, precision)
-    return BEAT
+    return config
 
 
 def load_networks(folder: Path, config: DiffShegConfig, device: str = "cpu", threads: int = 2) -> Denoiser:
@@ -102,7 +104,7 @@ def call_seconds(denoiser: Denoiser, repeat: int = 20) -> float:
     config, random = denoiser.config, np.random.default_rng(0)
     frames, spent = config.clip, []
     given = _given(config, random, frames)
-    prepared = denoiser.prepare(given, np.zeros((1, frames, denoiser.sizes["motion"] + 1), np.float32))
+    prepared = denoiser.prepare(given, np.zeros((1, frames, denoiser.sizes["motion"] + 1), np.float32), 500)
     tables = denoiser.tables(given.person[0], (500,))
     for _ in range(repeat + 2):
         x = random.standard_normal((1, frames, denoiser.sizes["motion"]), np.float32)

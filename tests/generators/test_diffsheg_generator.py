@@ -25,10 +25,11 @@ from speech_gesture_pkg.generators.diffsheg.denoiser import Given  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.generator import DiffShegGenerator  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule  # noqa: E402
 from speech_gesture_pkg.generators.diffsheg.representation import from_vectors, sizes, to_vectors  # noqa: E402
-from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, seeded_noise  # noqa: E402
+from speech_gesture_pkg.generators.diffsheg.samplers import DpmSolver, Foppas, Known, seeded_noise  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.export import export_diffsheg  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.model import Conditions  # noqa: E402
+from speech_gesture_pkg.lab.models.diffsheg.runtime import torch_denoiser  # noqa: E402
 from speech_gesture_pkg.motion.frames import MotionFrames  # noqa: E402
 
 CONFIG = DiffShegConfig(
@@ -126,7 +127,7 @@ def test_onnx_networks_equal_the_plain_torch_forward(exported):
 def guided(model, x, step, given, scale):
     """Classifier-free guidance branch by branch, as the authors' network does it: u + scale * (c - u)."""
     network, steps = model.network, torch.full((len(x),), step)
-    heard, made, other = network.audio(given.speech), [], None
+    heard, made, other = network.audio(given.speech, steps), [], None
     for name in CONFIG.branches:
         span = network.span(name)
         known = torch.cat([given.known[..., :-1][..., span], given.known[..., -1:]], -1)
@@ -329,3 +330,17 @@ def test_samplers_run_on_the_networks(exported):
     jumping = denoiser.sample(Foppas(schedule, 5, 3, 2, 4), given, None, seeded_noise((1,), 0))
     np.testing.assert_array_equal(plain, jumping)
     assert denoiser.sample(DpmSolver(schedule, 1), given, None, seeded_noise((1,), 0)).shape == plain.shape
+
+
+def test_clips_in_torch_equal_those_in_onnx(exported):
+    model, folder = exported
+    random = np.random.default_rng(2)
+    speech = random.standard_normal((2, 9, model.length, model.channels), np.float32)
+    given = Given(speech, random.standard_normal((2, CONFIG.person), np.float32))
+    known = Known(random.standard_normal((2, 4, len(model.mean)), np.float32), np.zeros(4))
+    sampler = PLAN.make_sampler(CONFIG)
+    made = [
+        denoiser.sample(sampler, given, known, seeded_noise((1, 2), 0), 1.2)
+        for denoiser in (DiffShegBundle.load(folder, threads=1).denoiser, torch_denoiser(model.network))
+    ]
+    np.testing.assert_allclose(made[0], made[1], atol=2e-4)

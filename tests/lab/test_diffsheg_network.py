@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from speech_gesture_pkg.errors import ConfigError, ModelError  # noqa: E402
-from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig  # noqa: E402
+from speech_gesture_pkg.generators.diffsheg.config import BEAT, SHOW, DiffShegConfig  # noqa: E402
+from speech_gesture_pkg.lab.models.diffsheg import official  # noqa: E402
 from speech_gesture_pkg.lab.models.diffsheg.blocks import (  # noqa: E402
     AdaIN,
     linear_attention,
@@ -168,6 +169,7 @@ VARIANTS = [
     {"flow": "reverse", "known": False},
     {"flow": "no_x0", "style": False},
     {"null": 0.2, "hubert": 6},
+    {"mid_time": True, "mid_doubled": True},
     {"mel": False},
     {"mid": False},
     {"local": 5},
@@ -185,14 +187,14 @@ def test_hoisted_networks_equal_the_plain_one(changes):
     given = replace(given, null=null)
     with torch.no_grad():
         right = net(x, step, given)
-        made = Prepare(net)(given.speech, given.hubert, given.known)
-        tables = Tables(net)(step, given.person)
+        made = Prepare(net)(given.speech, given.hubert, given.known, step if net.config.mid_time else None)
         keep = None if null is None else (~null).float()[:, None, None]
         found, other = torch.zeros_like(right), None
         for k, name in enumerate(net.config.branches):
             branch, span = net.branches[name], net.span(name)
+            table = Tables(branch)(step, given.person)
             told = other if branch.other else None
-            one = HoistedBranch(branch)(x[..., span], *made[3 * k : 3 * k + 3], tables[k], told, keep)
+            one = HoistedBranch(branch)(x[..., span], *made[3 * k : 3 * k + 3], table, told, keep)
             other, found[..., span] = net.clean(x[..., span], one, step), one
     torch.testing.assert_close(found, right, atol=1e-4, rtol=0)
 
@@ -237,6 +239,143 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
         load(path)
 
 
-def test_ready_made_speech_has_the_width_of_the_networks_own():
+def authors(name: str) -> dict:
+    """A state dictionary with the keys and shapes of the authors' network, written down from their module names."""
+    torch.manual_seed(0)
+    gesture, expression, people, null = {"show": (129, 103, 4, True), "beat": (141, 51, 30, False)}[name]
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def linear(key, out, size):
+        shapes[f"{key}.weight"], shapes[f"{key}.bias"] = (out, size), (out,)
+
+    def norm(key, size):
+        shapes[f"{key}.weight"], shapes[f"{key}.bias"] = (size,), (size,)
+
+    def layer(key, width):
+        norm(f"{key}.sa_block.norm", width)
+        for part in ("query", "key", "value"):
+            linear(f"{key}.sa_block.{part}", width, width)
+        linear(f"{key}.ffn.linear1", 1024, width)
+        linear(f"{key}.ffn.linear2", width, 1024)
+        for block in ("sa_block", "ffn"):
+            linear(f"{key}.{block}.proj_out.emb_layers.1", 2 * width, 2048)
+            norm(f"{key}.{block}.proj_out.norm", width)
+            linear(f"{key}.{block}.proj_out.out_layers.2", width, width)
+
+    def two(key, size):
+        linear(f"{key}.0", 2048, size)
+        linear(f"{key}.2", 2048, 2048)
+
+    two("time_embed", 512)
+    layer("encoder_aud", 128)
+    for branch, size, other in (("encoder_exp", expression, 0), ("encoder_ges", gesture, expression)):
+        whole = 512 + 256 + 128 + other
+        if null:
+            shapes[f"{branch}.null_cond_emb"] = (1, whole)
+        shapes[f"{branch}.PE.pe"] = (1, 1200, 512)
+        linear(f"{branch}.joint_embed", 512, size)
+        linear(f"{branch}.audio_proj", 256, 256)
+        shapes[f"{branch}.hubert_encoder.0.weight"] = (128, 1024, 3)
+        norm(f"{branch}.hubert_encoder.1", 128)
+        for extra, shape in (("running_mean", (128,)), ("running_var", (128,)), ("num_batches_tracked", ())):
+            shapes[f"{branch}.hubert_encoder.1.{extra}"] = shape
+        shapes[f"{branch}.hubert_encoder.3.weight"] = (128, 128, 3)
+        two(f"{branch}.time_embed", 512)
+        two(f"{branch}.pid_embed", people)
+        for k in range(8):
+            block = f"{branch}.temporal_decoder_blocks.{k}"
+            norm(f"{block}.feat_proj.0", whole)
+            linear(f"{block}.feat_proj.1", 1024, whole)
+            linear(f"{block}.feat_proj.3", 512, 1024)
+            layer(block, 512)
+        linear(f"{branch}.out", size, 512)
+    # numbers that take no memory: what counts is where each ends up
+    return {
+        k: torch.full((1,) * len(s), i % 97 + 1, dtype=torch.int64 if k.endswith("tracked") else torch.float32).expand(
+            s
+        )
+        for i, (k, s) in enumerate(shapes.items())
+    }
+
+
+@pytest.fixture(scope="module")
+def beat(tmp_path_factory):
+    """A file like the authors' for BEAT, two layers deep, beside its state dictionary."""
+    whole = {k: v for k, v in authors("beat").items() if not any(f"blocks.{n}." in k for n in range(2, 8))}
+    path = tmp_path_factory.mktemp("official") / "fgd_best.tar"
+    torch.save({"encoder": {f"module.{k}": v for k, v in whole.items()}, "ep": 3, "best_fgd": np.float64(0.5)}, path)
+    return path, whole
+
+
+@pytest.mark.parametrize("name", ["show", "beat"])
+def test_every_tensor_of_the_authors_networks_has_one_place(name):
+    config = official.OFFICIAL[name].config
+    with torch.device("meta"):
+        ours = {k: tuple(v.shape) for k, v in UniEG(config, 1, 1).state_dict().items()}
+    theirs = {k: tuple(v.shape) for k, v in authors(name).items() if not k.endswith("PE.pe")}
+    names = official.key_map(config)
+    found = {names[k]: ((1, *s) if k.endswith(".null") else s) for k, s in ours.items()}
+    assert found == theirs
+
+
+def test_authors_checkpoints_are_loaded(beat, monkeypatch):
+    path, whole = beat
+    small = replace(official.OFFICIAL["beat"], config=replace(official.OFFICIAL["beat"].config, layers=2))
+    monkeypatch.setitem(official.OFFICIAL, "beat", small)
+    model = official.load_official(path, "beat", np.full(192, 0.25), np.full(192, 2.0))
+    state = model.network.state_dict()
+    pairs = {
+        "branches.gesture.fusions.1.rise.weight": "encoder_ges.temporal_decoder_blocks.1.feat_proj.1.weight",
+        "branches.expression.layers.0.fed.norm.bias": "encoder_exp.temporal_decoder_blocks.0.ffn.proj_out.norm.bias",
+        "audio.mid.attended.out.weight": "encoder_aud.sa_block.proj_out.out_layers.2.weight",
+        "branches.gesture.hubert.1.running_var": "encoder_ges.hubert_encoder.1.running_var",
+    }
+    for ours, theirs in pairs.items():
+        torch.testing.assert_close(state[ours], whole[theirs])
+    assert float(model.mean[0]) == 0.25
+    assert float(model.deviation[0]) == 2.0
+    assert model.config.mid_doubled
+    assert model.config.mid_time
+
+
+def test_the_quirk_of_the_authors_mid_level_encoder():
+    plain, doubled = network(), network(mid_doubled=True)
+    speech = torch.randn(1, 4, LENGTH, FEATURES)
+    with torch.no_grad():
+        low = plain.audio.listen(speech.flatten(2))
+        torch.testing.assert_close(doubled.audio(speech, None)[..., 8:], plain.audio.mid(2 * low, None))
+        torch.testing.assert_close(doubled.audio(speech, None)[..., :8], low)
+
+
+def test_official_checkpoints_that_cannot_be_used(beat, tmp_path, monkeypatch):
+    path, _ = beat
+    deeper = replace(official.OFFICIAL["beat"], config=replace(official.OFFICIAL["beat"].config, layers=3))
+    monkeypatch.setitem(official.OFFICIAL, "beat", deeper)
+    with pytest.raises(ModelError, match="official DiffSHEG 'ted' is unknown"):
+        official.load_official(path, "ted")
+    with pytest.raises(ModelError, match="does not exist"):
+        official.load_official(tmp_path / "none.tar", "beat")
+    (tmp_path / "bad.tar").write_bytes(b"no archive")
+    with pytest.raises(ModelError, match="corrupt or not one of the authors'"):
+        official.load_official(tmp_path / "bad.tar", "beat")
+    with pytest.raises(ModelError, match=r"has no tensor encoder_exp\.temporal_decoder_blocks\.2"):
+        official.load_official(path, "beat")
+
+
+def test_official_rates_are_asserted():
+    official.OFFICIAL["beat"].check(15.0, 18000, 16000)
+    with pytest.raises(ModelError, match="SHOW checkpoint needs fps 30; it is 15"):
+        official.OFFICIAL["show"].check(15.0, 18000, 16000)
+    with pytest.raises(ModelError, match="HuBERT sample rate 16000; it is 22050"):
+        official.OFFICIAL["show"].check(30.0, 18000, 22050)
+    for name, hop in (("show", 600), ("beat", 1200)):
+        model = official.OFFICIAL[name]
+        assert model.mel_rate / model.mel_hop == model.fps == model.config.fps
+        assert model.mel_hop == hop
+
+
+def test_paper_sizes():
+    assert (BEAT.person, BEAT.clip, BEAT.null) == (30, 34, 0.0)
+    assert (SHOW.person, SHOW.clip, SHOW.null) == (4, 88, 0.2)
     with pytest.raises(ConfigError, match="speech is 64; it must be 0 or audio_width"):
-        DiffShegConfig(audio_width=128, speech=64)
+        replace(BEAT, speech=64)

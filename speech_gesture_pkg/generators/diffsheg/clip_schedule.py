@@ -122,6 +122,12 @@ class ClipPlan:
         return to_values(self)
 
 
+def paper_plan(config: DiffShegConfig, rounds: int = 2) -> ClipPlan:
+    """FOPPAS as the paper runs it: whole clips, the whole overlap (4 frames of 34, 10 of 88) blended, DDIM-25."""
+    overlap = 10 if config.layout == "show" else 4
+    return ClipPlan(config.clip - overlap, overlap, overlap, "foppas", 25, rounds=rounds)
+
+
 def live_plan(config: DiffShegConfig) -> ClipPlan:
     """Small hops: a third of a second of new motion, as much of the old as fits, four network calls."""
     hop = max(1, round(config.fps / 3))

@@ -17,8 +17,6 @@ PREDICTIONS = ("epsilon", "velocity", "sample")
 """What the network gives: the noise (paper), v of Salimans and Ho 2022, or the clean motion."""
 LAYOUTS = ("smplx", "show", "beat")
 _FPS = (7.5, 15.0, 30.0)
-_RETIRED = ("mid_time", "mid_doubled")
-"""Choices that models of earlier versions name, and never make."""
 _OF_HUBERT = ("hubert_path", "hubert_past", "hubert_ahead", "hubert_block")
 
 
@@ -39,6 +37,8 @@ class DiffShegConfig:
         hubert_path: local folder or hub name of the HuBERT model; for training only.
         hubert_past, hubert_ahead: audio that HuBERT sees at least before the begin and beyond the end of a block, s.
         hubert_block: frames whose states are made at once. Best as many as a clip's new frames, or a part of them.
+        mid_time: the mid-level encoder gets the diffusion step, as in the authors' code. Costs speed.
+        mid_doubled: its residual doubles the input, as in the authors' code. For their checkpoints only.
         speech: channels of a frame's speech vector when it comes ready-made (the authors' mel); 0 = own features,
             `audio_past` and `audio_ahead` seconds around each frame, projected to `audio_width`.
         audio_past, audio_ahead: speech seen before the start and after the end of a frame's time, s.
@@ -72,6 +72,8 @@ class DiffShegConfig:
     hubert_past: float = 2.0
     hubert_ahead: float = 0.2
     hubert_block: int = 10
+    mid_time: bool = False
+    mid_doubled: bool = False
     speech: int = 0
     audio_past: float = 0.1
     audio_ahead: float = 0.1
@@ -192,8 +194,7 @@ class DiffShegConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DiffShegConfig:
         """From stored or written values. Raises ConfigError for unknown names and wrong types."""
-        known = {k: v for k, v in values.items() if k not in _RETIRED or v is not False}
-        return from_values(cls, "diffsheg", known)
+        return from_values(cls, "diffsheg", values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML, without those of HuBERT for a network without it."""
@@ -203,6 +204,27 @@ class DiffShegConfig:
                 del values[name]
         return values
 
+
+_PAPER: dict[str, Any] = {
+    "audio_width": 128,
+    "audio_out": 256,
+    "hubert": 1024,
+    "width": 512,
+    "layers": 8,
+    "heads": 8,
+    "feed": 1024,
+    "time_width": 2048,
+    "known": False,
+    "style": False,
+    "speech": 128,
+}
+
+BEAT = DiffShegConfig(**_PAPER, layout="beat", fps=15.0, clip=34, speakers=tuple(f"speaker_{k}" for k in range(1, 31)))
+"""The paper's network for BEAT: 30 people, 34 frames at 15 fps, no guidance."""
+SHOW = DiffShegConfig(
+    **_PAPER, layout="show", fps=30.0, clip=88, null=0.2, speakers=("oliver", "seth", "conan", "chemistry")
+)
+"""The paper's network for SHOW: 4 people, 88 frames at 30 fps, guidance trained in."""
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "full": {},

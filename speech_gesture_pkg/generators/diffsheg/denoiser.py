@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from speech_gesture_pkg.generators.diffsheg.noise_schedule import NoiseSchedule
 from speech_gesture_pkg.generators.diffsheg.representation import sizes
 from speech_gesture_pkg.generators.diffsheg.samplers import Known, Noise, Sampler
 
+Network = Callable[..., Mapping[str, np.ndarray]]
+"""Arrays by name -> arrays by name, as `generators.onnx_session.Session`; has `inputs`, the names that it takes."""
 _PEOPLE = 8
 """Persons and styles whose tables are kept."""
 
@@ -64,9 +66,14 @@ class Denoiser:
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def prepare(self, given: Given, known: np.ndarray) -> Mapping[str, np.ndarray]:
-        """What speech and known frames [B, T, C + 1] contribute."""
-        arrays = {"speech": given.speech, "hubert": given.hubert, "known": known}
+    def prepare(self, given: Given, told: np.ndarray, step: int) -> Mapping[str, np.ndarray]:
+        """What speech and known frames contribute."""
+        arrays = {
+            "speech": given.speech,
+            "hubert": given.hubert,
+            "known": told,
+            "step": np.full(len(given.speech), step, np.int64),
+        }
         used: dict[str, np.ndarray] = {}
         for name in self._prepare.inputs:
             value = arrays[name]
@@ -123,23 +130,27 @@ class _Clip:
     def __init__(
         self, networks: Denoiser, sampler: Sampler, given: Given, known: Known | None, guidance: float
     ) -> None:
-        self.networks, self.guidance = networks, guidance
+        self.networks, self.given, self.guidance = networks, given, guidance
         self.only, self.final = networks.config.branches, None
         self._guided = bool(networks.config.null) and guidance != 1.0
         count, frames = given.speech.shape[:2]
-        held = np.zeros((count, frames, networks.sizes["motion"] + 1), np.float32)
+        self._told = np.zeros((count, frames, networks.sizes["motion"] + 1), np.float32)
         if known is not None:
             size = known.frames.shape[1]
-            held[:, :size, :-1] = known.frames
-            held[:, :size, -1] = 1.0
+            self._told[:, :size, :-1] = known.frames
+            self._told[:, :size, -1] = 1.0
         self._steps = sampler.visited
         self._tables = [networks.tables(p, self._steps) for p in given.person]
-        self._prepared = networks.prepare(given, held)
+        self._prepared: dict[int, Mapping[str, np.ndarray]] = {}
 
     final: np.ndarray | None
 
     def __call__(self, x: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-        networks, prepared, place = self.networks, self._prepared, self._steps.index(step)
+        config, networks = self.networks.config, self.networks
+        key = step if config.mid_time else -1
+        if key not in self._prepared:
+            self._prepared[key] = networks.prepare(self.given, self._told, step)
+        prepared, place = self._prepared[key], self._steps.index(step)
         clean, epsilon = np.zeros_like(x), np.zeros_like(x)
         other: np.ndarray | None = self.final
         for name in self.only:

@@ -15,13 +15,24 @@ from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, live_
 from speech_gesture_pkg.generators.diffsheg.hubert import HubertWindows
 from speech_gesture_pkg.generators.model_bundle import write_card
 from speech_gesture_pkg.lab.models.diffsheg.checkpoint import DiffSheg
-from speech_gesture_pkg.lab.models.diffsheg.hoisted import HoistedBranch, Prepare, Tables, branches_of
-from speech_gesture_pkg.lab.models.diffsheg.model import UniEG
+from speech_gesture_pkg.lab.models.diffsheg.hoisted import HoistedBranch, Prepare, Tables
+from speech_gesture_pkg.lab.models.diffsheg.model import Branch, UniEG
 from speech_gesture_pkg.lab.models.onnx_export import export
 from speech_gesture_pkg.lab.models.speech_encoder import SpeechEncoder
 from speech_gesture_pkg.lab.models.speech_encoder_export import export_encoder
 
 PRECISIONS = ("float32", "int8")
+
+
+class _Tables(torch.nn.Module):
+    """Tables of all branches."""
+
+    def __init__(self, network: UniEG) -> None:
+        super().__init__()
+        self.tables = torch.nn.ModuleList(Tables(_branch(network, n)) for n in network.config.branches)
+
+    def forward(self, step: torch.Tensor, person: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(t(step, person) for t in self.tables)
 
 
 def export_diffsheg(
@@ -41,7 +52,7 @@ def export_diffsheg(
         plan: how the model is meant to run live; default: `live_plan`.
         precision: of the matrices that are called at every step. int8: weights by output channel, activations at run
             time.
-        encoder: the HuBERT of networks with it. Without it, such a model can be used with ready-made states only.
+        encoder: the HuBERT that the networks hear. Without it, such a model can be used with ready-made states only.
 
     Raises:
         ConfigError: an unknown precision, a plan or an encoder that does not fit the networks.
@@ -84,22 +95,32 @@ def export_networks(network: UniEG, channels: int, length: int, folder: Path, pr
     config = network.config
     # examples of two and more: the exporter takes a length of one for fixed
     clips, frames = 2, 6
-    speech = (config.speech,) if config.speech else (length, channels)
+    size = network.sizes["motion"]
+    heard = (config.speech,) if config.speech else (length, channels)
+    hoisted = Prepare(network).eval()
+    step = torch.tensor([3, 5])
     given = {
-        "speech": torch.zeros(clips, frames, *speech),
+        "speech": torch.zeros(clips, frames, *heard),
         "hubert": torch.zeros(clips, frames, max(config.hubert, 1)),
-        "known": torch.zeros(clips, frames, network.sizes["motion"] + 1),
+        "known": torch.zeros(clips, frames, size + 1),
+        "step": step,
+    }
+    axes = {
+        "speech": {0: "clips", 1: "frames"},
+        "hubert": {0: "clips", 1: "frames"},
+        "known": {0: "clips", 1: "frames"},
     }
     outputs = [f"{kind}_{name}" for name in config.branches for kind in ("base", "part", "stats")]
-    prepare = _Prepare(network).eval()
-    export(prepare, given, outputs, folder / PREPARE, dynamic={k: {0: "clips", 1: "frames"} for k in given})
-    person = {"step": torch.tensor([3, 5]), "person": torch.zeros(2, config.person)}
+    export(_Used(hoisted, config), given, outputs, folder / PREPARE, dynamic={**axes, "step": {0: "clips"}})
+    person = {"step": step, "person": torch.zeros(2, config.person)}
+    rows = {"step": {0: "steps"}, "person": {0: "steps"}}
     tables = [f"table_{name}" for name in config.branches]
-    export(Tables(network), person, tables, folder / TABLES, dynamic={k: {0: "steps"} for k in person})
+    export(_Tables(network), person, tables, folder / TABLES, dynamic=rows)
     with torch.no_grad():
-        made = dict(zip(outputs, prepare(**given), strict=True))
-        shown = dict(zip(tables, Tables(network)(**person), strict=True))
-    for name, branch in branches_of(network):
+        made = dict(zip(outputs, hoisted(*_prepared(given, config)), strict=True))
+        shown = dict(zip(tables, _Tables(network)(**person), strict=True))
+    for name in config.branches:
+        branch = _branch(network, name)
         inputs = {
             "x": torch.zeros(clips, frames, branch.size),
             "base": made[f"base_{name}"],
@@ -119,16 +140,29 @@ def export_networks(network: UniEG, channels: int, length: int, folder: Path, pr
         _drop_unused(folder / name)
 
 
-class _Prepare(torch.nn.Module):
+class _Used(torch.nn.Module):
     """`Prepare` with every input given; those without use fall out of the graph."""
 
-    def __init__(self, network: UniEG) -> None:
+    def __init__(self, prepare: Prepare, config: Any) -> None:
         super().__init__()
-        self.prepare, self.config = Prepare(network), network.config
+        self.prepare, self.config = prepare, config
 
-    def forward(self, speech: torch.Tensor, hubert: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        made = self.prepare(speech, hubert if self.config.hubert else None, known if self.config.known else None)
-        return tuple(made)
+    def forward(
+        self, speech: torch.Tensor, hubert: torch.Tensor, known: torch.Tensor, step: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        given = {"speech": speech, "hubert": hubert, "known": known, "step": step}
+        return tuple(self.prepare(*_prepared(given, self.config)))
+
+
+def _prepared(given: dict[str, torch.Tensor], config: Any) -> tuple[torch.Tensor | None, ...]:
+    used = {"speech": True, "hubert": bool(config.hubert), "known": config.known, "step": config.mid_time}
+    return tuple(given[k] if use else None for k, use in used.items())
+
+
+def _branch(network: UniEG, name: str) -> Branch:
+    branch = network.branches[name]
+    assert isinstance(branch, Branch)
+    return branch
 
 
 def _drop_unused(path: Path) -> None:

@@ -3,7 +3,8 @@
 Three kinds of network, equal to `UniEG.forward` up to rounding:
 
 - `Tables`: AdaIN factors and summands of a diffusion step and person; once per person and step for all clips;
-- `Prepare`: what a clip's speech and known frames contribute to every layer; once per clip;
+- `Prepare`: what a clip's speech and known frames contribute to every layer; once per clip (once per clip and step with
+  `mid_time`);
 - `HoistedBranch`: the rest, called at every step. Query, key and value are one matrix; LayerNorms have no weights of
   their own.
 
@@ -23,22 +24,20 @@ from speech_gesture_pkg.lab.models.diffsheg.model import Branch, UniEG
 
 
 class Tables(nn.Module):
-    """AdaIN tables of all branches, in the order in which they run."""
+    """AdaIN tables of one branch."""
 
-    def __init__(self, network: UniEG) -> None:
+    def __init__(self, branch: Branch) -> None:
         super().__init__()
-        self.network = network
+        self.branch = branch
 
-    def forward(self, step: torch.Tensor, person: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """step [S], person [S, P] -> [S, layers, 4, width] each: factor, summand after attention and feed-forward."""
-        tables = []
-        for _, branch in branches_of(self.network):
-            embedded, rows = branch.styled(step, person), []
-            for layer in branch.layers:
-                assert isinstance(layer, StyledLayer)
-                rows.append(torch.stack([*layer.attended.table(embedded), *layer.fed.table(embedded)], 1))
-            tables.append(torch.stack(rows, 1))
-        return tuple(tables)
+    def forward(self, step: torch.Tensor, person: torch.Tensor) -> torch.Tensor:
+        """step [S], person [S, P] -> [S, layers, 4, width]: factor and summand after attention and feed-forward."""
+        embedded = self.branch.styled(step, person)
+        rows = []
+        for layer in self.branch.layers:
+            assert isinstance(layer, StyledLayer)
+            rows.append(torch.stack([*layer.attended.table(embedded), *layer.fed.table(embedded)], 1))
+        return torch.stack(rows, 1)
 
 
 class Prepare(nn.Module):
@@ -52,21 +51,22 @@ class Prepare(nn.Module):
     def __init__(self, network: UniEG) -> None:
         super().__init__()
         self.network = network
-        for name, branch in branches_of(network):
+        for name, branch in _branches(network):
             first = branch.config.branch_width
             last = first + branch.config.conditions
             whole = [_centred(fusion, branch)[0][:, first:last] for fusion in branch.fusions]
-            self.register_buffer(f"speech_{name}", torch.cat(whole))
+            self.register_buffer(f"heard_{name}", torch.cat(whole))
 
     def forward(
         self,
         speech: torch.Tensor,
         hubert: torch.Tensor | None,
         known: torch.Tensor | None,
+        step: torch.Tensor | None,
     ) -> tuple[torch.Tensor, ...]:
         network, made = self.network, []
-        encoded = network.audio(speech)
-        for name, branch in branches_of(network):
+        encoded = network.audio(speech, step)
+        for name, branch in _branches(network):
             span = network.span(name)
             held = None if known is None else torch.cat([known[..., :-1][..., span], known[..., -1:]], -1)
             beside = branch.conditions(encoded, hubert)
@@ -74,7 +74,7 @@ class Prepare(nn.Module):
             base = branch.start(held, frames) + torch.zeros_like(beside[..., :1])
             mean = beside.mean(-1, keepdim=True)
             spread = (beside - mean).square().sum(-1, keepdim=True)
-            part = fn.linear(beside, getattr(self, f"speech_{name}"))
+            part = fn.linear(beside, getattr(self, f"heard_{name}"))
             part = part.reshape(count, frames, branch.config.layers, -1).transpose(1, 2)
             made += [base, part, torch.cat([mean, spread], -1)]
         return tuple(made)
@@ -187,8 +187,7 @@ def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
     return made
 
 
-def branches_of(network: UniEG) -> list[tuple[str, Branch]]:
-    """Name and module of each branch, in the order in which they run."""
+def _branches(network: UniEG) -> list[tuple[str, Branch]]:
     found = []
     for name in network.config.branches:
         branch = network.branches[name]

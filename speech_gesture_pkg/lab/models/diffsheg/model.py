@@ -55,16 +55,25 @@ class AudioEncoder(nn.Module):
         self.listen = nn.Sequential(nn.Linear(channels * length, width), nn.GELU(), nn.Linear(width, width))
         if config.speech:
             self.listen = nn.Sequential()
-        self.mid = StyledLayer(width, config.heads, config.feed, 0, config.dropout) if config.mid else None
+        self.mid: StyledLayer | None = None
+        self.time: nn.Sequential | None = None
+        if config.mid:
+            embedding = config.time_width if config.mid_time else 0
+            self.mid = StyledLayer(width, config.heads, config.feed, embedding, config.dropout)
+            if config.mid_time:
+                self.time = embedder(config.width, config.time_width)
 
-    def forward(self, speech: torch.Tensor) -> torch.Tensor | None:
-        """[B, T, audio_width or twice that]; None for a network with HuBERT only."""
+    def forward(self, speech: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor | None:
+        """[B, T, audio_width or twice that]; None for a network that hears HuBERT only."""
         if not (self.config.mel or self.config.mid):
             return None
         low = self.listen(speech.flatten(2))
         found = [low] if self.config.mel else []
         if self.mid is not None:
-            found.append(self.mid(low, None))
+            embedded = None
+            if self.time is not None and step is not None:
+                embedded = self.time(step_embedding(step, self.config.width))
+            found.append(self.mid(2 * low if self.config.mid_doubled else low, embedded))
         return torch.cat(found, -1)
 
 
@@ -74,7 +83,7 @@ class Branch(nn.Module):
     Args:
         config: sizes.
         size: channels of its motion.
-        other: channels of the other branch's prediction that it gets; 0 = none.
+        other: channels of what it is told of the other branch; 0 = nothing.
     """
 
     table: torch.Tensor
@@ -126,9 +135,9 @@ class Branch(nn.Module):
             base = base + self.told(known)
         return base
 
-    def conditions(self, speech: torch.Tensor | None, hubert: torch.Tensor | None) -> torch.Tensor:
+    def conditions(self, encoded: torch.Tensor | None, hubert: torch.Tensor | None) -> torch.Tensor:
         """Speech as the fusion blocks get it. Shape [B, T, conditions]."""
-        found = [self.audio(speech)] if self.audio is not None and speech is not None else []
+        found = [self.audio(encoded)] if self.audio is not None and encoded is not None else []
         if self.hubert is not None and hubert is not None:
             found.append(self.hubert(hubert.transpose(1, 2)).transpose(1, 2))
         return torch.cat(found, -1)
@@ -141,14 +150,14 @@ class Branch(nn.Module):
         self,
         x: torch.Tensor,
         step: torch.Tensor,
-        speech: torch.Tensor | None,
+        encoded: torch.Tensor | None,
         given: Conditions,
         known: torch.Tensor | None,
         other: torch.Tensor | None,
     ) -> torch.Tensor:
         """Prediction [B, T, size] for the noisy motion x [B, T, size] at step [B]."""
         embedded = self.styled(step, given.person)
-        beside = self.conditions(speech, given.hubert)
+        beside = self.conditions(encoded, given.hubert)
         if other is not None:
             beside = torch.cat([beside, other], -1)
         h = self.embedded(x) + self.start(known, x.shape[1])
@@ -216,7 +225,7 @@ class UniEG(nn.Module):
         Returns:
             [B, T, C]: noise, velocity or clean motion (`config.prediction`).
         """
-        speech = self.audio(given.speech)
+        encoded = self.audio(given.speech, step)
         made: dict[str, torch.Tensor] = {}
         other: torch.Tensor | None = None
         for name in self.config.branches:
@@ -224,7 +233,7 @@ class UniEG(nn.Module):
             known = None
             if given.known is not None:
                 known = torch.cat([given.known[..., :-1][..., span], given.known[..., -1:]], -1)
-            made[name] = branch(x[..., span], step, speech, given, known, other)
+            made[name] = branch(x[..., span], step, encoded, given, known, other)
             if self.config.sees_other:
                 other = self.clean(x[..., span], made[name], step)
                 if self.config.flow != "no_detach":

@@ -1,48 +1,18 @@
-"""DiffSHEG as the paper has it: its networks' sizes, its FOPPAS, and recordings of any length at once."""
+"""Recordings of any length at once: FOPPAS as the paper runs it (section 3.5, figure 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.generators.diffsheg.clip_schedule import ClipPlan, fresh
-from speech_gesture_pkg.generators.diffsheg.config import DiffShegConfig
 from speech_gesture_pkg.generators.diffsheg.denoiser import Denoiser, Given
 from speech_gesture_pkg.generators.diffsheg.samplers import Known, Noise, Sampler
 
 Watch = Callable[[int, int, Known | None], None]
 """Called before each clip with its first frame, the frame after its last one, and what is known of it."""
-
-
-_PAPER: dict[str, Any] = {
-    "audio_width": 128,
-    "audio_out": 256,
-    "hubert": 1024,
-    "width": 512,
-    "layers": 8,
-    "heads": 8,
-    "feed": 1024,
-    "time_width": 2048,
-    "known": False,
-    "style": False,
-    "speech": 128,
-}
-
-BEAT = DiffShegConfig(**_PAPER, layout="beat", fps=15.0, clip=34, speakers=tuple(f"speaker_{k}" for k in range(1, 31)))
-"""The paper's network for BEAT: 30 people, 34 frames at 15 fps, no guidance."""
-SHOW = DiffShegConfig(
-    **_PAPER, layout="show", fps=30.0, clip=88, null=0.2, speakers=("oliver", "seth", "conan", "chemistry")
-)
-"""The paper's network for SHOW: 4 people, 88 frames at 30 fps, guidance trained in."""
-
-
-def paper_plan(config: DiffShegConfig, rounds: int = 2) -> ClipPlan:
-    """FOPPAS as the paper runs it: whole clips, the whole overlap (4 frames of 34, 10 of 88) blended, DDIM-25."""
-    overlap = 10 if config.layout == "show" else 4
-    return ClipPlan(config.clip - overlap, overlap, overlap, "foppas", 25, rounds=rounds)
 
 
 def outpaint(
@@ -54,7 +24,7 @@ def outpaint(
     watch: Watch = lambda first, last, known: None,
     overlaps: Callable[[int], int] | None = None,
 ) -> np.ndarray:
-    """Motion [B, N, C], normalised, of N frames of speech (section 3.5, figure 3).
+    """Motion [B, N, C], normalised, of N frames of speech.
 
     The first clip has plan.clip frames, each later one begins plan.overlap frames before the end of the one before, and
     the last one is as short as it needs to be.
