@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.limits import limit_violations
 from benchmarks.tracking import TERMS, robot_figures, whole_poses
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
@@ -22,7 +23,7 @@ from speech_gesture_pkg.pipeline.build import layout_of, load_robot
 from speech_gesture_pkg.pipeline.offline import run_offline
 from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_path
 from speech_gesture_pkg.robot.joint_map.robot_map import limbs_and_hands
-from speech_gesture_pkg.verification.self_collision import colliding_share, limit_violations
+from speech_gesture_pkg.verification.self_collision import SelfCollision
 
 _SHAPE_FRAMES = 6000
 """Poses that are tested with the URDF's shapes: 10 a second of ten minutes."""
@@ -114,7 +115,7 @@ def system_figures(config: GestureConfig, speech: Any) -> dict[str, Any]:
     columns = [names.index(n) for n in capsule_joints]
     chosen = np.unique(np.linspace(0, len(q) - 1, min(len(q), _SHAPE_FRAMES)).round().astype(int))
     posed, poses = whole_poses(robot.retargeter, q[chosen][:, columns])
-    found = colliding_share(robot.model.source, posed, poses, limbs, hands, _SHAPE_FRAMES)
+    found = SelfCollision(robot.model.source, posed, limbs, hands).report(posed, poses)
     touching = robot.retargeter.collision.distance(q[:, columns]) < 0
     return {
         "seconds": seconds,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.limits import limit_violations
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
 from speech_gesture_pkg.retargeting.ik_retargeter import IkRetargeter
@@ -18,7 +19,7 @@ from speech_gesture_pkg.retargeting.targets import human_targets
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.robot_map import RobotMap, limbs_and_hands
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.verification.self_collision import SelfCollision, limit_violations
+from speech_gesture_pkg.verification.self_collision import SelfCollision
 
 FPS = 30.0
 TERMS = (("upper arm", "upper_arm"), ("forearm", "forearm"), ("palm", "palm"), ("head", "head"))

@@ -29,7 +29,7 @@ from speech_gesture_pkg.errors import InputError
 SUFFIXES = (".mcap", ".db3")
 
 
-class BagMessage(NamedTuple):
+class RawMessage(NamedTuple):
     """One message: receive time in ns, topic, type name, CDR bytes."""
 
     time_ns: int
@@ -105,7 +105,7 @@ class Bag:
         """Number of messages."""
         return sum(t.count for t in self.topics)
 
-    def messages(self, topics: Collection[str] = (), start_s: float = 0.0) -> Iterator[BagMessage]:
+    def messages(self, topics: Collection[str] = (), start_s: float = 0.0) -> Iterator[RawMessage]:
         """Messages in order of time.
 
         Args:
@@ -138,7 +138,7 @@ class Bag:
                 continue
             yield message.time_ns, message.topic, data
 
-    def _unreadable(self, message: BagMessage, error: Exception) -> None:
+    def _unreadable(self, message: RawMessage, error: Exception) -> None:
         if not self.damage:
             self.damage = (
                 f"bag {self.path} is damaged (a message of {message.topic} is no {message.type_name}: {_line(error)})"
@@ -213,7 +213,7 @@ class Bag:
             raise InputError(f"bag {self.path} holds no messages")
         return min(s for s, _ in spans), max(e for _, e in spans)
 
-    def _read(self, reader: Reader, topics: Collection[str], start: int) -> Iterator[BagMessage]:
+    def _read(self, reader: Reader, topics: Collection[str], start: int) -> Iterator[RawMessage]:
         wanted = [c for c in reader.connections if not topics or c.topic in topics]
         if not wanted:
             return
@@ -222,7 +222,7 @@ class Bag:
             for connection, time_ns, data in reader.messages(wanted, start=start):
                 budget.spend(len(data) if isinstance(data, bytes | memoryview) else 0)
                 if isinstance(time_ns, int) and isinstance(data, bytes | memoryview):  # sqlite3 columns hold anything
-                    yield BagMessage(time_ns, connection.topic, connection.msgtype, data)
+                    yield RawMessage(time_ns, connection.topic, connection.msgtype, data)
                 elif not self.damage:
                     what = f"a message of {connection.topic} has no time or no bytes"
                     self.damage = f"bag {self.path} is damaged ({what})"

@@ -152,8 +152,8 @@ def grouped(sentences: Sequence[str], keep: int = 6) -> list[str]:
 
 def _one_sheet(robot: Checked, out: Path, capsules: bool) -> None:
     """Person and robot side by side in every pose; with capsules, the robot again below."""
-    from speech_gesture_pkg.viewer.picture import save_png
-    from speech_gesture_pkg.viewer.pose_sheet import human_pictures, robot_pictures, sheet
+    from speech_gesture_pkg.viewer.picture import save_png, sheet
+    from speech_gesture_pkg.viewer.pose_sheet import human_pictures, robot_pictures
 
     poses = dict(check_poses(robot.retargeter))
     humans = human_pictures({label: pose_motion(label) for label in poses}, _CELL)
@@ -166,14 +166,14 @@ def _one_sheet(robot: Checked, out: Path, capsules: bool) -> None:
         cells.append((label, pair))
     columns = 3 if capsules else 4
     rows = [cells[k : k + columns] for k in range(0, len(cells), columns)]
-    labelled = [[sheet([[picture]], [label], []) for label, picture in row] for row in rows]
-    save_png(sheet(labelled, [], []), out)
+    labelled = [[sheet([[picture]], [label]) for label, picture in row] for row in rows]
+    save_png(sheet(labelled), out)
 
 
 def _many_sheet(robots: Sequence[Checked], out: Path) -> None:
     """The person and every robot: a column each, a gesture a row."""
-    from speech_gesture_pkg.viewer.picture import save_png
-    from speech_gesture_pkg.viewer.pose_sheet import human_pictures, robot_pictures, sheet
+    from speech_gesture_pkg.viewer.picture import save_png, sheet
+    from speech_gesture_pkg.viewer.pose_sheet import human_pictures, robot_pictures
 
     columns = [human_pictures({label: pose_motion(label) for label in GESTURES}, _SMALL)]
     for robot in robots:

@@ -63,7 +63,8 @@ class FeatureFrames:
                 raise InputError(f"feature frames do not follow each other: frame {due} is due, got {piece.first}")
             due += len(piece)
         names = ("log_mel", "energy_db", "onset", "f0_hz", "voicing")
-        return FeatureFrames(*(np.concatenate([getattr(p, n) for p in pieces]) for n in names), pieces[0].first)
+        joined = {n: np.concatenate([getattr(p, n) for p in pieces]) for n in names}
+        return FeatureFrames(**joined, first=pieces[0].first)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool
 
-from speech_gesture_pkg.bags.reader import Bag, BagMessage
+from speech_gesture_pkg.bags.reader import Bag, RawMessage
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError
 from speech_gesture_pkg.ros.clock import time_msg
 from speech_gesture_pkg.ros.keyboard import SpaceBar
@@ -108,8 +108,8 @@ class BagPlayer(Node):
         self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=1)) if how.clock_hz else None
         self._clock_period = 1.0 / how.clock_hz if how.clock_hz else float("inf")
         self._clock_due = 0.0
-        self._messages: Iterator[BagMessage] = iter(())
-        self._next: BagMessage | None = None
+        self._messages: Iterator[RawMessage] = iter(())
+        self._next: RawMessage | None = None
         self._origin_ns = self._position_ns = 0
         self._anchor = 0.0
         self._wait_until = time.monotonic() + how.wait_s

@@ -1,7 +1,7 @@
-"""Self-collision and limits of a motion, found by other means than the solver's.
+"""Self-collision of a motion, found by other means than the solver's.
 
 Reads the URDF with Pinocchio's own parser and tests the shapes that the URDF gives (meshes, boxes, ...) with Coal; the
-solver's capsules, pairs, kinematics and limits are not used. Where mesh files are absent, or not where the masses are
+solver's capsules, pairs and kinematics are not used. Where mesh files are absent, or not where the masses are
 (Collada files of another school of axes), each link is the solid ellipsoid that has its mass and inertia.
 
 Which pairs count is decided by the rule of MoveIt's setup assistant (I. Sucan and S. Chitta, moveit.ros.org, "Setup
@@ -14,7 +14,7 @@ joints do not move against each other, and not those of one hand, which may clos
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,6 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.verification.motion_guarantees import urdf_limits
 from speech_gesture_pkg.verification.urdf_xml import attribute, child, urdf_joints, urdf_text
 
 _SAMPLES = 40
@@ -142,13 +141,12 @@ class SelfCollision:
         """
         found: Counter[str] = Counter()
         colliding = within = 0
-        for row in np.atleast_2d(q):
-            hits = self._colliding(self._full(dict(zip(joint_names, row, strict=True))))
+        for hits in self._hits(joint_names, q):
             colliding += any(not self._within[k] for k in hits)
             within += any(self._within[k] for k in hits)
             found.update({self._label(k) for k in hits})
         worst = dict(found.most_common(8))
-        return CollisionReport(len(np.atleast_2d(q)), colliding, within, len(self.pairs), self.shapes, worst)
+        return CollisionReport(len(q), colliding, within, len(self.pairs), self.shapes, worst)
 
     def contacts(self, joint_names: Sequence[str], times: np.ndarray, q: np.ndarray) -> list[Contact]:
         """Every contact of a motion with its time, in the order of their beginnings.
@@ -165,8 +163,7 @@ class SelfCollision:
             first, last, count = running.pop(key)
             found.append(Contact(key[0], float(times[first]), float(times[last]), count, key[1]))
 
-        for k, row in enumerate(q):
-            hits = self._colliding(self._full(dict(zip(joint_names, row, strict=True))))
+        for k, hits in enumerate(self._hits(joint_names, q)):
             now = {(self._label(i), bool(self._within[i])) for i in hits}
             for key in [key for key in running if key not in now]:
                 close(key)
@@ -176,6 +173,10 @@ class SelfCollision:
         for key in list(running):
             close(key)
         return sorted(found, key=lambda c: (c.begin, c.pair))
+
+    def _hits(self, joint_names: Sequence[str], q: np.ndarray) -> Iterator[list[int]]:
+        """Numbers of the pairs in contact in each pose."""
+        return (self._colliding(self._full(dict(zip(joint_names, row, strict=True)))) for row in q)
 
     def _label(self, pair: int) -> str:
         a, b = (self.names[i].rpartition("_")[0] for i in self.pairs[pair])
@@ -258,58 +259,6 @@ class SelfCollision:
         for i, j in pairs:
             self.geometry.addCollisionPair(pin.CollisionPair(i, j))
         self._places = pin.GeometryData(self.geometry)
-
-
-def colliding_share(
-    urdf: str | Path,
-    joint_names: Sequence[str],
-    q: np.ndarray,
-    limbs: Iterable[Sequence[str]] = (),
-    hands: Iterable[Sequence[str]] = (),
-    most: int = 1200,
-) -> CollisionReport:
-    """Share of colliding poses of a motion.
-
-    Args:
-        urdf: URDF file.
-        joint_names: of the columns of `q`.
-        q: positions, rad. Shape [N, J].
-        limbs, hands: for each of them, its joints (see `SelfCollision`).
-        most: test so many poses at most, evenly spread: meshes take milliseconds a pose.
-    """
-    chosen = q if len(q) <= most else q[np.round(np.linspace(0, len(q) - 1, most)).astype(int)]
-    return SelfCollision(urdf, joint_names, limbs, hands).report(joint_names, chosen)
-
-
-def limit_violations(
-    urdf: str, joint_names: Sequence[str], times: np.ndarray, q: np.ndarray, acceleration: np.ndarray
-) -> dict[str, int]:
-    """How many samples are beyond the limits, by divided differences alone.
-
-    A divided difference is a mean of the derivative over its samples, so that one beyond a limit proves that the motion
-    was beyond it.
-
-    Args:
-        urdf: URDF text; positions and velocities are held against what it says.
-        times: increasing, s. Shape [N].
-        q: positions, rad. Shape [N, J].
-        acceleration: limits, rad/s^2. Shape [J].
-
-    Returns:
-        "position", "velocity", "acceleration" -> count over samples and joints.
-    """
-    said = urdf_limits(urdf)
-    lower, upper, speed = (np.array([said[n][k] for n in joint_names]) for k in range(3))
-    steps = np.diff(times)[:, None]
-    slopes = np.diff(q, axis=0) / steps
-    bends = 2.0 * np.diff(slopes, axis=0) / (steps[1:] + steps[:-1])
-    # What rounding of positions alone can do to a difference.
-    noise = 1e-9
-    return {
-        "position": int(((q < lower - noise) | (q > upper + noise)).sum()),
-        "velocity": int((np.abs(slopes) > speed * (1 + 1e-6) + noise / steps).sum()),
-        "acceleration": int((np.abs(bends) > acceleration * (1 + 1e-6) + 4 * noise / steps[1:] ** 2).sum()),
-    }
 
 
 def _mimics(text: str) -> dict[str, tuple[str, float, float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from speech_gesture_pkg.viewer.shapes import Vector
@@ -53,8 +55,7 @@ class Camera:
 
     def scaled(self, factor: int) -> Camera:
         """The same view in `factor` times as many pixels each way."""
-        out = object.__new__(Camera)
-        out.eye, out.axes = self.eye, self.axes
+        out = copy(self)
         out.width, out.height, out.focal = self.width * factor, self.height * factor, self.focal * factor
         return out
 

@@ -66,20 +66,7 @@ class FrameComposer:
         self._robot_stage = Stage(self._robot, *panel, View("upper")) if self._robot is not None else None
         last = (width - panel[0] * (count - 1), panel[1])
         self._human_stage = Stage(self._human, *last, View("upper")) if self._human is not None else None
-        self._labels = self._draw_labels(panel, count)
-
-    def _draw_labels(self, panel: tuple[int, int], count: int) -> list[tuple[slice, slice, np.ndarray, np.ndarray]]:
-        """Text masks: (rows, columns, coverage [h, w, 1], ink colour)."""
-        size = max(panel[1] * 0.042, 9.0)
-        names = [n for n in (self._robot.name if self._robot else None, "SMPL-X" if self._human else None) if n]
-        out = []
-        for k, name in enumerate(names):
-            mask = Image.new("L", (panel[0], min(int(size * 2.2), panel[1])), 0)
-            ImageDraw.Draw(mask).text((size * 0.9, size * 0.75), name, 255, font(size))
-            left = k * panel[0]
-            cover = np.asarray(mask)[:, : self.width - left, None].astype(np.float32) / 255
-            out.append((slice(0, cover.shape[0]), slice(left, left + cover.shape[1]), cover, np.array(_INK, float)))
-        return out
+        self._names = [figure.name for figure in (self._robot, self._human) if figure is not None]
 
     def draw(self, time: float) -> np.ndarray:
         """The picture at `time` (seconds). Shape [height, width, 3], uint8 RGB."""
@@ -91,24 +78,23 @@ class FrameComposer:
         top = np.concatenate(panels, axis=1) if len(panels) > 1 else panels[0]
         if len(panels) > 1:
             top[:, panels[0].shape[1]] = _SEAM
-        for rows, columns, cover, ink in self._labels:
-            patch = top[rows, columns]
-            patch[:] = patch + cover * (ink - patch)
-        self._draw_phase(top, time)
+        top = self._annotated(top, panels[0].shape[1], time)
         return top if self._timeline is None else np.concatenate([top, self._timeline.draw(time)])
 
-    def _draw_phase(self, picture: np.ndarray, time: float) -> None:
-        """A coloured chip with the name of the present gesture phase at the human's upper right, in place."""
-        if self._motion is None or not self._content.has_phases:
-            return
-        name = PHASES[min(self._motion.phase(time), len(PHASES) - 1)]
-        size = max(picture.shape[0] * 0.036, 9.0)
-        w, h = int(size * 7.6), int(size * 1.75)
-        left, top = picture.shape[1] - w - int(size * 0.7), int(size * 0.7)
-        if left < 0 or top + h > picture.shape[0]:
-            return
-        chip = Image.fromarray(picture[top : top + h, left : left + w])
-        draw = ImageDraw.Draw(chip)
-        draw.rounded_rectangle((0, 0, w - 1, h - 1), h // 2, fill=PHASE_COLOURS[name])
-        draw.text((w / 2, h / 2), name, (255, 255, 255), font(size), anchor="mm")
-        picture[top : top + h, left : left + w] = np.asarray(chip)
+    def _annotated(self, picture: np.ndarray, panel: int, time: float) -> np.ndarray:
+        """With each figure's name at the upper left of its panel (so many pixels wide), and at the human's upper right
+        a coloured chip with the name of the present gesture phase."""
+        image = Image.fromarray(picture)
+        draw = ImageDraw.Draw(image)
+        height, right = picture.shape[:2]
+        size = max(height * 0.042, 9.0)
+        for k, name in enumerate(self._names):
+            draw.text((k * panel + size * 0.9, size * 0.75), name, _INK, font(size))
+        size = max(height * 0.036, 9.0)
+        w, h, top = int(size * 7.6), int(size * 1.75), int(size * 0.7)
+        left = right - w - top
+        if self._motion is not None and self._content.has_phases and left >= 0 and top + h <= height:
+            name = PHASES[min(self._motion.phase(time), len(PHASES) - 1)]
+            draw.rounded_rectangle((left, top, left + w - 1, top + h - 1), h // 2, fill=PHASE_COLOURS[name])
+            draw.text((left + w / 2, top + h / 2), name, (255, 255, 255), font(size), anchor="mm")
+        return np.asarray(image)

@@ -42,10 +42,12 @@ class HumanFigure:
     """Drawable SMPL-X person.
 
     Attributes:
+        name: for labels.
         mesh: the triangles; links are the 55 joints followed by `FACE_LINKS`.
         low, high: box that standing gestures stay in, REP-103 metres (z = 0 is the floor). Shape [3].
     """
 
+    name = "SMPL-X"
     low = np.array([-0.25, -0.62, 0.0])
     high = np.array([0.45, 0.62, 1.83])
 

@@ -1,4 +1,4 @@
-"""Still pictures: contact sheets of a motion or trajectory."""
+"""Still pictures: labelled sheets, and contact sheets of a motion or trajectory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from speech_gesture_pkg.viewer.frame import FrameComposer
 from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
 from speech_gesture_pkg.viewer.timeline import Timeline, clock, font
 
-GAP = 3
-PAPER, INK = (255, 255, 255), (58, 68, 84)
+_GAP = 3
+_PAPER, _INK = (255, 255, 255), (58, 68, 84)
 
 
 def render_png(
@@ -37,26 +37,41 @@ def render_png(
     composer = FrameComposer(content, cell or (440 if both else 260, 260), timeline=False)
     step = (composer.end - composer.begin) / count
     times = [composer.begin + (k + 0.5) * step for k in range(count)]
-    sheet = _grid([(clock(t - composer.begin), composer.draw(t)) for t in times], columns)
+    cells = [_labelled(composer.draw(t), clock(t - composer.begin)) for t in times]
+    drawn = sheet([cells[k : k + columns] for k in range(0, count, columns)])
     if content.audio is not None or content.has_phases:
-        strip = Timeline((sheet.shape[1], 110), (composer.begin, composer.end), content)
-        sheet = np.concatenate([sheet, strip.draw(composer.end)])
-    return save_png(sheet, out)
+        strip = Timeline((drawn.shape[1], 110), (composer.begin, composer.end), content)
+        drawn = np.concatenate([drawn, strip.draw(composer.end)])
+    return save_png(drawn, out)
 
 
-def _grid(cells: Sequence[tuple[str, np.ndarray]], columns: int) -> np.ndarray:
-    """Labelled pictures of one size in rows. Shape [H, W, 3], uint8."""
-    height, width = cells[0][1].shape[:2]
-    columns = min(columns, len(cells))
-    rows = -(-len(cells) // columns)
-    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    text = font(max(height * 0.05, 11.0))
-    for k, (label, picture) in enumerate(cells):
-        x, y = k % columns * (width + GAP), k // columns * (height + GAP)
-        sheet.paste(Image.fromarray(picture), (x, y))
-        draw.text((x + 8, y + height - 7), label, INK, text, anchor="ls")
-    return np.asarray(sheet)
+def _labelled(picture: np.ndarray, label: str) -> np.ndarray:
+    """The picture with a label at its lower left."""
+    image, height = Image.fromarray(picture), picture.shape[0]
+    ImageDraw.Draw(image).text((8, height - 7), label, _INK, font(max(height * 0.05, 11.0)), anchor="ls")
+    return np.asarray(image)
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str] = (), sides: Sequence[str] = ()) -> np.ndarray:
+    """Pictures of one size in rows, labelled above each column and beside each row. Shape [H, W, 3], uint8.
+
+    Args:
+        rows: pictures; rows may be shorter than the first.
+        heads: label of each column, written into the first row's pictures.
+        sides: label of each row, written into its first picture.
+    """
+    height, width = rows[0][0].shape[:2]
+    across, down = width + _GAP, height + _GAP
+    out = Image.new("RGB", (across * max(map(len, rows)) - _GAP, down * len(rows) - _GAP), _PAPER)
+    draw, text = ImageDraw.Draw(out), font(max(height * 0.065, 11.0))
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            out.paste(Image.fromarray(picture), (x * across, y * down))
+            if y == 0 and x < len(heads):
+                draw.text((x * across + width // 2, 5), heads[x], _INK, text, anchor="mt")
+        if y < len(sides):
+            draw.text((6, y * down + height - 6), sides[y], _INK, text, anchor="ls")
+    return np.asarray(out)
 
 
 def save_png(picture: np.ndarray, out: str | Path, colours: int = 0) -> Path:

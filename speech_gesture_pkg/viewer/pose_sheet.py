@@ -1,4 +1,4 @@
-"""Sheets of poses: a person, and robots that do the same, with the capsules of their collision models if wanted."""
+"""Pictures of poses: a person, and robots that do the same, with the capsules of their collision models if wanted."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import axis_angle_to_matrix
 from speech_gesture_pkg.viewer.camera import Camera
 from speech_gesture_pkg.viewer.human import HumanFigure
-from speech_gesture_pkg.viewer.imaging import Image, ImageDraw
-from speech_gesture_pkg.viewer.picture import GAP, INK, PAPER
 from speech_gesture_pkg.viewer.raster import light_table, rasterise
 from speech_gesture_pkg.viewer.robot import RobotFigure
 from speech_gesture_pkg.viewer.scene import Stage
 from speech_gesture_pkg.viewer.shapes import LinkMesh, capsule
-from speech_gesture_pkg.viewer.timeline import font
 
 _AZIMUTH, _ELEVATION = 22.0, 14.0
 _CAPSULE = (0.93, 0.45, 0.16)
@@ -92,31 +89,6 @@ def human_pictures(motions: Mapping[str, MotionFrames], cell: tuple[int, int]) -
     placed = {label: figure.transforms(axis_angle_to_matrix(m.poses[0])) for label, m in motions.items()}
     stage = _stage(figure.mesh, list(placed.values()), cell)
     return {label: stage.draw(transforms) for label, transforms in placed.items()}
-
-
-def sheet(
-    rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str], sides: Sequence[str], columns_apart: bool = True
-) -> np.ndarray:
-    """Pictures of one size in rows, labelled above each column and beside each row. Shape [H, W, 3], uint8.
-
-    Args:
-        rows: pictures; rows may be shorter than the first.
-        heads: label of each column, written into the first row's pictures.
-        sides: label of each row, written into its first picture.
-        columns_apart: whether there is a gap between columns.
-    """
-    height, width = rows[0][0].shape[:2]
-    across, down = width + (GAP if columns_apart else 0), height + GAP
-    out = Image.new("RGB", (across * max(map(len, rows)), down * len(rows) - GAP), PAPER)
-    draw, text = ImageDraw.Draw(out), font(max(height * 0.065, 11.0))
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            out.paste(Image.fromarray(picture), (x * across, y * down))
-            if y == 0 and x < len(heads):
-                draw.text((x * across + width // 2, 5), heads[x], INK, text, anchor="mt")
-        if y < len(sides):
-            draw.text((6, y * down + height - 6), sides[y], INK, text, anchor="ls")
-    return np.asarray(out)
 
 
 def _stage(mesh: LinkMesh, placed: Sequence[np.ndarray], cell: tuple[int, int]) -> Stage:

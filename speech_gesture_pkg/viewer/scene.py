@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from speech_gesture_pkg.viewer.camera import Camera
 from speech_gesture_pkg.viewer.imaging import Image
@@ -99,9 +100,9 @@ class Stage:
         splat = np.bincount(cells[inside] @ (_SHADOW_CELLS, 1), weight, _SHADOW_CELLS**2)
         field = splat.reshape(_SHADOW_CELLS, _SHADOW_CELLS)
         for _ in range(3):
-            field = _box_blur(_box_blur(field, 0), 1)
+            field = uniform_filter(field, 11, mode="constant")
         peak = float(field.max())
-        return 0.42 * np.sqrt(np.minimum(field / peak, 1.0)) if peak > 0 else field
+        return 0.42 * np.sqrt(np.clip(field / peak, 0.0, 1.0)) if peak > 0 else field
 
     def draw(self, transforms: np.ndarray) -> np.ndarray:
         """The picture for link poses `[L, 4, 4]`. Shape [height, width, 3], uint8 RGB."""
@@ -129,14 +130,6 @@ def _vertex_areas(mesh: LinkMesh) -> np.ndarray:
     corner = mesh.vertices[mesh.faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1) / 6
     return np.bincount(mesh.faces.reshape(-1), np.repeat(area, 3), len(mesh.vertices))
-
-
-def _box_blur(field: np.ndarray, axis: int, radius: int = 5) -> np.ndarray:
-    total = np.cumsum(np.pad(field, [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]), axis=axis)
-    size = 2 * radius + 1
-    upper = total[size:] if axis == 0 else total[:, size:]
-    lower = total[:-size] if axis == 0 else total[:, :-size]
-    return (upper - lower) / size
 
 
 def _reduced(rgba: np.ndarray, factor: int) -> np.ndarray:

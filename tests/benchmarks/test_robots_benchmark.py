@@ -165,7 +165,7 @@ def test_a_sheet_with_capsules_and_a_sheet_of_robots(built, tmp_path, capsys):
 
     assert orange(covered) > orange(plain) + 2000
     width, height = robot._SMALL
-    assert many.shape[:2] == (len(GESTURES) * (height + 3) - 3, 3 * (width + 3))
+    assert many.shape[:2] == (len(GESTURES) * (height + 3) - 3, 3 * (width + 3) - 3)
     assert capsys.readouterr().out.count("left_shoulder_pitch") >= 4
     assert main(["robot", "check", "demo", str(built), "--yaml", str(tmp_path / "m.yaml")]) == 4
 

@@ -267,3 +267,16 @@ def test_no_file_names_a_place_on_this_machine():
         if place in path.read_bytes()
     ]
     assert wrong == []
+
+
+READERS_OF_CONTENT = ("bag_audio", "bag_content")
+"""These show what a bag holds, to viewers and metrics, and check nothing."""
+
+
+def test_the_checker_shares_no_code_with_what_it_checks():
+    """But the rules of controllers, which `sim` has from the real class, and the reading of bags."""
+    allowed = re.compile(r"speech_gesture_pkg\.(verification\.(?!bag_audio|bag_content)|bags\.messages|sim\.|errors$)")
+    for path in sorted((PACKAGE / "verification").glob("*.py")):
+        if path.stem not in READERS_OF_CONTENT:
+            for line, name in imports(path):
+                assert not name.startswith("speech_gesture_pkg") or allowed.match(name), f"{path.name}:{line}: {name}"

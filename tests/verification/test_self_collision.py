@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from robot_builder import Builder
 
+from benchmarks.limits import limit_violations
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.verification.self_collision import SelfCollision, colliding_share, limit_violations
+from speech_gesture_pkg.verification.self_collision import SelfCollision
 
 
 @pytest.fixture
@@ -71,8 +72,8 @@ def test_fingers_of_one_hand_may_meet(tmp_path):
     path.write_text(robot.text)
     q = np.array([[0.0, -1.0, 1.0]])
     names = ("wrist", "thumb", "index")
-    assert colliding_share(path, names, q).colliding == 1
-    assert colliding_share(path, names, q, (), [names[1:]]).colliding == 0
+    assert SelfCollision(path, names).report(names, q).colliding == 1
+    assert SelfCollision(path, names, (), [names[1:]]).report(names, q).colliding == 0
 
 
 def test_links_without_readable_meshes_are_ellipsoids_of_their_inertia(tmp_path):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from speech_gesture_pkg.audio.chunk import AudioChunk
+from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.features.extractor import HOP_S, SpeechFeatureExtractor
 from speech_gesture_pkg.generators.prosody.accents import AccentTracker
 from speech_gesture_pkg.lab.starter_corpus.library import BEATS, MEANING, Gesture, Library
@@ -108,7 +108,7 @@ class Laid:
 def phrases_of(audio: AudioChunk) -> list[Phrase]:
     """Phrases and accents of speech, by the tracker that the prosody generator uses."""
     extractor = SpeechFeatureExtractor()
-    tail = np.zeros(extractor.sample_rate // 2, np.float32)
+    tail = np.zeros(SAMPLE_RATE // 2, np.float32)
     frames, _ = extractor.step(np.concatenate([audio.samples, tail]), extractor.start())
     tracker = AccentTracker()
     phrases: list[Phrase] = []
