@@ -63,6 +63,7 @@ setup(
     maintainer_email="maintainers@speech-gesture.invalid",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={f"{NAME}.lab.report": ["templates/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -91,6 +92,7 @@ setup(
         "daqp>=0.6",
         "rosbags>=0.11",
         "tqdm>=4.60",
+        "Jinja2>=3.1",
     ],
     extras_require={
         "ros": ROS,
