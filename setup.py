@@ -41,7 +41,7 @@ TRAIN = [
 ]
 SSL = ["transformers>=4.40", "safetensors>=0.4"]
 TEST = [
-    *("pytest>=7,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
+    *("pytest>=8,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
     *("hypothesis>=6", "yourdfpy>=0.0.56"),
 ]
 

@@ -7,6 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from infrastructure import pytest_runtest_call, pytest_sessionfinish
+
+__all__ = ["pytest_runtest_call", "pytest_sessionfinish"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ros_rig import mark_real_time, probe, pulse, start
+from infrastructure import mark_real_time
+from ros_rig import probe, pulse, start
 
 __all__ = ["probe", "pulse", "start"]
 

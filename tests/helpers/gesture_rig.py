@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from infrastructure import Pulse
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_rig import Pulse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Int16MultiArray
 from trajectory_msgs.msg import JointTrajectory

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from infrastructure import Pulse
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAINS = 100  # ids above 101 use ports from Linux's ephemeral range
@@ -45,12 +45,6 @@ os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="speech_gesture_ros_log_"))
 
 
-def mark_real_time(item: pytest.Item) -> None:
-    """Mark a test of real processes in real time: a busy machine can hold one up for too long."""
-    item.add_marker(pytest.mark.ros)
-    item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=2))
-
-
 def poll(condition: Callable[[], Any], timeout: float = 10.0, step: Callable[[], None] | None = None) -> Any:
     """The first true value of `condition` within `timeout` seconds (times PATIENCE); fails the test otherwise."""
     deadline = time.monotonic() + PATIENCE * timeout
@@ -64,33 +58,6 @@ def poll(condition: Callable[[], Any], timeout: float = 10.0, step: Callable[[],
             time.sleep(0.01)
         else:
             step()
-
-
-class Pulse(threading.Thread):
-    """Measures for how long this machine holds up a process that wants to run: what real-time tests may expect."""
-
-    PERIOD = 0.01
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True, name="pulse")
-        self._late: list[tuple[float, float]] = []
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        due = time.monotonic()
-        while not self._ended.is_set():
-            due = max(due + self.PERIOD, time.monotonic())
-            time.sleep(max(due - time.monotonic(), 0.0))
-            now = time.monotonic()
-            self._late.append((now, now - due))
-
-    def stall(self, since: float = 0.0) -> float:
-        """Longest hold-up since a steady time, s."""
-        return max((late for at, late in self._late if at >= since), default=0.0)
-
-    def end(self) -> None:
-        self._ended.set()
-        self.join()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ros_rig import mark_real_time, probe, pulse, start
+from infrastructure import mark_real_time
+from ros_rig import probe, pulse, start
 
 __all__ = ["probe", "pulse", "start"]
 
