@@ -98,7 +98,7 @@ class MetricInput:
         speech_start: time of the speech's first sample on the motion's clock, s.
         semantic: BEAT's semantic score of each 30 fps frame of the compared motion. Shape [T].
         normaliser: of the gesture parameters, from the training corpus.
-        mean_speed: of the 13 joints of EMAGE's BC over a corpus, m/s (`beats.corpus_mean_speed`); None = the take's
+        mean_speed: of the 13 joints of EMAGE's BC over a corpus, m/s; None = the take's
             own. Shape [13].
         face_points: generated face points (joints 22 to 24 and mesh landmarks), m, one row per motion frame.
             Shape [T, K, 3].
