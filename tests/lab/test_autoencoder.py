@@ -168,7 +168,7 @@ def motion(count: int, seed: int, face: bool = False) -> MotionFrames:
 def test_the_corpus_is_what_it_holds():
     a, b = motion(200, 0), motion(150, 1)
     told: list[str] = []
-    (one,) = gather([a, b], SMALL, told=told.append)
+    (one,) = gather([a, b], SMALL, report=told.append)
     (two,) = gather([b, a], SMALL)
     (other,) = gather([a, motion(150, 2)], SMALL)
     assert one.name == "fgd"

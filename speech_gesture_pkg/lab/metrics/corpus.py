@@ -80,7 +80,7 @@ def latent_parameters(name: str, motion: MotionFrames, provider: LatentProvider)
     """What the autoencoder of the distance `name` sees of a motion. Shape [T, D].
 
     Expression coefficients that the motion does not have and that never moved in the autoencoder's corpus (whose faces
-    are told by ARKit weights) are 0, as they were there.
+    are given by ARKit weights) are 0, as they were there.
     """
     parameters = FRECHET[name](motion)
     if name == "fgd" or provider.moved is None:

@@ -110,7 +110,7 @@ def _wrists_and_onsets(take: MetricInput) -> tuple[np.ndarray, np.ndarray, float
 
 
 def _jaw(take: MetricInput) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    speech, times = take.heard
+    speech, times = take.speech_and_times
     return jaw_opening(take.played), STANDARD_FPS, speech.energy_db, times
 
 

@@ -76,7 +76,7 @@ def _hands(take: MetricInput) -> tuple[np.ndarray, float, float]:
         raise InputError(f"there are {len(hands)} hand positions for {len(trajectory.time)} trajectory samples")
     time = trajectory.time
     begin = max(float(time[0]), take.speech_start)
-    end = min(float(time[-1]), take.speech_start + float(take.heard[0].times[-1]))
+    end = min(float(time[-1]), take.speech_start + float(take.speech_and_times[0].times[-1]))
     if end - begin < 1.0 / 30.0:
         raise InputError("the robot's motion and the speech have no time in common")
     grid = begin + np.arange(int((end - begin) * 30.0 + 1e-6) + 1) / 30.0
@@ -97,12 +97,12 @@ def _beats(take: MetricInput) -> tuple[np.ndarray, np.ndarray, float]:
 def _strokes(take: MetricInput) -> tuple[np.ndarray, float, np.ndarray, float]:
     hands, fps, offset = _hands(take)
     length = len(hands) / fps
-    return hands, fps, _covered(accents(take.heard[0], take.all_onsets) + offset, length), length
+    return hands, fps, _covered(accents(take.speech_and_times[0], take.all_onsets) + offset, length), length
 
 
 def _speech(take: MetricInput) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
     hands, fps, offset = _hands(take)
-    speech, _ = take.heard
+    speech, _ = take.speech_and_times
     return hands, fps, speech_mask(speech), speech.times + offset
 
 

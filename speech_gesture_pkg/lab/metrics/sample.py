@@ -1,4 +1,4 @@
-"""Take: everything that is known about one utterance and its motion, from which the metrics help themselves."""
+"""Metric input: everything that is known about one utterance and its motion, from which the metrics help themselves."""
 
 from __future__ import annotations
 
@@ -164,11 +164,11 @@ class MetricInput:
     def accents(self) -> np.ndarray:
         """The louder onsets after the motion's first frame that the motion covers, s. Shape [K]."""
         offset = self.speech_start - self.motion.start
-        times = accents(self.heard[0], self.all_onsets) + offset
+        times = accents(self.speech_and_times[0], self.all_onsets) + offset
         return times[(times >= 0.0) & (times < len(self.played) / STANDARD_FPS)]
 
     @property
-    def heard(self) -> tuple[FeatureFrames, np.ndarray]:
+    def speech_and_times(self) -> tuple[FeatureFrames, np.ndarray]:
         """The speech and the times of its frames after the motion's first frame, s. Raises InputError without audio."""
         if self.speech is None:
             raise InputError("there is no audio")
@@ -177,10 +177,10 @@ class MetricInput:
     @cached_property
     def all_onsets(self) -> np.ndarray:
         """Audio onsets after the speech's first sample, s. Shape [K]."""
-        return audio_onsets(self.heard[0])
+        return audio_onsets(self.speech_and_times[0])
 
     def _onsets(self, backtrack: bool) -> np.ndarray:
-        times = audio_onsets(self.heard[0], backtrack) if backtrack else self.all_onsets
+        times = audio_onsets(self.speech_and_times[0], backtrack) if backtrack else self.all_onsets
         times = times + (self.speech_start - self.motion.start)
         return times[(times >= 0.0) & (times < len(self.played) / STANDARD_FPS)]
 

@@ -21,7 +21,7 @@ from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.normalise import fit_normaliser
 
 CONTROL_TAKES = 24
-"""Takes of each system that the sanity controls are run on: enough to tell, and a small part of a large study."""
+"""Takes of each system that the sanity controls are run on: enough for a test, and a small part of a large study."""
 
 OTHERS = 8
 """Other real motions that a real motion is judged against: a truth, a sample, and all for the normaliser."""

@@ -1,4 +1,4 @@
-"""Sanity: which metrics tell the motion from the same motion spoiled? (`metrics.controls`)
+"""Sanity: which metrics distinguish the motion from the same motion spoiled? (`metrics.controls`)
 
 Where the motion is ground truth it is judged against another real motion ("truth") with a third one as further sample:
 real people differ, and a metric that calls a frozen pose better than a real performance is fooled.
@@ -47,9 +47,9 @@ def names_judged() -> list[str]:
     return [n for n, m in METRICS.items() if Need.ROBOT not in m.needs]
 
 
-def control_figures(job: StudyJob, material: EvaluationSample) -> dict[str, Any]:
+def control_figures(job: StudyJob, sample: EvaluationSample) -> dict[str, Any]:
     """Figures of a take and of its spoiled versions: control -> metric -> number (None if there is none)."""
-    take = replace(material.take, robot=None)
+    take = replace(sample.take, robot=None)
     if job.others:
         others = [motion_of(p) for p in job.others]
         take = replace(take, truth=others[0], samples=(others[1],), normaliser=_normaliser([take.motion, *others]))

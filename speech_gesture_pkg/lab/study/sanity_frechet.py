@@ -1,7 +1,7 @@
 """Sanity of the Frechet distances: are real motions nearer to real ones than the same motions spoiled?
 
 One figure belongs to a set of takes, so the takes are drawn again (with replacement, the same ones for the motion as it
-is and for the control): a control is told from the motion if all draws say the same.
+is and for the control): a control differs from the motion if all draws say the same.
 """
 
 from __future__ import annotations
