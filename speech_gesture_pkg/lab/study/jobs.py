@@ -106,7 +106,7 @@ class StudyJob:
         return f"{self.item.name} ({self.system}{seed})"
 
 
-def hashed(data: Any) -> str:
+def hashed(data: object) -> str:
     """sha256 of plain data."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -91,7 +90,7 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def make_plan(
-    items: Sequence[Item], options: StudyOptions, folder: Path, progress: Callable[[Iterable[Any]], Any]
+    items: Sequence[Item], options: StudyOptions, folder: Path, progress: Callable[[Iterable[Item]], Iterable[Item]]
 ) -> StudyPlan:
     """Jobs for every input, system and seed, and for its ground truth.
 

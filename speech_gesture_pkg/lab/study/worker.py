@@ -38,6 +38,10 @@ _local = threading.local()
 """Robots and autoencoders of this thread: their kinematics keep scratch data, so threads must not share them."""
 
 
+Failure = dict[str, "str | int | None"]
+"""What went wrong with a job: file, name, system, seed, sentence, error class, perhaps a traceback."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a job gave.
@@ -54,7 +58,7 @@ class Outcome:
     label: str
     record: dict[str, Any] | None = None
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    failure: dict[str, Any] | None = None
+    failure: Failure | None = None
     seconds: float = 0.0
 
 
@@ -80,9 +84,9 @@ def run_job(job: StudyJob, code: str = "") -> Outcome:
     return replace(outcome, record=record, arrays=arrays)
 
 
-def failure_of(job: StudyJob, error: BaseException) -> dict[str, Any]:
+def failure_of(job: StudyJob, error: BaseException) -> Failure:
     """An error as plain data."""
-    entry = {"file": str(job.item.path), "name": job.item.name, "system": job.system, "seed": job.seed}
+    entry: Failure = {"file": str(job.item.path), "name": job.item.name, "system": job.system, "seed": job.seed}
     entry |= {"error": type(error).__name__, "sentence": str(error) or type(error).__name__}
     if not isinstance(error, SpeechGestureError):
         entry["sentence"] = f"unexpected {type(error).__name__}: {error}"
