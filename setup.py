@@ -68,7 +68,7 @@ setup(
     maintainer_email="maintainers@speech-gesture.invalid",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["py.typed"], f"{NAME}.lab.report": ["templates/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -101,6 +101,7 @@ setup(
         "lz4>=4.0",
         'backports.zstd>=1.0; python_version < "3.14"',
         "tqdm>=4.60",
+        "Jinja2>=3.1",
     ],
     extras_require={
         "ros": ROS,

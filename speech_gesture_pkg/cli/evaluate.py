@@ -37,7 +37,7 @@ from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, StudyOptions, StudyPlan, make_plan, model_hash
 from speech_gesture_pkg.lab.study.results import csv_text, results_of
 from speech_gesture_pkg.lab.study.store import RecordStore, write_json, write_text
-from speech_gesture_pkg.lab.study.worker import failure_of
+from speech_gesture_pkg.lab.study.worker import Failure, failure_of
 from speech_gesture_pkg.plugins import SEPARATOR
 from speech_gesture_pkg.resources import resource
 
@@ -197,7 +197,7 @@ def _study(
         _say(f"{done} of {len(plan.jobs)} are done already (in {store.folder}); {len(wanted)} to do")
     workers = 1 if live else options.workers or max(min(cores(), len(wanted)), 1)
     began = time.monotonic()
-    failures: list[dict[str, Any]] = []
+    failures: list[Failure] = []
     try:
         _do(wanted, options, out, store, workers, failures)
     except KeyboardInterrupt:
@@ -232,13 +232,13 @@ def _do(
     out: Path,
     store: RecordStore,
     workers: int,
-    failures: list[dict[str, Any]],
+    failures: list[Failure],
 ) -> None:
     """Do the jobs, write each record as it comes."""
     from tqdm import tqdm
 
     total = round(sum(j.seconds for j in wanted))
-    played: list[dict[str, Any]] = []
+    played: list[Failure] = []
     spoken = {j.key for j in wanted if j.mode == jobs.LIVE}
     form = "{l_bar}{bar}| {n:.0f} of {total:.0f} s, {remaining} left{postfix}"
     with tqdm(
@@ -258,7 +258,7 @@ def _do(
 
 
 def _with_bags(
-    wanted: Iterable[StudyJob], out: Path, failures: list[dict[str, Any]], options: argparse.Namespace, bar: Any
+    wanted: Iterable[StudyJob], out: Path, failures: list[Failure], options: argparse.Namespace, bar: Any
 ) -> Iterator[StudyJob]:
     """The jobs; those that go through the node with the bag that it made, as soon as it is there."""
     runs: dict[tuple[Any, ...], list[StudyJob]] = {}

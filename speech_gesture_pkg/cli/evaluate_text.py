@@ -38,10 +38,10 @@ def study_text(results: Mapping[str, Any], out: Path, page: Path | None) -> str:
         failing = results["sanity"]["failing"]
         lines.append(f"sanity: published metrics that a spoiled motion fools: {', '.join(failing) or 'none'}")
     lines += [f"note: {w}" for w in results["warnings"]]
-    told = [f"note: {r['name']}: {w}" for r in results["records"] for w in r["warnings"]]
-    lines += told[:MOST]
-    if len(told) > MOST:
-        lines.append(f"note: {len(told) - MOST} more on single inputs (results.json)")
+    notes = [f"note: {r['name']}: {w}" for r in results["records"] for w in r["warnings"]]
+    lines += notes[:MOST]
+    if len(notes) > MOST:
+        lines.append(f"note: {len(notes) - MOST} more on single inputs (results.json)")
     lines += [f"failed: {f['name']} ({f['system']}): {f['sentence']}" for f in results["failures"][:MOST]]
     if len(results["failures"]) > MOST:
         lines.append(f"failed: {len(results['failures']) - MOST} more (results.json)")

@@ -20,7 +20,7 @@ from speech_gesture_pkg.errors import SpeechGestureError
 from speech_gesture_pkg.features.extractor import FeatureFrames, SpeechFeatureExtractor
 from speech_gesture_pkg.lab.metrics.registry import METRICS
 from speech_gesture_pkg.lab.study.embeddings import LatentFile, corpus_arrays
-from speech_gesture_pkg.lab.study.from_audio import offline_material, samples_of
+from speech_gesture_pkg.lab.study.from_audio import offline_sample, samples_of
 from speech_gesture_pkg.lab.study.record import measured
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
@@ -215,7 +215,7 @@ def evaluated(name: str, samples: np.ndarray, seed: int) -> EvaluationSample:
     """
     used, made = robot(name, generator__seed=seed)
     audio = AudioChunk(samples, 0.0)
-    material = offline_material(used, made, RobotBody(made), audio)
+    material = offline_sample(used, made, RobotBody(made), audio)
     truth, *others = samples_of(made.generator, used, audio, range(seed + 1, seed + 4))
     take = replace(material.take, truth=truth, samples=tuple(others))
     semantic = np.linspace(0.0, 1.0, len(take.compared[0]))

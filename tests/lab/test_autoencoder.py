@@ -19,7 +19,6 @@ from speech_gesture_pkg.lab.metrics.autoencoder.corpus import gather, normalisat
 from speech_gesture_pkg.lab.metrics.autoencoder.encoder import convolve, save_latents, with_reference, z_scores
 from speech_gesture_pkg.lab.metrics.autoencoder.tensors import load_tensors, save_tensors
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics, frechet_between, latent_statistics
-from speech_gesture_pkg.lab.metrics.result import Measurement, difference
 from speech_gesture_pkg.lab.metrics.sample import gesture_parameters
 from speech_gesture_pkg.motion.folder import motions_in
 from speech_gesture_pkg.motion.frames import MotionFrames, resample
@@ -145,8 +144,6 @@ def test_figures_of_different_autoencoders_are_not_compared():
     assert b.reference is not None
     with pytest.raises(InputError, match="different spaces"):
         frechet_between(a.reference, b.reference)
-    with pytest.raises(InputError, match="different autoencoders"):
-        difference(Measurement("fgd", 1.0, "", a.id), Measurement("fgd", 2.0, "", b.id))
     assert a.id != replace(encoder(), corpus="other").id
     assert a.id != replace(encoder(), settings=replace(SMALL, fps=30.0)).id
 
@@ -171,7 +168,7 @@ def motion(count: int, seed: int, face: bool = False) -> MotionFrames:
 def test_the_corpus_is_what_it_holds():
     a, b = motion(200, 0), motion(150, 1)
     told: list[str] = []
-    (one,) = gather([a, b], SMALL, told=told.append)
+    (one,) = gather([a, b], SMALL, report=told.append)
     (two,) = gather([b, a], SMALL)
     (other,) = gather([a, motion(150, 2)], SMALL)
     assert one.name == "fgd"

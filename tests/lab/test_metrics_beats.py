@@ -163,14 +163,7 @@ def test_emage_against_a_second_implementation():
 
 
 def test_emage_with_the_speeds_of_a_corpus():
-    rng = np.random.default_rng(5)
-    corpus = [rng.standard_normal((50, 55, 3)), rng.standard_normal((150, 55, 3))]
     joints = list(beats.EMAGE_JOINTS)
-    each = [np.linalg.norm(np.gradient(m[:, joints], 1 / FPS, axis=0), axis=-1) for m in corpus]
-    speed = beats.corpus_mean_speed(corpus, FPS)
-    np.testing.assert_allclose(speed, (50 * each[0].mean(axis=0) + 150 * each[1].mean(axis=0)) / 200)
-    with pytest.raises(InputError, match="no motions"):
-        beats.corpus_mean_speed([], FPS)
     # twice the corpus's speed halves every scaled speed: minima that were just above 0.10 are no beats any more
     x = np.zeros((300, 55, 3))
     t = np.arange(300) / FPS

@@ -6,13 +6,12 @@ import pytest
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.lab.metrics.corpus import DIVERSITY, FRECHET
-from speech_gesture_pkg.lab.metrics.definitions import defined, definition
-from speech_gesture_pkg.lab.metrics.registry import METRICS
+from speech_gesture_pkg.lab.metrics.registry import DEFINED, METRICS, definition
 
 
 def test_every_metric_has_a_definition():
-    assert set(defined()) == {*METRICS, *FRECHET, *DIVERSITY}
-    for name in defined():
+    assert set(DEFINED) == {*METRICS, *FRECHET, *DIVERSITY}
+    for name in DEFINED:
         text = definition(name)
         assert len(text) > 30, name
         assert text.rstrip().endswith((".", ")", "]")), name

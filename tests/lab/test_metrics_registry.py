@@ -12,7 +12,7 @@ from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
 from speech_gesture_pkg.lab.metrics import controls
 from speech_gesture_pkg.lab.metrics.registry import METRICS, measure, measure_all
-from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable, difference
+from speech_gesture_pkg.lab.metrics.result import NotComputable
 from speech_gesture_pkg.lab.metrics.sample import (
     MetricInput,
     Normaliser,
@@ -270,12 +270,3 @@ def test_the_normaliser_leaves_still_channels_at_zero():
     assert y.std(axis=0) == pytest.approx([1, 1, 0, 1])
     with pytest.raises(InputError, match="5 parameters"):
         Normaliser.fit([x])(np.zeros((3, 5)))
-
-
-def test_only_like_figures_are_compared():
-    a = Measurement("vsd", 1.0, "m/frame")
-    assert difference(a, replace(a, value=3.0)) == 2.0
-    with pytest.raises(InputError, match="different metrics"):
-        difference(a, replace(a, name="asd"))
-    with pytest.raises(InputError, match="no audio"):
-        difference(a, replace(a, value=NotComputable("there is no audio")))

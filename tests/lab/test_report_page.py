@@ -12,9 +12,9 @@ import report_sample
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.report import write_comparison, write_report
-from speech_gesture_pkg.lab.report.cases import SHOWN, shown, view_command
-from speech_gesture_pkg.lab.report.markup import clock, interval, number, prose, seconds, units
+from speech_gesture_pkg.lab.report.formatting import clock, number, prose, seconds, units
 from speech_gesture_pkg.lab.report.plots import Row, Shares, histogram, span, strip, ticks
+from speech_gesture_pkg.lab.report.recordings import SHOWN, shown, view_command
 
 VOID = {"meta", "br", "input", "img", "link", "hr"}
 
@@ -107,7 +107,7 @@ def test_figures_are_those_of_the_results(results, text):
     entry = results["systems"]["prosody"]["metrics"]["robot_jerk_rms"]
     row = text.split('href="#m-robot_jerk_rms"', 1)[1].split("</tr>", 1)[0]
     assert f"<span>{number(entry['mean'])}</span>" in row
-    assert interval(entry["low"], entry["high"]) in row
+    assert f"[{number(entry['low'])}, {number(entry['high'])}]" in row
     assert "no face points" in text.split("have no figure here", 1)[1].split("</details>", 1)[0]
     assert 'title="fooled by jittered"' in text
 

@@ -265,6 +265,16 @@ def test_keys_depend_on_what_goes_in(tmp_path):
     assert replace(base, seconds=3.0, bag=tmp_path).key == base.key
 
 
+def test_hashes_of_code_know_the_folders(monkeypatch):
+    for part in jobs.NO_INFLUENCE:
+        assert (jobs.PACKAGE / part).exists(), part
+    read: list[str] = []
+    monkeypatch.setattr(jobs, "_meaning", lambda file: read.append(file.name) or "")
+    jobs._definitions_hash.__wrapped__()
+    assert {"registry.py", "registry_robot.py", "beats.py", "frechet.py", "robot.py"} <= set(read)
+    assert "controls.py" not in read
+
+
 def test_one_bad_file_does_not_stop_the_rest(tmp_path, demo_urdf):
     values = (("robot.urdf", str(demo_urdf)),)
     outcomes = list(engine.do_jobs([job(tmp_path, "a", values=values), job(tmp_path, "b", values=values)]))

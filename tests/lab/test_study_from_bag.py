@@ -10,7 +10,7 @@ import pytest
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.lab.study.commanded import commanded
-from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_material
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_sample
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
 from speech_gesture_pkg.verification.bag_content import BagContent
@@ -45,7 +45,7 @@ def recording(offsets, late: float = 0.0, about: dict | None = None, missing: sl
 
 
 def judged(made: BagRecording):
-    material = recorded_material(Path("bag"), made, GestureConfig(), None, None)
+    material = recorded_sample(Path("bag"), made, GestureConfig(), None, None)
     motion = material.take.motion
     return round(motion.poses[0, 0, 1] / 0.01), motion.start, material
 

@@ -22,8 +22,8 @@ from speech_gesture_pkg.cli.live_run import LiveSettings, run_live
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.lab.study.agreement import agreement
-from speech_gesture_pkg.lab.study.from_audio import offline_material
-from speech_gesture_pkg.lab.study.from_bag import read_recording, recorded_material
+from speech_gesture_pkg.lab.study.from_audio import offline_sample
+from speech_gesture_pkg.lab.study.from_bag import read_recording, recorded_sample
 from speech_gesture_pkg.lab.study.record import arrays_of
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.pipeline.build import load_robot
@@ -90,8 +90,8 @@ def live_and_offline_agree(config, path, bag):
     """Within the stated tolerance, from the first sample of the speech on; a node that was late says so."""
     robot = load_robot(config)
     body = RobotBody(robot)
-    offline = offline_material(config, robot, body, read_audio(path))
-    live = recorded_material(bag, read_recording(bag, config), config, robot, body)
+    offline = offline_sample(config, robot, body, read_audio(path))
+    live = recorded_sample(bag, read_recording(bag, config), config, robot, body)
     found = agreement(arrays_of(offline), arrays_of(live), 0.0, SECONDS)
     assert found.agrees or live.warnings, found
 

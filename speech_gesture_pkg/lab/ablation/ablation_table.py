@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from speech_gesture_pkg.lab.ablation.listening import ListeningTest
 from speech_gesture_pkg.lab.metrics.result import NotComputable
 from speech_gesture_pkg.lab.models.published import Study
 
@@ -118,7 +119,7 @@ def markdown(table: Mapping[str, Mapping[str, Cell]], columns: Sequence[str], st
         f"{study.source} ({' / '.join(study.variants)})",
         f"order of the {study.source.split(',')[0]}",
     ]
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for name, figure in study.figures.items():
         if not table[name]:
             continue
@@ -126,7 +127,7 @@ def markdown(table: Mapping[str, Mapping[str, Cell]], columns: Sequence[str], st
         theirs = " / ".join(f"{v:g}" for v in figure.published) if figure.published else "-"
         arrow = "↑" if figure.better == "higher" else "↓"
         lines.append([f"{figure.label} {arrow}", *ours, theirs, _orders_text(found.get(name, []))])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _table(lines)
 
 
 def _orders_text(pairs: Sequence[Pair]) -> str:
@@ -137,9 +138,9 @@ def _orders_text(pairs: Sequence[Pair]) -> str:
     return "; ".join(words) or "-"
 
 
-def listening_markdown(tests: Mapping[str, Mapping[str, Any]]) -> str:
+def listening_markdown(tests: Mapping[str, Mapping[str, ListeningTest | NotComputable]]) -> str:
     """System -> test name -> `listening.ListeningTest`, as a table."""
-    lines = [["system", "test", "matched", "shuffled", "effect (d)", "p", "lag [s]", "segments"], ["---"] * 8]
+    lines = [["system", "test", "matched", "shuffled", "effect (d)", "p", "lag [s]", "segments"]]
     for system, found in tests.items():
         for name, t in found.items():
             if isinstance(t, NotComputable):
@@ -147,4 +148,10 @@ def listening_markdown(tests: Mapping[str, Mapping[str, Any]]) -> str:
             else:
                 figures = [f"{t.matched:.3f}", f"{t.shuffled:.3f}", f"{t.effect:.2f}", f"{t.p_value:.4f}"]
                 lines.append([system, name, *figures, f"{t.lag:+.1f}", str(t.segments)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _table(lines)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown; the first row is the head."""
+    head, *body = rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))

@@ -1,4 +1,4 @@
-"""Does a generator listen? Its motion beside the speech that it heard, against the same motion beside other speech.
+"""Does a generator listen? Its motion beside its own speech, against the same motion beside other speech.
 
 All takes are cut into segments of equal length. Every segment's motion is scored with every segment's speech; matched
 pairs stand on the diagonal. If the motion does not depend on what was said, any assignment of speech to motion scores
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class ListeningTest:
     segments: int
     lag: float = 0.0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, float]:
         """For JSON."""
         return asdict(self)
 

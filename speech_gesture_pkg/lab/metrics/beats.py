@@ -11,7 +11,6 @@ BCS and EMAGE's BC, where the onset looks for the nearest motion beat). `listeni
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -142,36 +141,13 @@ def speed_minima(speed: np.ndarray, order: int, threshold: float = 0.0) -> list[
     return found
 
 
-def corpus_mean_speed(motions: Iterable[np.ndarray], fps: float) -> np.ndarray:
-    """Mean speed of the 13 joints of `EMAGE_JOINTS` over all frames of a corpus, for `bc_emage`.
-
-    Args:
-        motions: joint positions without the root's translation, m. Each [T, 55, 3], T >= 2.
-        fps: frames per second.
-
-    Returns:
-        m/s. Shape [13].
-
-    Raises:
-        InputError: there are no motions, or one is too short.
-    """
-    total, count = np.zeros(len(EMAGE_JOINTS)), 0
-    for positions in motions:
-        speed = central_speed(frames("positions", positions, 3, 2)[:, list(EMAGE_JOINTS)], fps)
-        total += speed.sum(axis=0)
-        count += len(speed)
-    if not count:
-        raise InputError("there are no motions to take mean speeds from")
-    return np.asarray(total / count)
-
-
 def bc_emage(positions: np.ndarray, onsets: np.ndarray, fps: float, mean_speed: np.ndarray | None = None) -> float:
     """BC of EMAGE (its evaluation tools; BEAT's GAHR): audio onset -> nearest motion beat, 13 upper-body joints.
 
     Beats of a joint are minima (order 7) of its speed, divided by its mean speed, where that is above 0.10. Sigma
     0.3 s. 2 s are dropped at each end. A joint without beats counts 0.
 
-    EMAGE divides by each joint's mean speed over BEAT2: give that of your corpus (`corpus_mean_speed`). Deviations:
+    EMAGE divides by each joint's mean speed over BEAT2: give that of your corpus (`lab.study.normalise`). Deviations:
     without it (`mean_speed` None) we divide by the take's own; EMAGE's code compares beats of the cut take with a mask
     of the uncut one, we cut both.
 
@@ -204,9 +180,7 @@ def bc_emage(positions: np.ndarray, onsets: np.ndarray, fps: float, mean_speed: 
     return float(np.mean([alignment(inside, m / fps, EMAGE_SIGMA_S) if len(m) else 0.0 for m in minima]))
 
 
-def ba_diffsheg(
-    hands: np.ndarray, onsets: np.ndarray, fps: float, sigma: float = DIFFSHEG_SIGMA_S, order: int = DIFFSHEG_ORDER
-) -> float:
+def ba_diffsheg(hands: np.ndarray, onsets: np.ndarray, fps: float) -> float:
     """BA of DiffSHEG (Eq. 12): motion beat -> nearest audio beat.
 
     The equation leaves motion beats and sigma open and points to BEAT's code: minima (order 7) of the speed of the
@@ -218,13 +192,11 @@ def ba_diffsheg(
         hands: positions of the wrists, m. Shape [T, H, 3], T >= 2.
         onsets: audio onsets after the motion's first frame, s. Shape [K], K >= 1.
         fps: frames per second.
-        sigma: s.
-        order: of the minima, frames.
 
     Returns:
         In [0, 1]: mean over all beats of all hands.
     """
-    return alignment(motion_beats(hands, fps, order), _onsets(onsets), sigma)
+    return alignment(motion_beats(hands, fps), _onsets(onsets), DIFFSHEG_SIGMA_S)
 
 
 STILL_SPEED = 0.05

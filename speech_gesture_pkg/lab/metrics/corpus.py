@@ -19,6 +19,7 @@ from speech_gesture_pkg.lab.metrics.sample import (
     standard,
     with_coefficients,
 )
+from speech_gesture_pkg.lab.metrics.spec import Better, CorpusMetric, Need
 from speech_gesture_pkg.motion.frames import MotionFrames, resample
 
 FRECHET: dict[str, Callable[[MotionFrames], np.ndarray]] = {
@@ -35,11 +36,51 @@ DIVERSITY: dict[str, Callable[[MotionFrames], np.ndarray]] = {
 """Variant of Div -> the parameters [T, D] that are compared."""
 
 
+_OF_CLIPS = "Clips of all recordings in turn, in batches of 50; mean over whole batches."
+
+
+def _frechet(name: str, summary: str, note: str) -> CorpusMetric:
+    needs = frozenset({Need.LATENT})
+    return CorpusMetric(name, summary, "", Better.LOWER, "DiffSHEG Eq. 9", needs, note, frechet.frechet_distance)
+
+
+def _div(name: str, summary: str, note: str) -> CorpusMetric:
+    needs = frozenset({Need.NORMALISER})
+    return CorpusMetric(
+        name, summary, "std", Better.REAL, "DiffSHEG Eq. 11", needs, f"{note} {_OF_CLIPS}", diversity.diversity_diffsheg
+    )
+
+
+CORPUS_METRICS: dict[str, CorpusMetric] = {
+    m.name: m
+    for m in (
+        _frechet("fmd", "Frechet distance of gesture and face latents", "Of gesture and face parameters together."),
+        _frechet(
+            "fed",
+            "Frechet distance of face latents",
+            "Of face parameters: jaw, expression coefficients, ARKit weights.",
+        ),
+        _frechet(
+            "fgd",
+            "Frechet distance of gesture latents",
+            "Of gesture parameters: 13 body and 30 hand joints, axis-angle.",
+        ),
+        _div(
+            "diversity_diffsheg",
+            "mean pairwise L1 of clips of different speech, in batches of 50",
+            "Of SHOW's 129 gesture parameters.",
+        ),
+        _div("face_diversity_diffsheg", "the same of faces (ablation)", "Of the face parameters."),
+    )
+}
+"""Every metric of a corpus, by name."""
+
+
 def latent_parameters(name: str, motion: MotionFrames, provider: LatentProvider) -> np.ndarray:
     """What the autoencoder of the distance `name` sees of a motion. Shape [T, D].
 
     Expression coefficients that the motion does not have and that never moved in the autoencoder's corpus (whose faces
-    are told by ARKit weights) are 0, as they were there.
+    are given by ARKit weights) are 0, as they were there.
     """
     parameters = FRECHET[name](motion)
     if name == "fgd" or provider.moved is None:
@@ -83,8 +124,6 @@ def corpus_diversity(
 ) -> Measurement:
     """Div of DiffSHEG (Eq. 11): clips of all motions in turn, in batches of 50; mean over whole batches.
 
-    As in the public code a remainder that fills no batch is dropped, and fewer than 50 clips make one smaller batch.
-
     Args:
         motions: generated motions.
         normaliser: of the parameters, from the training corpus.
@@ -101,12 +140,10 @@ def corpus_diversity(
 
     def compute() -> float:
         parameters = (normaliser(parameters_of(standard(m, "a motion"))) for m in motions)
-        found = [c for p in parameters for c in frechet.clips(p, clip_frames)]
-        if len(found) < 2:
-            raise InputError(f"the motions hold {len(found)} whole clips of {clip_frames} frames; Div needs at least 2")
-        size = min(batch, len(found))
-        groups = [np.stack(found[i : i + size]) for i in range(0, len(found) - size + 1, size)]
-        return float(np.mean([diversity.diversity_diffsheg(g) for g in groups]))
+        found = diversity.batch_diversities((c for p in parameters for c in frechet.clips(p, clip_frames)), batch)
+        if not found:
+            raise InputError(f"the motions hold fewer than 2 whole clips of {clip_frames} frames; Div needs at least 2")
+        return float(np.mean(found))
 
     return _measured(name, compute, "")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from speech_gesture_pkg.lab.metrics.result import frames
 
-THESIS_SAMPLES = 16
 DIFFSHEG_BATCH = 50
 """Clips that are compared with each other, "B = 50" (DiffSHEG appendix E)."""
 DIFFSHEG_CLIP = 88
@@ -31,17 +32,16 @@ def diversity_thesis(samples: np.ndarray) -> float:
     return float(np.linalg.norm(x.var(axis=0, ddof=1), axis=-1).sum(axis=1).mean())
 
 
-def diversity_diffsheg(clips: np.ndarray, per_element: bool = True) -> float:
+def diversity_diffsheg(clips: np.ndarray) -> float:
     """Div of DiffSHEG (Eq. 11): mean pairwise L1 distance.
 
         Div = 2 / (B (B-1)) sum_{i<j} |x^_i - x^_j|_1
 
-    The public code divides the L1 norm by the number of elements (`per_element`); the equation as printed does not.
+    As in the public code the L1 norm is divided by the number of elements; the equation as printed does not do that.
     The paper takes B = 50 clips *of different speech*, so this grows with what is said, too.
 
     Args:
         clips: normalised motion parameters. Shape [B, ...], B >= 2.
-        per_element: as in the code (True) or as in the equation.
 
     Returns:
         In the unit of the parameters (standard deviations if normalised).
@@ -51,8 +51,24 @@ def diversity_diffsheg(clips: np.ndarray, per_element: bool = True) -> float:
     # sorted along the batch, the k-th smallest value is added k times and subtracted B-1-k times
     weight = 2.0 * np.arange(count) - (count - 1)
     pairwise = np.tensordot(weight, np.sort(x.reshape(count, -1), axis=0), axes=1)
-    mean = float(pairwise.sum()) * 2.0 / (count * (count - 1))
-    return mean / (x.size // count) if per_element else mean
+    return float(pairwise.sum()) * 2.0 / (count * (count - 1)) / (x.size // count)
+
+
+def batch_diversities(clips: Iterable[np.ndarray], batch: int = DIFFSHEG_BATCH) -> list[float]:
+    """Div of each whole batch of clips in turn; none of fewer than 2 clips.
+
+    As in the public code a remainder that fills no batch is dropped, and fewer clips than a batch make a smaller one.
+    """
+    values: list[float] = []
+    waiting: list[np.ndarray] = []
+    for clip in clips:
+        waiting.append(clip)
+        if len(waiting) == batch:
+            values.append(diversity_diffsheg(np.stack(waiting)))
+            waiting = []
+    if not values and len(waiting) > 1:
+        values.append(diversity_diffsheg(np.stack(waiting)))
+    return values
 
 
 def l1div_emage(positions: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """Frechet distances in the latent space of an autoencoder: FMD, FED, FGD (DiffSHEG Eq. 9).
 
-The autoencoder is somebody else's business (`LatentProvider`). A figure carries the provider's id, because distances in
+The autoencoder comes from outside (`LatentProvider`). A figure carries the provider's id, because distances in
 different latent spaces have nothing to do with each other: the same model's FGD is reported as 5.5 and 33.1.
 """
 

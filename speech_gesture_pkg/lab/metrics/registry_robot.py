@@ -1,17 +1,17 @@
-"""The robot's metrics by name; parts of `registry`."""
+"""The robot's metrics by name; `registry` holds them beside those of the human motion."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import beats, robot
-from speech_gesture_pkg.lab.metrics.chance_level import AboveChance
 from speech_gesture_pkg.lab.metrics.onsets import accents, speech_mask
 from speech_gesture_pkg.lab.metrics.sample import MetricInput
-from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need
+from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need, Of
 from speech_gesture_pkg.lab.metrics.speech_alignment import strokes_on_accents
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 
@@ -28,40 +28,40 @@ def _trajectory(take: MetricInput) -> RobotTrajectory:
     return _have(take.need_robot().trajectory, "the robot's joint motion")
 
 
-def _position_use(take: MetricInput) -> robot.LimitUse:
+def _position(take: MetricInput) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r = take.need_robot()
     lower, upper = _have(r.lower, "the robot's position limits"), _have(r.upper, "the robot's position limits")
-    return robot.position_limit_use(_trajectory(take).position, lower, upper)
+    return _trajectory(take).position, lower, upper
 
 
-def _velocity_use(take: MetricInput) -> robot.LimitUse:
+def _velocity(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     limit = _have(take.need_robot().velocity, "the robot's velocity limits")
-    return robot.rate_limit_use(_trajectory(take).velocity, limit)
+    return _trajectory(take).velocity, limit
 
 
-def _acceleration_use(take: MetricInput) -> robot.LimitUse:
+def _acceleration(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     limit = _have(take.need_robot().acceleration, "the robot's acceleration limits")
-    return robot.rate_limit_use(_trajectory(take).acceleration, limit)
+    return _trajectory(take).acceleration, limit
 
 
-def _jerk(take: MetricInput) -> float:
+def _motion(take: MetricInput) -> tuple[np.ndarray, np.ndarray]:
     trajectory = _trajectory(take)
-    return robot.joint_jerk_rms(trajectory.position, trajectory.time)
+    return trajectory.position, trajectory.time
 
 
-def _mean_angle(directions: tuple[np.ndarray, np.ndarray] | None, what: str) -> float:
-    return float(robot.angle_error(*_have(directions, what)).mean())
+def _one(name: str, what: str) -> Callable[[MetricInput], tuple]:
+    """One attribute of the robot's part of a take, in a tuple."""
+    return lambda take: (_have(getattr(take.need_robot(), name), what),)
 
 
-def _latency(take: MetricInput) -> robot.Latency:
-    return robot.latency_percentiles(_have(take.need_robot().latency, "latencies"))
+def _two(name: str, what: str) -> Callable[[MetricInput], tuple]:
+    """An attribute that is a pair."""
+    return lambda take: _have(getattr(take.need_robot(), name), what)
 
 
-def _real_time(take: MetricInput) -> float:
+def _seconds(take: MetricInput) -> tuple[float, float]:
     r = take.need_robot()
-    return robot.real_time_factor(
-        _have(r.audio_seconds, "the length of its audio"), _have(r.busy_seconds, "its time of work")
-    )
+    return _have(r.audio_seconds, "the length of its audio"), _have(r.busy_seconds, "its time of work")
 
 
 def _hands(take: MetricInput) -> tuple[np.ndarray, float, float]:
@@ -76,7 +76,7 @@ def _hands(take: MetricInput) -> tuple[np.ndarray, float, float]:
         raise InputError(f"there are {len(hands)} hand positions for {len(trajectory.time)} trajectory samples")
     time = trajectory.time
     begin = max(float(time[0]), take.speech_start)
-    end = min(float(time[-1]), take.speech_start + float(take.heard[0].times[-1]))
+    end = min(float(time[-1]), take.speech_start + float(take.speech_and_times[0].times[-1]))
     if end - begin < 1.0 / 30.0:
         raise InputError("the robot's motion and the speech have no time in common")
     grid = begin + np.arange(int((end - begin) * 30.0 + 1e-6) + 1) / 30.0
@@ -89,89 +89,75 @@ def _covered(times: np.ndarray, length: float) -> np.ndarray:
     return times[(times >= 0.0) & (times < length)]
 
 
-def _robot_beats(take: MetricInput) -> float:
+def _beats(take: MetricInput) -> tuple[np.ndarray, np.ndarray, float]:
     hands, fps, offset = _hands(take)
-    return beats.ba_diffsheg(hands, _covered(take.all_onsets + offset, len(hands) / fps), fps)
+    return hands, _covered(take.all_onsets + offset, len(hands) / fps), fps
 
 
-def robot_strokes(take: MetricInput) -> AboveChance:
-    """Strokes of the robot's hands on accents of the speech (`listening.strokes_on_accents`)."""
+def _strokes(take: MetricInput) -> tuple[np.ndarray, float, np.ndarray, float]:
     hands, fps, offset = _hands(take)
     length = len(hands) / fps
-    found = accents(take.heard[0], take.all_onsets) + offset
-    return strokes_on_accents(hands, fps, _covered(found, length), length)
+    return hands, fps, _covered(accents(take.speech_and_times[0], take.all_onsets) + offset, length), length
 
 
-def _speech_motion(take: MetricInput) -> float:
+def _speech(take: MetricInput) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
     hands, fps, offset = _hands(take)
-    speech, _ = take.heard
-    return robot.speech_with_motion(hands, fps, speech_mask(speech), speech.times + offset)
+    speech, _ = take.speech_and_times
+    return hands, fps, speech_mask(speech), speech.times + offset
 
 
+_LOW, _HIGH, _REAL = Better.LOWER, Better.HIGHER, Better.REAL
 _R = frozenset({Need.ROBOT})
 _RA = frozenset({Need.ROBOT, Need.AUDIO})
-_OURS = "ours (robot metrics)"
+_BEYOND = "The share beyond the limit alone."
+_HANDS = "On the positions of the robot's hands, at 30 Hz."
+_OF_ARMS = "Of upper arms and forearms; mean over limbs and frames."
+_OF_PALMS = "Of palm normals; mean over hands and frames."
+_STROKES = f"The figure is the excess over chance. {_HANDS}"
+_LATENCY, _CLEARANCE = _one("latency", "latencies"), _one("clearance", "clearances")
+_DIRECTIONS = _two("directions", "limb directions of robot and human")
+_PALMS = _two("palms", "palm normals of robot and human")
+_ARRIVAL = "From the arrival of audio to the sending of its motion"
+_MEASURED = "measured joint states beside commanded motion"
+
+_LIMIT_USES = (
+    ("position", robot.position_limit_use, _position),
+    ("velocity", robot.rate_limit_use, _velocity),
+    ("acceleration", robot.rate_limit_use, _acceleration),
+)
+
+
+def _limit_uses() -> Iterator[Metric]:
+    for what, function, inputs in _LIMIT_USES:
+        of = f"Of joint {what}s."
+        yield _ours(f"robot_{what}_at_limit", Of(function, inputs, "at"), "%", _LOW, of)
+        yield _ours(f"robot_{what}_over_limit", Of(function, inputs, "over"), "%", _LOW, f"{of} {_BEYOND}")
+
+
+def _ours(
+    name: str,
+    compute: Callable[[MetricInput], float],
+    unit: str,
+    better: Better,
+    note: str = "",
+    needs: frozenset[Need] = _R,
+) -> Metric:
+    return Metric(name, compute, unit, better, "ours (robot metrics)", needs, note)
+
 
 ROBOT_METRICS: tuple[Metric, ...] = (
-    Metric("robot_position_at_limit", lambda t: _position_use(t).at, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_position_over_limit", lambda t: _position_use(t).over, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_velocity_at_limit", lambda t: _velocity_use(t).at, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_velocity_over_limit", lambda t: _velocity_use(t).over, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_acceleration_at_limit", lambda t: _acceleration_use(t).at, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_acceleration_over_limit", lambda t: _acceleration_use(t).over, "%", Better.LOWER, _OURS, _R),
-    Metric("robot_jerk_rms", _jerk, "rad/s^3", Better.LOWER, _OURS, _R),
-    Metric(
-        "robot_direction_error",
-        lambda t: _mean_angle(t.need_robot().directions, "limb directions of robot and human"),
-        "deg",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric(
-        "robot_palm_error",
-        lambda t: _mean_angle(t.need_robot().palms, "palm normals of robot and human"),
-        "deg",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric(
-        "robot_collision",
-        lambda t: robot.collision_share(_have(t.need_robot().clearance, "clearances")),
-        "%",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric("robot_latency_p50", lambda t: _latency(t).p50, "s", Better.LOWER, _OURS, _R),
-    Metric("robot_latency_p99", lambda t: _latency(t).p99, "s", Better.LOWER, _OURS, _R),
-    Metric("robot_real_time_factor", _real_time, "", Better.HIGHER, _OURS, _R),
-    Metric(
-        "robot_late_windows",
-        lambda t: robot.late_windows(_have(t.need_robot().lead, "the windows' leads")),
-        "%",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric(
-        "robot_tracking_error",
-        lambda t: _have(t.need_robot().tracking_error, "measured joint states beside commanded motion"),
-        "rad",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric(
-        "robot_tracking_delay",
-        lambda t: _have(t.need_robot().tracking_delay, "measured joint states beside commanded motion"),
-        "s",
-        Better.LOWER,
-        _OURS,
-        _R,
-    ),
-    Metric("robot_speech_with_motion", _speech_motion, "%", Better.REAL, _OURS, _RA),
-    Metric("robot_ba", _robot_beats, "", Better.REAL, "DiffSHEG Eq. 12 on the robot's hands", _RA),
-    Metric("robot_strokes_on_accents", lambda t: robot_strokes(t).excess, "", Better.HIGHER, _OURS, _RA),
+    *_limit_uses(),
+    _ours("robot_jerk_rms", Of(robot.joint_jerk_rms, _motion), "rad/s^3", _LOW),
+    _ours("robot_direction_error", Of(robot.angle_error, _DIRECTIONS, mean=True), "deg", _LOW, _OF_ARMS),
+    _ours("robot_palm_error", Of(robot.angle_error, _PALMS, mean=True), "deg", _LOW, _OF_PALMS),
+    _ours("robot_collision", Of(robot.collision_share, _CLEARANCE), "%", _LOW, "Clearance by the capsule model."),
+    _ours("robot_latency_p50", Of(robot.latency_percentiles, _LATENCY, "p50"), "s", _LOW, f"{_ARRIVAL}; median."),
+    _ours("robot_latency_p99", Of(robot.latency_percentiles, _LATENCY, "p99"), "s", _LOW, f"{_ARRIVAL}; 99 %."),
+    _ours("robot_real_time_factor", Of(robot.real_time_factor, _seconds), "", _HIGH),
+    _ours("robot_late_windows", Of(robot.late_windows, _one("lead", "the windows' leads")), "%", _LOW),
+    _ours("robot_tracking_error", Of(robot.tracking_error, _one("tracking_error", _MEASURED)), "rad", _LOW),
+    _ours("robot_tracking_delay", Of(robot.tracking_delay, _one("tracking_delay", _MEASURED)), "s", _LOW),
+    _ours("robot_speech_with_motion", Of(robot.speech_with_motion, _speech), "%", _REAL, needs=_RA),
+    Metric("robot_ba", Of(beats.ba_diffsheg, _beats), "", _REAL, "DiffSHEG Eq. 12 on the robot's hands", _RA, _HANDS),
+    _ours("robot_strokes_on_accents", Of(strokes_on_accents, _strokes, "excess"), "", _HIGH, _STROKES, _RA),
 )

@@ -44,25 +44,6 @@ class Measurement:
         return math.nan if isinstance(self.value, NotComputable) else self.value
 
 
-def difference(a: Measurement, b: Measurement) -> float:
-    """`b` minus `a`.
-
-    Raises:
-        InputError: they are figures of different metrics, units or autoencoders, or one of them is not computable.
-    """
-    if (a.name, a.unit) != (b.name, b.unit):
-        raise InputError(f"{a.name} [{a.unit}] and {b.name} [{b.unit}] are different metrics; they cannot be compared")
-    if a.stamp != b.stamp:
-        raise InputError(
-            f"{a.name}: one figure was made with {a.stamp or 'nothing'!r}, the other with {b.stamp or 'nothing'!r}; "
-            "figures of different autoencoders cannot be compared, evaluate both with the same one"
-        )
-    for m in (a, b):
-        if isinstance(m.value, NotComputable):
-            raise InputError(f"{m.name} cannot be compared: {m.value.reason}")
-    return b.number - a.number
-
-
 def finite(name: str, values: object, ndim: int | None = None) -> np.ndarray:
     """`values` as a float array. Raises InputError if it is not finite or has not `ndim` axes."""
     array = np.asarray(values, float)

@@ -1,4 +1,4 @@
-"""Take: everything that is known about one utterance and its motion, from which the metrics help themselves."""
+"""Metric input: everything that is known about one utterance and its motion, from which the metrics help themselves."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class MetricInput:
         speech_start: time of the speech's first sample on the motion's clock, s.
         semantic: BEAT's semantic score of each 30 fps frame of the compared motion. Shape [T].
         normaliser: of the gesture parameters, from the training corpus.
-        mean_speed: of the 13 joints of EMAGE's BC over a corpus, m/s (`beats.corpus_mean_speed`); None = the take's
+        mean_speed: of the 13 joints of EMAGE's BC over a corpus, m/s; None = the take's
             own. Shape [13].
         face_points: generated face points (joints 22 to 24 and mesh landmarks), m, one row per motion frame.
             Shape [T, K, 3].
@@ -164,11 +164,11 @@ class MetricInput:
     def accents(self) -> np.ndarray:
         """The louder onsets after the motion's first frame that the motion covers, s. Shape [K]."""
         offset = self.speech_start - self.motion.start
-        times = accents(self.heard[0], self.all_onsets) + offset
+        times = accents(self.speech_and_times[0], self.all_onsets) + offset
         return times[(times >= 0.0) & (times < len(self.played) / STANDARD_FPS)]
 
     @property
-    def heard(self) -> tuple[FeatureFrames, np.ndarray]:
+    def speech_and_times(self) -> tuple[FeatureFrames, np.ndarray]:
         """The speech and the times of its frames after the motion's first frame, s. Raises InputError without audio."""
         if self.speech is None:
             raise InputError("there is no audio")
@@ -177,10 +177,10 @@ class MetricInput:
     @cached_property
     def all_onsets(self) -> np.ndarray:
         """Audio onsets after the speech's first sample, s. Shape [K]."""
-        return audio_onsets(self.heard[0])
+        return audio_onsets(self.speech_and_times[0])
 
     def _onsets(self, backtrack: bool) -> np.ndarray:
-        times = audio_onsets(self.heard[0], backtrack) if backtrack else self.all_onsets
+        times = audio_onsets(self.speech_and_times[0], backtrack) if backtrack else self.all_onsets
         times = times + (self.speech_start - self.motion.start)
         return times[(times >= 0.0) & (times < len(self.played) / STANDARD_FPS)]
 

@@ -1,4 +1,4 @@
-"""Does the motion listen? Strokes on accents and jaw on loudness, each against chance (`chance.above_chance`). Ours.
+"""Does the motion follow the speech? Strokes on accents, jaw on loudness, each against chance (`chance_level`). Ours.
 
 Published beat alignment takes *minima* of speed for motion beats and every onset for an audio beat. On motion that is
 made to stroke on accents, such minima are hardly nearer to the onsets than chance (excess 0.03), while the speed
@@ -88,8 +88,8 @@ def jaw_on_loudness(
     opening = finite("jaw opening", jaw, 1)
     level = np.maximum(finite("energy", energy_db, 1), -70.0)
     clock = np.arange(len(opening)) / fps
-    heard = (clock >= times[0]) & (clock <= times[-1])
-    opening, even = opening[heard], np.interp(clock[heard], times, level)
+    covered = (clock >= times[0]) & (clock <= times[-1])
+    opening, even = opening[covered], np.interp(clock[covered], times, level)
     lag = round(MAX_LAG_S * fps)
 
     def score(shift: float) -> float:

@@ -1,4 +1,4 @@
-"""Pictures of one recording: stick figures, curves over time, use of the joints."""
+"""Pictures of one recording: stick figures and curves over time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
-from speech_gesture_pkg.lab.report.markup import clock, h, number
+from speech_gesture_pkg.lab.report.formatting import clock, number
 from speech_gesture_pkg.lab.report.plots import ticks
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES, PARENTS
 
@@ -26,7 +27,7 @@ _THICK = {
 }
 
 
-def human(positions: Sequence[Sequence[float]]) -> str:
+def human(positions: Sequence[Sequence[float]]) -> Markup:
     """The body from the front as lines: its left side (right in the picture) blue, its right side orange.
 
     Args:
@@ -46,31 +47,15 @@ def human(positions: Sequence[Sequence[float]]) -> str:
         )
     head = JOINT_NAMES.index("head")
     parts.append(f'<circle class="head" cx="{x[head]:.1f}" cy="{y[head] - 7:.1f}" r="10.5"/>')
-    return f'<svg viewBox="2 4 120 112" role="img" aria-label="pose">{"".join(parts)}</svg>'
+    return Markup(f'<svg viewBox="2 4 120 112" role="img" aria-label="pose">{"".join(parts)}</svg>')
 
 
-def picture(png: bytes, label: str) -> str:
+def picture(png: bytes, label: str) -> Markup:
     """A PNG inside the page."""
-    return f'<img alt="{h(label)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(label, base64.b64encode(png).decode("ascii"))
 
 
-def thumbnails(record: Mapping[str, Any], pictures: Sequence[tuple[float, bytes]]) -> str:
-    """Strips of human and robot; empty if there is neither."""
-    poses = record.get("poses") or {}
-    rows = []
-    if poses.get("positions"):
-        rows.append([(t, human(p)) for t, p in zip(poses["times_s"], poses["positions"], strict=True)])
-    if pictures:
-        rows.append([(t, picture(png, f"the robot at {clock(t)}")) for t, png in pictures])
-    return "".join(
-        '<div class="strip">'
-        + "".join(f"<figure>{body}<figcaption>{clock(t)}</figcaption></figure>" for t, body in row)
-        + "</div>"
-        for row in rows
-    )
-
-
-def curves(record: Mapping[str, Any], colour: int) -> str:
+def curves(record: Mapping[str, Any], colour: int) -> Markup:
     """Loudness, speed of the hands, distance to itself and use of limits over time, with the worst moments.
 
     The worst moments carry anchors `t-KEY-N`.
@@ -88,7 +73,7 @@ def curves(record: Mapping[str, Any], colour: int) -> str:
     ]
     lanes = [lane for lane in lanes if any(found.get(key) for key, _ in lane.keys)]
     if not lanes:
-        return ""
+        return Markup("")
     count = max(len(found.get(key) or ()) for lane in lanes for key, _ in lane.keys)
     width, height, left = 900.0, 62.0, 24.0
     length = max(count / rate, 1e-3)
@@ -109,11 +94,11 @@ def curves(record: Mapping[str, Any], colour: int) -> str:
         at = moment.get("time_s")
         if at is not None and start - 1.0 <= at <= start + length + 1.0:
             parts.append(
-                f'<g class="worst" id="t-{h(record["key"])}-{k}"><line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="0" '
-                f'y2="{bottom}"/><text x="{x(at) + 3:.1f}" y="{bottom - 4 - 12 * (k % 4)}">{h(moment["what"])}</text>'
-                f"<title>{h(moment['sentence'])}</title></g>"
+                f'<g class="worst" id="t-{escape(record["key"])}-{k}"><line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="0" '
+                f'y2="{bottom}"/><text x="{x(at) + 3:.1f}" y="{bottom - 4 - 12 * (k % 4)}">{escape(moment["what"])}'
+                f"</text><title>{escape(moment['sentence'])}</title></g>"
             )
-    return (
+    return Markup(
         f'<div class="scroll"><svg style="min-width:560px" viewBox="0 0 {width:.0f} {bottom + 18:.0f}" role="img" '
         f'aria-label="curves over time">{"".join(parts)}</svg></div>'
     )
@@ -142,7 +127,7 @@ class _Lane:
 
         parts = [
             f'<line class="grid-line" x1="0" x2="900" y1="{top + height - 6:.1f}" y2="{top + height - 6:.1f}"/>',
-            f'<text x="8" y="{top + 11:.0f}">{h(self.label)}: {number(low)} to {number(high)}</text>',
+            f'<text x="8" y="{top + 11:.0f}">{escape(self.label)}: {number(low)} to {number(high)}</text>',
         ]
         if self._mark is not None:
             at = y(self._mark)
@@ -168,44 +153,3 @@ def _path(xs: Sequence[float], ys: Sequence[float | None], base: float | None) -
             parts.append(f"M{line}{ends}")
             run = []
     return "".join(parts)
-
-
-def joint_use(joints: Sequence[Mapping[str, Any]], colour: int) -> str:
-    """Per joint the part of its range that was used, and of its velocity limit (99th percentile and largest).
-
-    Args:
-        joints: over all recordings: name, low, high, lower, upper, speed_p99, speed_max (see the README).
-    """
-    rows = []
-    for k, joint in enumerate(joints):
-        y = 16.0 + 16.0 * k
-        parts = [f'<text class="ink" x="172" y="{y + 9:.0f}" text-anchor="end">{h(joint["name"])}</text>']
-        parts.append(f'<rect class="faint" x="180" y="{y}" width="240" height="10" rx="2"/>')
-        lower, upper = joint.get("lower"), joint.get("upper")
-        if lower is not None and upper is not None and upper > lower:
-            first, last = (min(max((joint[e] - lower) / (upper - lower), 0.0), 1.0) for e in ("low", "high"))
-            parts.append(
-                f'<rect class="f{colour}" x="{180 + 240 * first:.1f}" y="{y}" '
-                f'width="{max(240 * (last - first), 1.5):.1f}" '
-                f'height="10" rx="2"><title>{number(joint["low"])} to {number(joint["high"])} of {number(lower)} to '
-                f"{number(upper)} rad</title></rect>"
-            )
-        parts.append(f'<rect class="faint" x="440" y="{y}" width="160" height="10" rx="2"/>')
-        for key, opacity in (("speed_max", 0.4), ("speed_p99", 1.0)):
-            share = joint.get(key)
-            if share is not None:
-                parts.append(
-                    f'<rect class="f{colour}" fill-opacity="{opacity}" x="440" y="{y}" '
-                    f'width="{160 * min(max(share, 0.0), 1.0):.1f}" height="10" rx="2"/>'
-                )
-        if joint.get("speed_max") is not None:
-            parts.append(f'<text x="606" y="{y + 9:.0f}">{100 * joint["speed_max"]:.0f} %</text>')
-        rows.append("".join(parts))
-    heads = (
-        '<text x="180" y="9">range used</text><text x="440" y="9">of the velocity limit: 99 % of the time, most</text>'
-    )
-    height = 20 + 16 * len(joints)
-    return (
-        f'<div class="scroll"><svg style="min-width:600px;max-width:760px" viewBox="0 0 650 {height}" role="img" '
-        f'aria-label="use of joint limits">{heads}{"".join(rows)}</svg></div>'
-    )

@@ -1,20 +1,25 @@
-"""The page of one evaluation."""
+"""The pages: of one evaluation, and of two side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from speech_gesture_pkg.errors import InputError
-from speech_gesture_pkg.lab.report import appendix, cases, summary
-from speech_gesture_pkg.lab.report.markup import h, page, plural, seconds, section, write
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
-SCHEMA = "speech-gesture-evaluation/1"
-FILE = "report.html"
+from speech_gesture_pkg.errors import InputError, OutputError
+from speech_gesture_pkg.lab.metrics.registry import DEFINED, definition
+from speech_gesture_pkg.lab.report import formatting, recordings, summary
+from speech_gesture_pkg.lab.report.plots import difference_bar
+
+REPORT, COMPARISON = "report.html", "comparison.html"
+SCHEMAS = {REPORT: "speech-gesture-evaluation/1", COMPARISON: "speech-gesture-comparison/1"}
+ARROWS = {"higher": "↑ higher", "lower": "↓ lower", "closer to real motion": "≈ like real"}
 
 
-def write_report(results: Mapping[str, Any], out: Path, pictures: cases.Pictures | None = None) -> Path:
+def write_report(results: Mapping[str, Any], out: Path, pictures: recordings.Pictures | None = None) -> Path:
     """Write `out`/report.html.
 
     Args:
@@ -23,66 +28,78 @@ def write_report(results: Mapping[str, Any], out: Path, pictures: cases.Pictures
         pictures: draws a record's robot; called for the records that are shown only.
 
     Raises:
-        InputError: results of another schema.
+        InputError: results of another schema, or incomplete ones.
         OutputError: the file cannot be written.
     """
-    if results.get("schema") != SCHEMA:
-        raise InputError(f"the results have the schema {results.get('schema')!r}; this report reads {SCHEMA!r}")
-    return write(Path(out) / FILE, page("Gesture evaluation", _body(results, pictures)))
+    _check_schema(results, REPORT)
+    values = {
+        "results": results,
+        "created": _moment(str(results.get("created"))),
+        "parameters": [f"{k}={v}" for k, v in (results["settings"].get("parameters") or {}).items()],
+        "definition": lambda name: definition(name) if name in DEFINED else "",
+        **summary.values_of(results),
+        **recordings.values_of(results, pictures),
+    }
+    return _write(Path(out) / REPORT, values)
 
 
-def _body(results: Mapping[str, Any], pictures: cases.Pictures | None) -> str:
-    plots = "".join((summary.speeds(results), summary.latencies(results)))
-    sections = [
-        section("glance", "At a glance", summary.glance(results)),
-        section("figures", "Figures", summary.figures(results)),
-        section("failures", "Not evaluated", cases.failures(results), lead="These failed; everything else went on."),
-        section("worst", "Worst moments", cases.worst(results), lead="Where to look first. Times link to the curves."),
-        section("recordings", "Recordings", cases.recordings(results, pictures), lead=_shown(results)),
-        section("distributions", "Distributions", summary.distributions(results), lead=_DISTRIBUTIONS),
-        section("motion", "Speed and latency", f'<div class="grid">{plots}</div>' if plots else ""),
-        section("joints", "Use of the joints", cases.joints(results)),
-        section("agreement", "Recorded and run again", cases.agreements(results)),
-        section("files", "All recordings", cases.files(results) if results["records"] else ""),
-        section("warnings", "Warnings", cases.warnings(results)),
-        section("settings", "Settings, versions, hashes", appendix.settings(results)),
-        section("definitions", "Appendix A: how each number is defined", appendix.definitions(results)),
-        section("sanity", "Appendix B: sanity of the metrics", appendix.sanity(results)),
+def write_comparison(comparison: Mapping[str, Any], out: Path) -> Path:
+    """Write `out`/comparison.html.
+
+    Args:
+        comparison: as written to comparison.json.
+        out: folder.
+
+    Raises:
+        InputError: a comparison of another schema, or an incomplete one.
+        OutputError: the file cannot be written.
+    """
+    _check_schema(comparison, COMPARISON)
+    flat = [
+        {f"{group}.{k}": str(v) for group in ("package", "settings", "corpus") for k, v in (s.get(group) or {}).items()}
+        for s in (comparison["a"], comparison["b"])
     ]
-    return _head(results, sections) + "".join(sections)
+    settings = [(key, *(f.get(key, "–") for f in flat)) for key in dict.fromkeys([*flat[0], *flat[1]])]
+    values = {"comparison": comparison, "settings_of_both": settings, "difference_bar": difference_bar}
+    return _write(Path(out) / COMPARISON, values)
 
 
-_DISTRIBUTIONS = (
-    "One dot a recording (a density where they are many); the diamond is the mean, the bar above the dots its interval."
-)
+def _check_schema(document: Mapping[str, Any], file: str) -> None:
+    if document.get("schema") != SCHEMAS[file]:
+        raise InputError(
+            f"{file} cannot be made of the schema {document.get('schema')!r}; this version reads {SCHEMAS[file]!r}"
+        )
 
 
-def _shown(results: Mapping[str, Any]) -> str:
-    count, total = len(cases.shown(results)), len(results["records"])
-    extent = f"{count} of {total}: those of the worst moments first." if count < total else ""
-    return f"{extent} Human motion from the front: left side blue, right side orange. The last line shows it moving."
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Templates are compiled once a process, at first use."""
+    environment = Environment(
+        loader=PackageLoader("speech_gesture_pkg.lab.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.do"],
+    )
+    environment.filters |= {f.__name__: f for f in formatting.FILTERS}
+    return environment
 
 
-def _head(results: Mapping[str, Any], sections: list[str]) -> str:
-    counts, chosen = results.get("counts") or {}, results["settings"]
-    failed = counts.get("failed") or len(results.get("failures") or ())
-    pieces = [
-        plural(len(results["records"]), "recording"),
-        f"{seconds(results['corpus'].get('seconds'))} of speech",
-        f"<span class={'bad' if failed else 'good'}>{h(failed)} failed</span>",
-        h(str(chosen.get("mode"))),
-        h(str((chosen.get("robot") or {}).get("name") or "no robot")),
-        h(_moment(str(results.get("created")))),
-    ]
-    if counts.get("not_run"):
-        pieces.insert(3, f"<span class=bad>{h(counts['not_run'])} not run yet</span>")
-    links = []
-    for text in sections:
-        if text:
-            anchor = text.split('id="', 1)[1].split('"', 1)[0]
-            title = text.split("<h2>", 1)[1].split("</h2>", 1)[0]
-            links.append(f'<a href="#{anchor}">{title}</a>')
-    return f"<h1>Gesture evaluation</h1><p class=soft>{' · '.join(pieces)}</p><nav>{''.join(links)}</nav>"
+def _write(path: Path, values: Mapping[str, Any]) -> Path:
+    """Render the template of the file's name; write the page whole or not at all."""
+    try:
+        text = _environment().get_template(f"{path.name}.j2").render(**values, arrows=ARROWS)
+    except UndefinedError as e:
+        raise InputError(f"{path.name} cannot be made: the results are incomplete ({e})") from e
+    draft = path.with_name(path.name + ".writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as e:
+        raise OutputError(f"cannot write {path}: {e.strerror or e}") from e
+    return path
 
 
 def _moment(created: str) -> str:

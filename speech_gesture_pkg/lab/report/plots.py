@@ -1,7 +1,7 @@
 """Plots as inline SVG, drawn by hand.
 
-Not by matplotlib: it is no dependency of the package, its files are ten times larger, and its colours are fixed, where
-these follow the page into dark mode and print by CSS classes (`style.CSS`).
+Not by matplotlib: it is no dependency of the base package, its files are ten times larger, and its colours are fixed,
+where these follow the page into dark mode and print by CSS classes (`templates/report.css`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup, escape
 
-from speech_gesture_pkg.lab.report.markup import h, number
-from speech_gesture_pkg.lab.report.style import SERIES
+from speech_gesture_pkg.lab.report.formatting import number
+
+SERIES = 6
+"""Colours of systems in report.css, in a fixed order; more systems begin again."""
 
 MANY = 80
 """With more takes than these a row shows their density instead of one dot each."""
@@ -71,7 +74,7 @@ def span(values: np.ndarray) -> tuple[float, float]:
     return (0.0 if 0 <= low < 0.3 * high else low - pad), high + pad
 
 
-def strip(rows: Sequence[Row], title: str) -> str:
+def strip(rows: Sequence[Row], title: str) -> Markup:
     """Takes of each system on one axis: a dot each (or their density), mean and confidence interval above.
 
     Args:
@@ -84,7 +87,7 @@ def strip(rows: Sequence[Row], title: str) -> str:
     parts, top = [], 4.0
     for row in rows:
         middle = top + 26.0
-        parts.append(f'<text x="{_LEFT}" y="{top + 8:.0f}" class="ink">{h(row.label)}</text>')
+        parts.append(f'<text x="{_LEFT}" y="{top + 8:.0f}" class="ink">{escape(row.label)}</text>')
         parts.append(_density(row, x, middle) if len(row.values) > MANY else _dots(row, x, middle))
         if row.low is not None and row.high is not None:
             parts.append(
@@ -104,16 +107,18 @@ def _axis(low: float, high: float, width: float = _WIDTH) -> Callable[[float], f
     return lambda v: _LEFT + (v - low) * scale
 
 
-def _grid_lines(x: Callable[[float], float], places: Sequence[float], top: float, bottom: float, unit: str = "") -> str:
+def _grid_lines(x: Callable[[float], float], places: Sequence[float], top: float, bottom: float) -> str:
     return "".join(
         f'<line class="grid-line" x1="{x(t):.1f}" x2="{x(t):.1f}" y1="{top:.0f}" y2="{bottom:.0f}"/>'
-        f'<text x="{x(t):.1f}" y="{bottom + 13:.0f}" text-anchor="middle">{_round(t)}{unit}</text>'
+        f'<text x="{x(t):.1f}" y="{bottom + 13:.0f}" text-anchor="middle">{_round(t)}</text>'
         for t in places
     )
 
 
-def _svg(width: float, height: float, content: str, title: str) -> str:
-    return f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{h(title)}">{content}</svg>'
+def _svg(width: float, height: float, content: str, title: str) -> Markup:
+    return Markup(
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">{content}</svg>'
+    )
 
 
 def _dots(row: Row, x: Callable[[float], float], middle: float) -> str:
@@ -157,7 +162,7 @@ class Shares:
     dotted: bool = False
 
 
-def histogram(shares: Sequence[Shares], title: str, unit: str = "") -> str:
+def histogram(shares: Sequence[Shares], title: str) -> Markup:
     """Share of each bin in percent, one stepped line per distribution; wider bins are lowered to equal area."""
     width, height, left = 360.0, 150.0, 34.0
     low = min(float(s.edges[0]) for s in shares)
@@ -179,7 +184,7 @@ def histogram(shares: Sequence[Shares], title: str, unit: str = "") -> str:
         f'<text x="{left - 5}" y="{y(t) + 4:.1f}" text-anchor="end">{_round(t)}%</text>'
         for t in ticks(0.0, top, 3)
     ]
-    parts.append(_grid_lines(x, ticks(low, high, 6), height - 4.0, height, unit))
+    parts.append(_grid_lines(x, ticks(low, high, 6), height - 4.0, height))
     for s, p in zip(shares, share, strict=True):
         corners = "".join(f"V{y(float(v)):.1f}H{x(float(e)):.1f}" for v, e in zip(p, s.edges[1:], strict=True))
         start = f"M{x(float(s.edges[0])):.1f} {y(0.0):.1f}"
@@ -189,24 +194,15 @@ def histogram(shares: Sequence[Shares], title: str, unit: str = "") -> str:
     return _svg(width, height + 18.0, "".join(parts), title)
 
 
-def legend(entries: Sequence[tuple[str, int]]) -> str:
-    """Names beside their colours."""
-    return (
-        '<div class="legend">'
-        + "".join(f'<span><span class="dot f{c}"></span>{h(label)}</span>' for label, c in entries)
-        + "</div>"
-    )
-
-
-def difference_bar(low: float, value: float, high: float, good: bool | None) -> str:
-    """A difference with its interval against zero, each row on its own scale."""
+def difference_bar(low: float, value: float, high: float, verdict: str) -> Markup:
+    """A difference with its interval against zero, each row on its own scale; `verdict` as in comparison.json."""
     reach = max(abs(low), abs(high), abs(value)) or 1.0
-    kind = {True: "good", False: "bad", None: "soft"}[good]
+    kind = {"better": "good", "worse": "bad"}.get(verdict, "soft")
 
     def x(v: float) -> float:
         return 70.0 + 62.0 * v / reach
 
-    return (
+    return Markup(
         f'<svg viewBox="0 0 140 16" style="width:140px" class="{kind}" role="img" '
         f'aria-label="difference {number(value)}">'
         '<line class="axis" x1="70" x2="70" y1="0" y2="16"/>'

@@ -69,7 +69,7 @@ def compare(
         alone = sorted(set(mine) - set(other)), sorted(set(other) - set(mine))
         if not both:
             raise InputError(
-                f"{one} in {a['path']} and {two} in {b['path']} have no file in common (files are told by what they "
+                f"{one} in {a['path']} and {two} in {b['path']} have no file in common (files are known by what they "
                 "hold); they cannot be compared"
             )
         if (alone[0] or alone[1]) and not common:
@@ -187,7 +187,7 @@ def _p_value(difference: np.ndarray) -> float:
     if not np.any(difference):
         return 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ties and zeros make it approximate, which is good enough to tell
+        warnings.simplefilter("ignore")  # ties and zeros make it approximate, which is good enough here
         return float(wilcoxon(difference, zero_method="zsplit").pvalue)
 
 
@@ -214,7 +214,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def _corpus_rows(
     a: Mapping[str, Any], b: Mapping[str, Any], one: str, two: str, complete: bool
 ) -> list[dict[str, Any]]:
-    """Frechet distances and Div: one figure a side, no pairs; intervals that do not overlap are told apart."""
+    """Frechet distances and Div: one figure a side, no pairs; intervals that do not overlap differ significantly."""
     rows = []
     for metric in (n for n, about in a["metrics"].items() if about["family"] == "corpus"):
         x, y = a["systems"][one]["corpus"][metric], b["systems"][two]["corpus"][metric]

@@ -122,7 +122,7 @@ def _processes(workers: int) -> Iterator[tuple[Executor, int]]:
 
 
 def _start_worker() -> None:
-    """Ctrl-C ends a worker at once and without words: the main process tells."""
+    """Ctrl-C ends a worker at once and without words: the main process reports it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

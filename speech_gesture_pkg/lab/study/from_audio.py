@@ -1,4 +1,4 @@
-"""Material from a speech file: the whole pipeline on a simulated clock, or a generator alone for further samples."""
+"""Samples from a speech file: the whole pipeline on a simulated clock, or a generator alone for further samples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from speech_gesture_pkg.verification.quintic import SampledTrajectory
 SETTLE = 1.0
 """Silence that is sent as audio before and after the speech, s; as in a run through the node."""
 BEFORE = 3
-"""Messages of silence before the generator begins anew with the next one; as in a run through the node."""
+"""Messages of silence before the generator starts again with the next one; as in a run through the node."""
 CHUNK = 0.032
 """Length of a message, s."""
 START = 100.0
@@ -38,8 +38,8 @@ NEEDS_TIME = ("robot_latency_p50", "robot_latency_p99", "robot_late_windows")
 NEEDS_ROBOT = ("robot_tracking_error", "robot_tracking_delay")
 
 
-def offline_material(config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk) -> EvaluationSample:
-    """The speech through the pipeline, faster than real time, heard exactly as in a run through the node.
+def offline_sample(config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk) -> EvaluationSample:
+    """The speech through the pipeline, faster than real time, received exactly as in a run through the node.
 
     The robot comes from its rest pose, the generator begins `SETTLE` before the speech, the audio comes as 16 bit
     messages without stamps, and the node goes on after it.
@@ -48,45 +48,45 @@ def offline_material(config: GestureConfig, robot: Robot, body: RobotBody, audio
     end = begin + audio.duration + 2 * SETTLE
     run = run_messages(config, robot, _session(audio), START, end, begin + 0.5 * CHUNK, stop=False)
     run.seconds = audio.duration + 2 * SETTLE
-    return material_of(config, robot, body, audio, run, begin + SETTLE)
+    return sample_of_run(config, robot, body, audio, run, begin + SETTLE)
 
 
 def _session(audio: AudioChunk) -> Iterator[AudioMessage]:
     """Silence, the speech, silence; every message comes when its last sample would have been recorded."""
     size = round(CHUNK * audio.sample_rate)
     quiet = np.zeros(round(SETTLE * audio.sample_rate), np.float32)
-    heard = np.clip(np.round(audio.samples * FULL), -FULL, FULL - 1).astype(np.float32) / np.float32(FULL)
-    samples = np.concatenate([np.zeros(BEFORE * size, np.float32), quiet, heard, quiet])
+    pcm16 = np.clip(np.round(audio.samples * FULL), -FULL, FULL - 1).astype(np.float32) / np.float32(FULL)
+    samples = np.concatenate([np.zeros(BEFORE * size, np.float32), quiet, pcm16, quiet])
     for k in range(-(-len(samples) // size)):
         part = samples[k * size : (k + 1) * size]
         yield AudioMessage(part, audio.sample_rate, START + (k + 1) * CHUNK)
 
 
-def material_of(
-    config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk, run: OfflineRun, heard: float
+def sample_of_run(
+    config: GestureConfig, robot: Robot, body: RobotBody, audio: AudioChunk, run: OfflineRun, speech_start: float
 ) -> EvaluationSample:
-    """What a run on a simulated clock gives; `heard` is the node time of the speech's first sample."""
+    """What a run on a simulated clock gives; `speech_start` is the node time of the speech's first sample."""
     if not run.frames:
         raise InputError(f"the generator {robot.generator.name} made no motion for {audio.duration:.2f} s of speech")
     fps = robot.generator.fps
-    plays = np.array([play for play, _ in run.frames]) - heard
-    offset = float(np.median(plays + heard - np.array([f.start for _, f in run.frames])))
+    plays = np.array([play for play, _ in run.frames]) - speech_start
+    offset = float(np.median(plays + speech_start - np.array([f.start for _, f in run.frames])))
     whole = joined(run.frames, fps)
-    motion = cut(replace(whole, start=whole.start - heard), 0.0, audio.duration)
+    motion = cut(replace(whole, start=whole.start - speech_start), 0.0, audio.duration)
     delayed = offset if config.sync.mode == "delay" else 0.0
-    material = EvaluationSample(
+    sample = EvaluationSample(
         MetricInput(motion, speech=speech_features(audio)),
         audio,
         offset,
         timings=timings_of(run),
         events=dict(Counter(e.code for e in run.events)),
         warnings=sorted({e.text for e in run.events if e.severity.value == "error"}),
-        excuses={n: SIMULATED for n in NEEDS_TIME}
+        no_figure={n: SIMULATED for n in NEEDS_TIME}
         | {n: "the simulated robot follows exactly; joint states need a run through the node" for n in NEEDS_ROBOT},
     )
     played = plays - delayed, MotionFrames.concatenate([f for _, f in run.frames])
     times = {"audio_seconds": run.seconds, "busy_seconds": run.busy}
-    return with_robot(material, robot, body, commanded_motion(run, heard + delayed), config, played, times)
+    return with_robot(sample, robot, body, commanded_motion(run, speech_start + delayed), config, played, times)
 
 
 def commanded_motion(run: OfflineRun, origin: float) -> RobotTrajectory:

@@ -1,4 +1,4 @@
-"""Material from a bag: what was recorded, and the same sound through the pipeline again."""
+"""Samples from a bag: what was recorded, and the same sound through the pipeline again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETTLED = 0.1
 UNSENT = dropped(WINDOW_TOO_LATE)
 """Label of the diagnostics."""
 STALL = 0.2
-"""Silence put into speech that is told, s: a node takes audio that stays away for 0.25 s for silence."""
+"""Silence put into speech that is worth a warning, s: a node takes audio that stays away for 0.25 s for silence."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class BagRecording:
         windows: trajectory topic -> its windows in the order of sending; bag clock less `epoch`.
         joints: topic -> joint names.
         sent: reception of each window, same clock; by topic.
-        heard: reception of each audio message, same clock.
+        audio_received: reception of each audio message, same clock.
         epoch: s.
         diagnostics: the gesture node's last figures while it was active.
         offsets: reception (same clock), and by how much the motion followed its sound then, s.
@@ -64,7 +64,7 @@ class BagRecording:
     windows: dict[str, list[SampledTrajectory]] = field(default_factory=lambda: defaultdict(list))
     joints: dict[str, list[str]] = field(default_factory=dict)
     sent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    heard: list[float] = field(default_factory=list)
+    audio_received: list[float] = field(default_factory=list)
     epoch: float = 0.0
     diagnostics: dict[str, str] = field(default_factory=dict)
     offsets: list[tuple[float, float]] = field(default_factory=list)
@@ -111,7 +111,7 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
         elif kind == SMPLX and "pelvis" in message.data.joint_names:
             found.stamps.append(stamp_seconds(message.data.header.stamp) - found.epoch)
         elif message.topic == content.audio_topic:
-            found.heard.append(received - found.epoch)
+            found.audio_received.append(received - found.epoch)
     windows.settle()
     found.windows, found.joints, found.sent = windows.sent, windows.joints, windows.received
     if windows.left_out:
@@ -127,7 +127,7 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
     return found
 
 
-def recorded_material(
+def recorded_sample(
     path: Path, recording: BagRecording, config: GestureConfig, robot: Robot, body: RobotBody
 ) -> EvaluationSample:
     """What the bag shows, on the clock of its sound (on its own where it has none)."""
@@ -150,15 +150,15 @@ def recorded_material(
         motion = cut(drawn, 0.0, audio.duration) if audio is not None else drawn
     warnings += _stalls(recording)
     take = MetricInput(motion, speech=speech_features(audio) if audio is not None else None)
-    material = EvaluationSample(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
+    sample = EvaluationSample(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
     if content.motion is None:
-        material.excuses["*motion"] = "the bag holds no SMPL-X motion (topic ~/smplx)"
+        sample.no_figure["*motion"] = "the bag holds no SMPL-X motion (topic ~/smplx)"
     trajectory = _trajectory(recording, origin)
     if trajectory is None:
-        material.excuses["*robot"] = "the bag holds no joint trajectories and no joint states"
-        return material
+        sample.no_figure["*robot"] = "the bag holds no joint trajectories and no joint states"
+        return sample
     shown = _shown(content.motion, origin) if content.motion is not None else None
-    return with_robot(material, robot, body, trajectory, config, shown, _more(path, recording, material))
+    return with_robot(sample, robot, body, trajectory, config, shown, _more(path, recording, sample))
 
 
 def _as_drawn(motion: MotionFrames, recording: BagRecording, warnings: list[str]) -> tuple[MotionFrames, float]:
@@ -167,22 +167,22 @@ def _as_drawn(motion: MotionFrames, recording: BagRecording, warnings: list[str]
     A node that finds itself late puts its motion off. The diagnostics (1 Hz) say by how much, the frames say when: at
     the widest gap between two of them since the last diagnostics.
     """
-    told = _offsets(recording)
-    steps = [(-np.inf, told[0][1] if told else 0.0)]
+    known = _offsets(recording)
+    steps = [(-np.inf, known[0][1] if known else 0.0)]
     stamps = np.array(recording.stamps)
-    for (before, old), (after, new) in pairwise(told):
+    for (before, old), (after, new) in pairwise(known):
         near = np.flatnonzero((stamps[1:] > before) & (stamps[1:] < after + new))
         if abs(new - old) > 1e-3 and len(near):
             widest = near[int(np.argmin(np.abs(np.diff(stamps)[near] - 1.0 / motion.fps - (new - old))))]
             steps.append((float(stamps[widest + 1]), new))
     times, offsets = (np.array(x) for x in zip(*steps, strict=True))
 
-    def heard(played: np.ndarray) -> np.ndarray:
+    def sound_time(played: np.ndarray) -> np.ndarray:
         return played - offsets[np.searchsorted(times, played + 1e-6, side="right") - 1]
 
     played = motion.times - recording.epoch
-    sound = heard(played)
-    warnings += _left_out(heard(stamps), recording, motion.fps)
+    sound = sound_time(played)
+    warnings += _left_out(sound_time(stamps), recording, motion.fps)
     if len(set(np.round(offsets, 3))) > 1:
         warnings.append(
             f"the node was late and put its motion off: it followed its sound by {1e3 * offsets[0]:.0f} ms at first, "
@@ -197,14 +197,14 @@ def _as_drawn(motion: MotionFrames, recording: BagRecording, warnings: list[str]
 
 def _offsets(recording: BagRecording) -> list[tuple[float, float]]:
     """What the diagnostics say of the motion to this sound: before it came they speak of what was before it."""
-    first = recording.heard[0] + SETTLED if recording.heard else -np.inf
-    return [told for told in recording.offsets if told[0] >= first] or recording.offsets[-1:]
+    first = recording.audio_received[0] + SETTLED if recording.audio_received else -np.inf
+    return [known for known in recording.offsets if known[0] >= first] or recording.offsets[-1:]
 
 
 def _counted(start: float, fps: float, about: Mapping[str, Any]) -> float:
     """Time of the first frame after the first sample of the speech, s.
 
-    Receptions tell it to a few milliseconds. In a run of `evaluate` the generator began with the first sample that was
+    Receptions give it to a few milliseconds. In a run of `evaluate` the generator began with the first sample that was
     recorded: its frames are counted from there.
     """
     if "silence_before" not in about:
@@ -227,20 +227,20 @@ def _left_out(sound: np.ndarray, recording: BagRecording, fps: float) -> list[st
 
 def _stalls(recording: BagRecording) -> list[str]:
     """Sentences on what a busy machine did to the motion that belongs to this sound, if anything."""
-    told = []
+    sentences = []
     silence, unsent = _growth(recording, recording.silences), round(_growth(recording, recording.unsent))
     if silence >= STALL:
-        told.append(f"audio stayed away from the node: it put {silence:.2f} s of silence into the speech")
+        sentences.append(f"audio stayed away from the node: it put {silence:.2f} s of silence into the speech")
     if unsent:
-        told.append(f"{unsent} trajectory windows were too late to be sent: the robot braked for a moment")
-    return told
+        sentences.append(f"{unsent} trajectory windows were too late to be sent: the robot braked for a moment")
+    return sentences
 
 
 def _growth(recording: BagRecording, counted: Sequence[tuple[float, float]]) -> float:
-    """By how much a figure of the diagnostics grew while the sound was heard."""
-    if not recording.heard:
+    """By how much a figure of the diagnostics grew while the sound came in."""
+    if not recording.audio_received:
         return 0.0
-    first, last = recording.heard[0], recording.heard[-1] + SETTLED
+    first, last = recording.audio_received[0], recording.audio_received[-1] + SETTLED
     before = [value for time, value in counted if time < first]
     during = [value for time, value in counted if first <= time <= last]
     known = (before[-1:] or during[:1]) + during[-1:]
@@ -263,14 +263,14 @@ def _shown(motion: MotionFrames, origin: float) -> tuple[np.ndarray, MotionFrame
     return motion.times - origin, motion
 
 
-def _more(path: Path, recording: BagRecording, material: EvaluationSample) -> dict[str, object]:
+def _more(path: Path, recording: BagRecording, sample: EvaluationSample) -> dict[str, object]:
     """Latency, lead, speed and tracking."""
     more: dict[str, object] = {}
     if recording.windows:
         topic = min(recording.windows)
         sent = np.array(recording.sent[topic])
         more["lead"] = np.array([w.times[0] for w in recording.windows[topic]]) - sent
-        if (answers := _answers(recording.heard, sent)).size:
+        if (answers := _answers(recording.audio_received, sent)).size:
             more["latency"] = answers
     factor = recording.figure(DiagnosticKey.REAL_TIME_FACTOR)
     if np.isfinite(factor):
@@ -279,13 +279,13 @@ def _more(path: Path, recording: BagRecording, material: EvaluationSample) -> di
         tracking = check_tracking(path)
         more |= {"tracking_error": tracking.error, "tracking_delay": tracking.delay}
     except InputError as e:
-        material.excuses |= {n: str(e) for n in ("robot_tracking_error", "robot_tracking_delay")}
+        sample.no_figure |= {n: str(e) for n in ("robot_tracking_error", "robot_tracking_delay")}
     return more
 
 
-def _answers(heard: Sequence[float], sent: np.ndarray) -> np.ndarray:
+def _answers(received: Sequence[float], sent: np.ndarray) -> np.ndarray:
     """Time from the last audio message before each window to that window, while audio comes, s."""
-    arrived = np.sort(np.array(heard))
+    arrived = np.sort(np.array(received))
     index = np.searchsorted(arrived, sent, side="right") - 1
     since = sent[index >= 0] - arrived[index[index >= 0]]
     return since[since < SOON]

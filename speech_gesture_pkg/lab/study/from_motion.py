@@ -1,4 +1,4 @@
-"""Material from a motion file, with its speech where it is known; and what belongs to ground truth."""
+"""Samples from a motion file, with its speech where it is known; and what belongs to ground truth."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def motion_of(path: Path) -> MotionFrames:
     return replace(load_motion(path), start=0.0)
 
 
-def motion_material(motion: MotionFrames, audio: AudioChunk | None) -> EvaluationSample:
+def motion_sample(motion: MotionFrames, audio: AudioChunk | None) -> EvaluationSample:
     """Motion beside its speech, cut to the time that both cover."""
     if audio is not None:
         motion = cut(motion, 0.0, audio.duration)
     features = speech_features(audio) if audio is not None else None
-    material = EvaluationSample(MetricInput(motion, speech=features), audio)
-    material.excuses["*robot"] = NO_ROBOT
-    material.timings["audio_s"] = audio.duration if audio is not None else len(motion) / motion.fps
-    return material
+    sample = EvaluationSample(MetricInput(motion, speech=features), audio)
+    sample.no_figure["*robot"] = NO_ROBOT
+    sample.timings["audio_s"] = audio.duration if audio is not None else len(motion) / motion.fps
+    return sample
 
 
 def semantic_scores(path: Path, frames: int) -> np.ndarray:

@@ -66,7 +66,7 @@ def find_inputs(
 
     Raises:
         InputError: a path does not exist, is of no known kind, a folder holds nothing, or a stem occurs twice where it
-            must tell files apart.
+            must identify a file.
     """
     found: list[Item] = []
     for given in map(Path, paths):
@@ -192,9 +192,9 @@ def _paired(items: list[Item], true_files: dict[str, Path], spoken: dict[str, Pa
             result.append(replace(item, truth=true_files.get(item.stem)))
     for item in items:
         if item.kind == "motion" and item.path not in used:
-            heard = spoken.get(item.stem) or _beside(item.path, speech_here, BEAT2_AUDIO, AUDIO_SUFFIXES)
+            speech = spoken.get(item.stem) or _beside(item.path, speech_here, BEAT2_AUDIO, AUDIO_SUFFIXES)
             real = true_files.get(item.stem)
-            result.append(replace(item, truth=real, speech=heard, semantic=_semantic(item.path)))
+            result.append(replace(item, truth=real, speech=speech, semantic=_semantic(item.path)))
     return result
 
 

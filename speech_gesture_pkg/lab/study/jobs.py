@@ -18,12 +18,10 @@ from speech_gesture_pkg.lab.study.inputs import Item
 from speech_gesture_pkg.lab.study.record import SCHEMA
 
 PACKAGE = Path(speech_gesture_pkg.__file__).parent
-_STUDY = tuple(
-    f"evaluation/study/{n}.py" for n in ("summary", "results", "compare", "plan", "engine", "store", "inputs")
-)
 NO_INFLUENCE = (
-    *("viewer", "nodes", "commands", "training", "datasets", "export", "cli/main.py", "evaluation/report"),
-    *("lab/metrics/autoencoder/training.py", "lab/metrics/definitions.py", *_STUDY),
+    *("viewer", "ros", "cli", "lab/training", "lab/datasets", "lab/starter_corpus", "lab/ablation", "lab/report"),
+    "lab/metrics/autoencoder/training.py",
+    *(f"lab/study/{n}.py" for n in ("summary", "results", "compare", "plan", "engine", "store", "inputs")),
 )
 """Parts whose code does not change a figure of a job."""
 
@@ -108,7 +106,7 @@ class StudyJob:
         return f"{self.item.name} ({self.system}{seed})"
 
 
-def hashed(data: Any) -> str:
+def hashed(data: object) -> str:
     """sha256 of plain data."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -158,8 +156,8 @@ def definitions_hash() -> str:
 @lru_cache(maxsize=1)
 def _definitions_hash() -> str:
     digest = hashlib.sha256()
-    for file in sorted((PACKAGE / "evaluation" / "metrics").glob("*.py")):
-        if file.stem not in ("controls", "statistics", "definitions", "__init__"):
+    for file in sorted((PACKAGE / "lab" / "metrics").glob("*.py")):
+        if file.stem not in ("controls", "statistics", "__init__"):
             digest.update(file.name.encode() + b"\0" + _meaning(file).encode())
     return digest.hexdigest()
 

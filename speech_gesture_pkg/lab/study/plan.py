@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -23,7 +22,7 @@ from speech_gesture_pkg.lab.study.normalise import fit_normaliser
 from speech_gesture_pkg.plugins import is_plugin, plugin_sha256
 
 CONTROL_TAKES = 24
-"""Takes of each system that the sanity controls are run on: enough to tell, and a small part of a large study."""
+"""Takes of each system that the sanity controls are run on: enough for a test, and a small part of a large study."""
 
 OTHERS = 8
 """Other real motions that a real motion is judged against: a truth, a sample, and all for the normaliser."""
@@ -99,7 +98,7 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def make_plan(
-    items: Sequence[Item], options: StudyOptions, folder: Path, progress: Callable[[Iterable[Any]], Any]
+    items: Sequence[Item], options: StudyOptions, folder: Path, progress: Callable[[Iterable[Item]], Iterable[Item]]
 ) -> StudyPlan:
     """Jobs for every input, system and seed, and for its ground truth.
 

@@ -27,13 +27,13 @@ POSES = 6
 BODY = 22
 
 
-def measured(material: EvaluationSample, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def measured(sample: EvaluationSample, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Metric -> value (None if there is none), unit, why and stamp."""
     found = {}
-    for m in measure_all(material.take, names):
+    for m in measure_all(sample.take, names):
         entry = plain(m)
         if entry["why"]:
-            entry["why"] = _excuse(material, m.name) or entry["why"]
+            entry["why"] = _why_no_figure(sample, m.name) or entry["why"]
         found[m.name] = entry
     return found
 
@@ -47,32 +47,32 @@ def plain(m: Measurement) -> dict[str, Any]:
     return {"value": m.value, "unit": m.unit, "why": None, "stamp": m.stamp}
 
 
-def _excuse(material: EvaluationSample, name: str) -> str:
-    if name in material.excuses:
-        return material.excuses[name]
+def _why_no_figure(sample: EvaluationSample, name: str) -> str:
+    if name in sample.no_figure:
+        return sample.no_figure[name]
     robot = Need.ROBOT in METRICS[name].needs
-    if robot and material.take.robot is None:
-        return material.excuses.get("*robot", "")
-    return "" if robot else material.excuses.get("*motion", "")
+    if robot and sample.take.robot is None:
+        return sample.no_figure.get("*robot", "")
+    return "" if robot else sample.no_figure.get("*motion", "")
 
 
-def described(material: EvaluationSample) -> dict[str, Any]:
+def described(sample: EvaluationSample) -> dict[str, Any]:
     """Timings, events, warnings, worst moments, curves, poses."""
     return {
-        "offset_s": material.offset,
-        "timings": {k: _finite(v) for k, v in material.timings.items()},
-        "events": material.events,
-        "warnings": material.warnings,
-        "worst": worst_moments(material),
-        "curves": curves(material),
-        "poses": poses(material),
-        **robot_use(material),
+        "offset_s": sample.offset,
+        "timings": {k: _finite(v) for k, v in sample.timings.items()},
+        "events": sample.events,
+        "warnings": sample.warnings,
+        "worst": worst_moments(sample),
+        "curves": curves(sample),
+        "poses": poses(sample),
+        **robot_use(sample),
     }
 
 
-def robot_use(material: EvaluationSample) -> dict[str, Any]:
+def robot_use(sample: EvaluationSample) -> dict[str, Any]:
     """`joints` (use of each joint's range and speed) and `latency_ms` (histogram), as far as they are known."""
-    robot = material.take.robot
+    robot = sample.take.robot
     found: dict[str, Any] = {}
     if robot is None:
         return found
@@ -84,10 +84,10 @@ def robot_use(material: EvaluationSample) -> dict[str, Any]:
     return found
 
 
-def curves(material: EvaluationSample) -> dict[str, Any]:
+def curves(sample: EvaluationSample) -> dict[str, Any]:
     """Loudness, hand speeds, clearance and limit use at 5 Hz (the largest, or for clearance the least, per sample)."""
-    take, trajectory = material.take, material.trajectory
-    begin, end = _span(material)
+    take, trajectory = sample.take, sample.trajectory
+    begin, end = _span(sample)
     count = max(int((end - begin) * CURVE_RATE), 1)
     result: dict[str, Any] = {"rate_hz": CURVE_RATE, "start_s": round(begin, 4)}
     result |= dict.fromkeys(("loudness_db", "human_hand_speed", "robot_hand_speed", "clearance", "limit_use"))
@@ -104,29 +104,29 @@ def curves(material: EvaluationSample) -> dict[str, Any]:
     if has_body(take.motion):
         times = take.motion.start + np.arange(len(take.played)) / STANDARD_FPS
         result["human_hand_speed"] = binned(times, central_speed(take.wrists, STANDARD_FPS).max(axis=1))
-    if trajectory is not None and material.limbs is not None and material.limbs.hands.shape[1]:
-        speed = central_speed(material.limbs.hands, trajectory.fps).max(axis=1)
+    if trajectory is not None and sample.limbs is not None and sample.limbs.hands.shape[1]:
+        speed = central_speed(sample.limbs.hands, trajectory.fps).max(axis=1)
         result["robot_hand_speed"] = binned(trajectory.time, speed)
     if trajectory is not None and take.robot is not None and take.robot.clearance is not None:
         result["clearance"] = binned(trajectory.time[::2], take.robot.clearance, largest=False)
-    if (use := limit_use(material)) is not None and trajectory is not None:
+    if (use := limit_use(sample)) is not None and trajectory is not None:
         result["limit_use"] = binned(trajectory.time, use.max(axis=1))
     return result
 
 
-def _span(material: EvaluationSample) -> tuple[float, float]:
-    if material.audio is not None:
-        return 0.0, material.audio.duration
-    motion, trajectory = material.take.motion, material.trajectory
+def _span(sample: EvaluationSample) -> tuple[float, float]:
+    if sample.audio is not None:
+        return 0.0, sample.audio.duration
+    motion, trajectory = sample.take.motion, sample.trajectory
     if len(motion):
         return motion.start, motion.end
     return (float(trajectory.time[0]), float(trajectory.time[-1])) if trajectory is not None else (0.0, 0.0)
 
 
-def poses(material: EvaluationSample) -> dict[str, Any]:
+def poses(sample: EvaluationSample) -> dict[str, Any]:
     """Body joint positions of some frames, and the robot's joints when it showed them."""
-    take, trajectory = material.take, material.trajectory
-    begin, end = _span(material)
+    take, trajectory = sample.take, sample.trajectory
+    begin, end = _span(sample)
     times = begin + (np.arange(POSES) + 0.5) * (end - begin) / POSES
     result: dict[str, Any] = {"times_s": [round(float(t), 3) for t in times], "positions": None, "robot": None}
     if has_body(take.motion):
@@ -134,15 +134,15 @@ def poses(material: EvaluationSample) -> dict[str, Any]:
         body = take.positions[index][:, :BODY] - take.rest[JOINT_INDEX["pelvis"]]
         result["positions"] = np.round(body, 3).tolist()
     if trajectory is not None:
-        shown = np.clip((times + material.offset - trajectory.time[0]) * trajectory.fps, 0, len(trajectory.time) - 1)
+        shown = np.clip((times + sample.offset - trajectory.time[0]) * trajectory.fps, 0, len(trajectory.time) - 1)
         position = trajectory.position[shown.astype(int)]
         result["robot"] = {"joint_names": list(trajectory.joint_names), "position": np.round(position, 4).tolist()}
     return result
 
 
-def arrays_of(material: EvaluationSample) -> dict[str, np.ndarray]:
+def arrays_of(sample: EvaluationSample) -> dict[str, np.ndarray]:
     """What is kept beside the record, at 30 Hz: the human's wrists [T, 2, 3], m, and the commanded motion."""
-    take, trajectory = material.take, material.trajectory
+    take, trajectory = sample.take, sample.trajectory
     kept: dict[str, np.ndarray] = {}
     if has_body(take.motion):
         kept = {"human_start": np.array(take.motion.start), "human_wrists": take.wrists.astype(np.float32)}

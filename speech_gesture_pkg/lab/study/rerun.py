@@ -1,4 +1,4 @@
-"""A bag's sound through the pipeline again, as the node heard it, and whether both command the same motion."""
+"""A bag's sound through the pipeline again, as the node received it, and whether both command the same motion."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.study.agreement import ENTRY, agreement
-from speech_gesture_pkg.lab.study.from_audio import SETTLE, material_of, offline_material
-from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_material
+from speech_gesture_pkg.lab.study.from_audio import SETTLE, offline_sample, sample_of_run
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_sample
 from speech_gesture_pkg.lab.study.record import arrays_of
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
@@ -26,10 +26,10 @@ OTHER_TAKE = (
 )
 
 
-def rerun_material(
+def rerun_sample(
     path: Path, recording: BagRecording, config: GestureConfig, robot: Robot, body: RobotBody
 ) -> tuple[EvaluationSample, dict[str, Any] | None]:
-    """The material of the new run, and its agreement with the recorded one (None if that commanded nothing).
+    """The sample of the new run, and its agreement with the recorded one (None if that commanded nothing).
 
     A bag of `evaluate` (the node was reset a known number of samples before the speech) gives the same human motion
     again. In any other bag that number is known to a millisecond at best, from receptions, and the generator's choices
@@ -43,28 +43,30 @@ def rerun_material(
     entry = ENTRY
     if content.about.get("silence_before") == SETTLE:
         entry = 0.0 if content.about.get("from_rest") else ENTRY
-        material = offline_material(config, robot, body, audio)
+        sample = offline_sample(config, robot, body, audio)
     else:
-        heard = content.audio.start - recording.epoch
-        start = _activation(recording, heard, config)
-        run = run_messages(config, robot, messages_of(audio, heard), start, heard + audio.duration + SETTLE)
-        material = material_of(config, robot, body, audio, run, heard)
-        material.warnings.append(OTHER_TAKE)
+        speech_start = content.audio.start - recording.epoch
+        start = _activation(recording, speech_start, config)
+        run = run_messages(
+            config, robot, messages_of(audio, speech_start), start, speech_start + audio.duration + SETTLE
+        )
+        sample = sample_of_run(config, robot, body, audio, run, speech_start)
+        sample.warnings.append(OTHER_TAKE)
     if not recording.windows:
-        return material, None
-    live = recorded_material(path, recording, config, robot, body)
+        return sample, None
+    live = recorded_sample(path, recording, config, robot, body)
     try:
-        found = agreement(arrays_of(material), arrays_of(live), entry, audio.duration).as_dict()
+        found = agreement(arrays_of(sample), arrays_of(live), entry, audio.duration).as_dict()
     except InputError as e:
         found = {"why": str(e)}
-    return material, found
+    return sample, found
 
 
-def _activation(recording: BagRecording, heard: float, config: GestureConfig) -> float:
+def _activation(recording: BagRecording, speech_start: float, config: GestureConfig) -> float:
     """Bag time (less the epoch) at which the node was activated."""
     motion, offset = recording.content.motion, recording.figure(DiagnosticKey.OFFSET) / 1e3
     if motion is None or not np.isfinite(offset):
-        return heard - SETTLE
+        return speech_start - SETTLE
     # The first silence that is filled in ends `jitter` before the first step, one poll after activation.
     first = motion.start - recording.epoch - offset
-    return min(first + config.sync.jitter - POLL, heard - POLL)
+    return min(first + config.sync.jitter - POLL, speech_start - POLL)

@@ -16,8 +16,9 @@ import numpy as np
 import scipy
 
 from speech_gesture_pkg import __version__
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET
 from speech_gesture_pkg.lab.metrics.registry import METRICS
-from speech_gesture_pkg.lab.metrics.spec import Need
+from speech_gesture_pkg.lab.metrics.spec import CorpusMetric, Metric, Need
 from speech_gesture_pkg.lab.study import sanity, sanity_frechet, summary
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores
@@ -81,23 +82,18 @@ def results_of(
 
 def metric_table() -> dict[str, dict[str, Any]]:
     """Name -> what the registry says about a metric, those of a whole corpus included."""
-    table: dict[str, dict[str, Any]] = {
-        m.name: {
-            "unit": m.unit,
-            "better": m.better.value,
-            "source": m.source,
-            "needs": sorted(n.value for n in m.needs),
-            "fooled_by": sorted(m.fooled_by),
-            "family": "robot" if Need.ROBOT in m.needs else "human",
-        }
-        for m in METRICS.values()
-    }
-    for name, (unit, source, doc) in summary.CORPUS_METRICS.items():
-        better = "closer to real motion" if name == "diversity_diffsheg" else "lower"
-        needs = [Need.NORMALISER.value if name == "diversity_diffsheg" else Need.LATENT.value]
-        table[name] = {"unit": unit, "better": better, "source": source, "needs": needs, "fooled_by": []}
-        table[name] |= {"family": "corpus", "doc": doc}
+    table: dict[str, dict[str, Any]] = {}
+    for m in METRICS.values():
+        family = "robot" if Need.ROBOT in m.needs else "human"
+        table[m.name] = _about(m) | {"fooled_by": sorted(m.fooled_by), "family": family}
+    for name in (*FRECHET, "diversity_diffsheg"):
+        c = CORPUS_METRICS[name]
+        table[name] = _about(c) | {"fooled_by": [], "family": "corpus", "doc": c.summary}
     return table
+
+
+def _about(m: Metric | CorpusMetric) -> dict[str, Any]:
+    return {"unit": m.unit, "better": m.better.value, "source": m.source, "needs": sorted(n.value for n in m.needs)}
 
 
 def package() -> dict[str, Any]:

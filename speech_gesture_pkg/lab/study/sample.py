@@ -1,7 +1,7 @@
 """What one job has to judge, whatever it came from: motion, speech and robot on one clock.
 
 Time 0 is the first sample of the speech. The human motion stands on the audio's own clock (as the generator drew it:
-published definitions know no latency); the robot's motion stands where it is seen and heard, latency included.
+published definitions know no latency); the robot's motion stands where it is seen, latency included.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class EvaluationSample:
         timings: figures of the run.
         events: kind -> how many.
         warnings: sentences.
-        excuses: metric -> why there is no figure, where that is known better than the metric does.
+        no_figure: metric -> why there is no figure, where that is known better than the metric does.
     """
 
     take: MetricInput
@@ -52,7 +52,7 @@ class EvaluationSample:
     timings: dict[str, float] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    excuses: dict[str, str] = field(default_factory=dict)
+    no_figure: dict[str, str] = field(default_factory=dict)
 
     @property
     def trajectory(self) -> RobotTrajectory | None:
@@ -98,7 +98,7 @@ def limits_of(robot: Robot, joints: Sequence[str], config: GestureConfig) -> Mot
 
 
 def with_robot(
-    material: EvaluationSample,
+    sample: EvaluationSample,
     robot: Robot,
     body: RobotBody,
     trajectory: RobotTrajectory,
@@ -106,10 +106,10 @@ def with_robot(
     played: tuple[np.ndarray, MotionFrames] | None,
     more: Mapping[str, object],
 ) -> EvaluationSample:
-    """`material` with what the robot did.
+    """`sample` with what the robot did.
 
     Args:
-        material: with the human motion and the speech.
+        sample: with the human motion and the speech.
         robot, body: the robot and its kinematics.
         trajectory: commanded motion, time after the first sample of the speech.
         config: for the limits.
@@ -118,13 +118,13 @@ def with_robot(
     """
     unknown = [n for n in trajectory.joint_names if n not in robot.model.joint_index]
     if unknown:
-        material.warnings.append(
+        sample.warnings.append(
             f"the robot {robot.model.name} has no joint {unknown[0]}"
             + (f" and {len(unknown) - 1} others of the trajectory" if len(unknown) > 1 else "")
             + "; give the robot's own --urdf"
         )
-        take = replace(material.take, robot=RobotMetricInput(trajectory=trajectory, **more))  # type: ignore[arg-type]
-        return replace(material, take=take)
+        take = replace(sample.take, robot=RobotMetricInput(trajectory=trajectory, **more))  # type: ignore[arg-type]
+        return replace(sample, take=take)
     limits = limits_of(robot, trajectory.joint_names, config)
     limbs = body.limbs(trajectory)
     figures: dict[str, object] = {
@@ -137,13 +137,13 @@ def with_robot(
     try:
         figures["clearance"] = body.clearance(every_second(trajectory))
     except SpeechGestureError as e:
-        material.warnings.append(f"clearance is not known: {e}")
+        sample.warnings.append(f"clearance is not known: {e}")
     shown = np.zeros(0)
     if played is not None and limbs.hands.shape[1] and len(played[0]):
         shown, compared = _shown(body, limbs, trajectory, *played)
         figures |= compared
-    take = replace(material.take, robot=RobotMetricInput(trajectory=trajectory, **figures, **more))  # type: ignore[arg-type]
-    return replace(material, take=take, limits=limits, limbs=limbs, shown_times=shown)
+    take = replace(sample.take, robot=RobotMetricInput(trajectory=trajectory, **figures, **more))  # type: ignore[arg-type]
+    return replace(sample, take=take, limits=limits, limbs=limbs, shown_times=shown)
 
 
 def every_second(trajectory: RobotTrajectory) -> RobotTrajectory:

@@ -1,4 +1,4 @@
-"""Sanity: which metrics tell the motion from the same motion spoiled? (`metrics.controls`)
+"""Sanity: which metrics distinguish the motion from the same motion spoiled? (`metrics.controls`)
 
 Where the motion is ground truth it is judged against another real motion ("truth") with a third one as further sample:
 real people differ, and a metric that calls a frozen pose better than a real performance is fooled.
@@ -47,9 +47,9 @@ def names_judged() -> list[str]:
     return [n for n, m in METRICS.items() if Need.ROBOT not in m.needs]
 
 
-def control_figures(job: StudyJob, material: EvaluationSample) -> dict[str, Any]:
+def control_figures(job: StudyJob, sample: EvaluationSample) -> dict[str, Any]:
     """Figures of a take and of its spoiled versions: control -> metric -> number (None if there is none)."""
-    take = replace(material.take, robot=None)
+    take = replace(sample.take, robot=None)
     if job.others:
         others = [motion_of(p) for p in job.others]
         take = replace(take, truth=others[0], samples=(others[1],), normaliser=_normaliser([take.motion, *others]))
@@ -150,7 +150,6 @@ def _rows(material: str, takes: list[dict[str, dict[str, float | None]]]) -> lis
         values = np.array(real, float)
         interval = bootstrap_interval(values) if len(values) > 1 else None
         cells = {c: _cell(metric, c, takes) for c in CONTROLS}
-        verdicts = {c["verdict"] for c in cells.values()} - {None}
         rows.append(
             {
                 "metric": name,
@@ -161,7 +160,7 @@ def _rows(material: str, takes: list[dict[str, dict[str, float | None]]]) -> lis
                 "real_high": interval.high if interval else None,
                 "takes": len(values),
                 "controls": cells,
-                "verdict": ("fails" if verdicts & {FOOLED, BLIND} else "passes") if verdicts else "not judged",
+                "verdict": verdict_of(cells),
             }
         )
     return rows
@@ -169,26 +168,33 @@ def _rows(material: str, takes: list[dict[str, dict[str, float | None]]]) -> lis
 
 def _cell(metric: Metric, control: str, takes: list[dict[str, dict[str, float | None]]]) -> dict[str, Any]:
     """What one control does to one metric, over all takes that have both figures."""
-    empty: dict[str, Any] = {"value": None, "p_value": None, "verdict": None, "why": None}
     if control in SEES_AUDIO and Need.AUDIO not in metric.needs:
-        return empty | {"why": "the metric does not listen"}
+        return cell(why="the metric does not listen")
     had = [t for t in takes if t["as_is"][metric.name] is not None and control in t]
     pairs = [(t["as_is"][metric.name], t[control][metric.name]) for t in had]
     both = np.array([(a, b) for a, b in pairs if b is not None], float)
     if len(had) < LEAST:
-        return empty | {"why": f"{len(had)} takes; at least {LEAST} are needed to tell"}
+        return cell(why=f"{len(had)} takes; at least {LEAST} are needed to tell")
     if len(both) < len(had) / 2:
-        return empty | {"verdict": REFUSES, "why": f"no figure for {len(had) - len(both)} of {len(had)} takes"}
+        return cell(verdict=REFUSES, why=f"no figure for {len(had) - len(both)} of {len(had)} takes")
     if len(both) < 2:
-        return empty
-    test = permutation_test(both[:, 0], both[:, 1], paired=True)
+        return cell()
+    test = permutation_test(both[:, 0], both[:, 1])
     sure = test.p_value < ALPHA and abs(test.difference) > 1e-12
-    return {
-        "value": float(both[:, 1].mean()),
-        "p_value": test.p_value,
-        "verdict": _verdict(metric, test.difference, sure),
-        "why": None,
-    }
+    return cell(float(both[:, 1].mean()), test.p_value, _verdict(metric, test.difference, sure))
+
+
+def cell(
+    value: float | None = None, p_value: float | None = None, verdict: str | None = None, why: str | None = None
+) -> dict[str, Any]:
+    """What one control does to one metric: the spoiled figure, or why nothing can be said."""
+    return {"value": value, "p_value": p_value, "verdict": verdict, "why": why}
+
+
+def verdict_of(cells: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of a metric, from its cells: it fails if one control scores as well."""
+    verdicts = {c["verdict"] for c in cells.values()} - {None}
+    return ("fails" if verdicts & {FOOLED, BLIND} else "passes") if verdicts else "not judged"
 
 
 def _verdict(metric: Metric, difference: float, sure: bool) -> str:

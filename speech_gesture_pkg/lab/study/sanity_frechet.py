@@ -1,7 +1,7 @@
 """Sanity of the Frechet distances: are real motions nearer to real ones than the same motions spoiled?
 
-One figure belongs to a set of takes, so the takes are drawn anew (with replacement, the same ones for the motion as it
-is and for the control): a control is told from the motion if all draws say the same.
+One figure belongs to a set of takes, so the takes are drawn again (with replacement, the same ones for the motion as it
+is and for the control): a control differs from the motion if all draws say the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from speech_gesture_pkg.lab.metrics.corpus import FRECHET
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics, frechet_between, statistics_of
 from speech_gesture_pkg.lab.metrics.sample import MetricInput
 from speech_gesture_pkg.lab.study.embeddings import LatentFile, latent_vectors
-from speech_gesture_pkg.lab.study.sanity import BLIND, CONTROLS, FOOLED, LEAST, PASSES, SEES_AUDIO
+from speech_gesture_pkg.lab.study.sanity import BLIND, CONTROLS, FOOLED, LEAST, PASSES, SEES_AUDIO, cell, verdict_of
 
 DRAWS = 24
 """Draws of the takes: if all agree, p < 0.05."""
@@ -60,22 +60,20 @@ def _row(
     name: str, material: str, takes: list[Mapping[str, np.ndarray]], reference: LatentStatistics
 ) -> dict[str, Any]:
     cells = {c: _cell(f"control_{name}_", c, takes, reference) for c in CONTROLS}
-    verdicts = {c["verdict"] for c in cells.values()} - {None}
     row = {"metric": name, "material": material, "published": True, "real_low": None, "real_high": None}
     row["real"] = _distance([a[f"control_{name}_{AS_IS}"] for a in takes], reference)
     row |= {"takes": len(takes), "controls": cells}
-    return row | {"verdict": ("fails" if verdicts & {FOOLED, BLIND} else "passes") if verdicts else "not judged"}
+    return row | {"verdict": verdict_of(cells)}
 
 
 def _cell(
     prefix: str, control: str, takes: list[Mapping[str, np.ndarray]], reference: LatentStatistics
 ) -> dict[str, Any]:
-    empty: dict[str, Any] = {"value": None, "p_value": None, "verdict": None, "why": None}
     if control in SEES_AUDIO:
-        return empty | {"why": "the metric does not listen"}
+        return cell(why="the metric does not listen")
     pairs = [(a[prefix + AS_IS], a[prefix + control]) for a in takes if prefix + control in a]
     if len(pairs) < LEAST:
-        return empty | {"why": f"{len(pairs)} takes; at least {LEAST} are needed to tell"}
+        return cell(why=f"{len(pairs)} takes; at least {LEAST} are needed to tell")
     rng = np.random.default_rng(0)
     gains = []
     for _ in range(DRAWS):
@@ -84,7 +82,7 @@ def _cell(
     worse = float(np.mean(np.array(gains) > 0.0))
     verdict = PASSES if worse == 1.0 else FOOLED if worse == 0.0 else BLIND
     p = max(2.0 * min(worse, 1.0 - worse), 1.0 / DRAWS)
-    return {"value": _distance([s for _, s in pairs], reference), "p_value": p, "verdict": verdict, "why": None}
+    return cell(_distance([s for _, s in pairs], reference), p, verdict)
 
 
 def _distance(pieces: list[np.ndarray], reference: LatentStatistics) -> float:

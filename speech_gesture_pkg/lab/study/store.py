@@ -58,7 +58,7 @@ class RecordStore:
         path = self.path(key).with_suffix(".npz")
         return read_npz(path) if path.is_file() else {}
 
-    def save(self, key: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    def save(self, key: str, record: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
         """Write a record; its arrays first, so that a record never lacks them."""
         path = self.path(key)
         if arrays:
@@ -77,7 +77,7 @@ class RecordStore:
             yield self.load(key)
 
 
-def write_json(path: Path, data: Mapping[str, Any], indent: int | None = None) -> None:
+def write_json(path: Path, data: Mapping[str, object], indent: int | None = None) -> None:
     """Write JSON with plain numbers only, whole or not at all. Raises OutputError."""
     write_text(path, json.dumps(data, indent=indent, allow_nan=False, default=_plain))
 
@@ -92,7 +92,7 @@ def write_text(path: Path, text: str) -> None:
         raise OutputError(f"cannot write {path}: {e.strerror or e}") from e
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """numpy numbers and paths as JSON knows them."""
     if isinstance(value, np.generic):
         return value.item()

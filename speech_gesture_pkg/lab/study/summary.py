@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import frechet
-from speech_gesture_pkg.lab.metrics.corpus import FRECHET
-from speech_gesture_pkg.lab.metrics.diversity import DIFFSHEG_BATCH, diversity_diffsheg
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET
+from speech_gesture_pkg.lab.metrics.diversity import batch_diversities
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics
 from speech_gesture_pkg.lab.metrics.statistics import bootstrap_interval
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
@@ -21,14 +21,6 @@ LEVEL = 0.95
 RESAMPLES = 200
 """Bootstrap samples of a Frechet distance: each costs two eigenvalue problems of the latent size."""
 WORST = 20
-CORPUS_METRICS: dict[str, tuple[str, str, str]] = {
-    "fmd": ("", "DiffSHEG Eq. 9", "Frechet distance of gesture and face latents"),
-    "fed": ("", "DiffSHEG Eq. 9", "Frechet distance of face latents"),
-    "fgd": ("", "DiffSHEG Eq. 9", "Frechet distance of gesture latents"),
-    "diversity_diffsheg": ("std", "DiffSHEG Eq. 11", "mean pairwise L1 of clips of different speech, in batches of 50"),
-}
-"""Name -> unit, source, what it is."""
-
 _GRAVITY = {"late": 0, "clearance": 1, "limit": 2, "idle": 3, "direction": 4}
 
 
@@ -152,7 +144,7 @@ def corpus_figures(
 
 
 def _none(metric: str, why: str) -> dict[str, Any]:
-    unit = CORPUS_METRICS[metric][0]
+    unit = CORPUS_METRICS[metric].unit
     return {"value": None, "low": None, "high": None, "n": 0, "unit": unit, "stamp": "", "why": why}
 
 
@@ -250,15 +242,7 @@ def _div(keys: list[str], arrays: Callable[[str], Mapping[str, np.ndarray]], nor
     """DiffSHEG's Div, in whole batches of 50 clips in the order of the files (one smaller batch if there are fewer)."""
     if not normaliser:
         return _none("diversity_diffsheg", "Div needs mean and deviation over real motion (--truth)")
-    values: list[float] = []
-    clips: list[np.ndarray] = []
-    for clip in _clips(keys, arrays):
-        clips.append(clip)
-        if len(clips) == DIFFSHEG_BATCH:
-            values.append(diversity_diffsheg(np.stack(clips)))
-            clips = []
-    if not values and len(clips) > 1:
-        values.append(diversity_diffsheg(np.stack(clips)))
+    values = batch_diversities(clip for key in keys for clip in arrays(key).get("div_clips", ()))
     if not values:
         return _none("diversity_diffsheg", "the motions hold fewer than 2 whole clips of 88 frames")
     entry = {"value": float(np.mean(values)), "low": None, "high": None, "n": len(values), "unit": "std", "why": None}
@@ -266,8 +250,3 @@ def _div(keys: list[str], arrays: Callable[[str], Mapping[str, np.ndarray]], nor
         interval = bootstrap_interval(np.array(values), LEVEL)
         entry |= {"low": interval.low, "high": interval.high}
     return entry | {"stamp": normaliser}
-
-
-def _clips(keys: list[str], arrays: Callable[[str], Mapping[str, np.ndarray]]) -> Iterator[np.ndarray]:
-    for key in keys:
-        yield from arrays(key).get("div_clips", ())

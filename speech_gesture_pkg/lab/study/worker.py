@@ -1,4 +1,4 @@
-"""One job, done in a worker process: make the material, take the figures, hand back plain data."""
+"""One job, done in a worker process: make the sample, take the figures, hand back plain data."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from speech_gesture_pkg.errors import InputError, SpeechGestureError
 from speech_gesture_pkg.lab.metrics.sample import Normaliser
 from speech_gesture_pkg.lab.study import jobs, sanity
 from speech_gesture_pkg.lab.study.embeddings import LatentFile, corpus_arrays
-from speech_gesture_pkg.lab.study.from_audio import offline_material, samples_of
-from speech_gesture_pkg.lab.study.from_bag import BagRecording, read_recording, recorded_material
-from speech_gesture_pkg.lab.study.from_motion import motion_material, motion_of, semantic_scores
+from speech_gesture_pkg.lab.study.from_audio import offline_sample, samples_of
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, read_recording, recorded_sample
+from speech_gesture_pkg.lab.study.from_motion import motion_of, motion_sample, semantic_scores
 from speech_gesture_pkg.lab.study.jobs import StudyJob
 from speech_gesture_pkg.lab.study.record import SCHEMA, arrays_of, described, measured
-from speech_gesture_pkg.lab.study.rerun import rerun_material
+from speech_gesture_pkg.lab.study.rerun import rerun_sample
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.lab.study.sanity_frechet import control_latents
@@ -36,6 +36,10 @@ ROBOTS = 4
 
 _local = threading.local()
 """Robots and autoencoders of this thread: their kinematics keep scratch data, so threads must not share them."""
+
+
+Failure = dict[str, "str | int | None"]
+"""What went wrong with a job: file, name, system, seed, sentence, error class, perhaps a traceback."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Outcome:
     label: str
     record: dict[str, Any] | None = None
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    failure: dict[str, Any] | None = None
+    failure: Failure | None = None
     seconds: float = 0.0
 
 
@@ -80,9 +84,9 @@ def run_job(job: StudyJob, code: str = "") -> Outcome:
     return replace(outcome, record=record, arrays=arrays)
 
 
-def failure_of(job: StudyJob, error: BaseException) -> dict[str, Any]:
+def failure_of(job: StudyJob, error: BaseException) -> Failure:
     """An error as plain data."""
-    entry = {"file": str(job.item.path), "name": job.item.name, "system": job.system, "seed": job.seed}
+    entry: Failure = {"file": str(job.item.path), "name": job.item.name, "system": job.system, "seed": job.seed}
     entry |= {"error": type(error).__name__, "sentence": str(error) or type(error).__name__}
     if not isinstance(error, SpeechGestureError):
         entry["sentence"] = f"unexpected {type(error).__name__}: {error}"
@@ -93,10 +97,10 @@ def failure_of(job: StudyJob, error: BaseException) -> dict[str, Any]:
 def _evaluate(job: StudyJob) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     began = time.perf_counter()
     config = job.config
-    material, robot, more = _material(job, config)
-    material.take = replace(material.take, **_beside(job, material, robot))
+    sample, robot, more = _sample(job, config)
+    sample.take = replace(sample.take, **_beside(job, sample, robot))
     start = time.perf_counter()
-    figures = measured(material, job.metrics)
+    figures = measured(sample, job.metrics)
     for name in {"pcm", "bc_emage"} & set(figures):
         figures[name]["stamp"] = dict(job.hashes).get("normaliser", "")
     record: dict[str, Any] = {
@@ -109,7 +113,7 @@ def _evaluate(job: StudyJob) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "seed": job.seed,
         "mode": job.mode,
         "samples": job.samples,
-        "audio": _audio_of(job, material),
+        "audio": _audio_of(job, sample),
         "truth": {"path": str(job.item.truth), "sha256": dict(job.hashes).get("truth", "")} if job.item.truth else None,
         "bag": str(_bag(job)) if _bag(job) else None,
         "config": {"sha256": jobs.config_hash(dict(job.values)), "changed": dict(job.values)},
@@ -122,26 +126,26 @@ def _evaluate(job: StudyJob) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         **more,
     }
     if job.controls:
-        record["controls"] = sanity.control_figures(job, material)
-    arrays = arrays_of(material)
+        record["controls"] = sanity.control_figures(job, sample)
+    arrays = arrays_of(sample)
     if job.controls:
-        arrays |= control_latents(sanity.spoiled(material.take, job.key), _latents(job.latents))
-    extra, missing = corpus_arrays(material.take, _latents(job.latents))
-    record |= described(material) | {"latents_missing": missing}
+        arrays |= control_latents(sanity.spoiled(sample.take, job.key), _latents(job.latents))
+    extra, missing = corpus_arrays(sample.take, _latents(job.latents))
+    record |= described(sample) | {"latents_missing": missing}
     now = time.perf_counter()
     record["timings"] |= {"metrics_s": now - start, "total_s": now - began}
     return record, arrays | extra
 
 
-def _material(job: StudyJob, config: GestureConfig) -> tuple[EvaluationSample, Robot | None, dict[str, Any]]:
-    """The material, the robot that took part, and what else belongs into the record."""
+def _sample(job: StudyJob, config: GestureConfig) -> tuple[EvaluationSample, Robot | None, dict[str, Any]]:
+    """The sample, the robot that took part, and what else belongs into the record."""
     item = job.item
     if job.mode == jobs.OFFLINE:
         robot, body = _robot(config)
-        return offline_material(config, robot, body, read_audio(item.path)), robot, {}
+        return offline_sample(config, robot, body, read_audio(item.path)), robot, {}
     if job.mode in (jobs.MOTION, jobs.REAL):
         path = item.truth if job.mode == jobs.REAL and item.truth else item.path
-        return motion_material(motion_of(path), _speech_of(job)), None, {}
+        return motion_sample(motion_of(path), _speech_of(job)), None, {}
     bag = _bag(job)
     if bag is None:
         raise InputError(f"{item.path} has no bag to evaluate")
@@ -149,10 +153,10 @@ def _material(job: StudyJob, config: GestureConfig) -> tuple[EvaluationSample, R
     description = "" if job.own_robot or job.mode == jobs.LIVE else recording.content.urdf
     robot, body = _robot(config, description)
     if job.mode == jobs.RERUN:
-        material, found = rerun_material(bag, recording, config, robot, body)
-        return material, robot, {"agreement": found}
-    material = recorded_material(bag, recording, config, robot, body)
-    return material, robot, {"counts": dict(recording.content.counts)}
+        sample, found = rerun_sample(bag, recording, config, robot, body)
+        return sample, robot, {"agreement": found}
+    sample = recorded_sample(bag, recording, config, robot, body)
+    return sample, robot, {"counts": dict(recording.content.counts)}
 
 
 def _bag(job: StudyJob) -> Any:
@@ -170,18 +174,18 @@ def _speech_of(job: StudyJob) -> AudioChunk | None:
     return read_audio(item.speech) if item.speech else None
 
 
-def _beside(job: StudyJob, material: EvaluationSample, robot: Robot | None) -> dict[str, Any]:
+def _beside(job: StudyJob, sample: EvaluationSample, robot: Robot | None) -> dict[str, Any]:
     """Truth, samples, semantic scores and normaliser of a take."""
     found: dict[str, Any] = {}
     if job.item.truth is not None and job.mode != jobs.REAL:
         found["truth"] = motion_of(job.item.truth)
-    if job.samples > 1 and job.seed is not None and robot is not None and material.audio is not None:
+    if job.samples > 1 and job.seed is not None and robot is not None and sample.audio is not None:
         seeds = range(job.seed + 1, job.seed + job.samples)
-        found["samples"] = samples_of(robot.generator, job.config, material.audio, seeds)
-    if job.item.semantic is not None and len(material.take.motion):
-        found["semantic"] = semantic_scores(job.item.semantic, len(material.take.played))
+        found["samples"] = samples_of(robot.generator, job.config, sample.audio, seeds)
+    if job.item.semantic is not None and len(sample.take.motion):
+        found["semantic"] = semantic_scores(job.item.semantic, len(sample.take.played))
         if "truth" in found:
-            found["semantic"] = found["semantic"][: len(replace(material.take, truth=found["truth"]).compared[0])]
+            found["semantic"] = found["semantic"][: len(replace(sample.take, truth=found["truth"]).compared[0])]
     if job.normaliser:
         data = read_npz(job.normaliser)
         found["normaliser"] = Normaliser(data["mean"], data["std"])
@@ -189,14 +193,14 @@ def _beside(job: StudyJob, material: EvaluationSample, robot: Robot | None) -> d
     return found
 
 
-def _audio_of(job: StudyJob, material: EvaluationSample) -> dict[str, Any] | None:
-    if material.audio is None:
+def _audio_of(job: StudyJob, sample: EvaluationSample) -> dict[str, Any] | None:
+    if sample.audio is None:
         return None
     path = job.item.path if job.item.kind == "audio" else job.item.speech
     return {
         "path": str(path) if path else None,
         "sha256": dict(job.hashes).get("audio", ""),
-        "seconds": material.audio.duration,
+        "seconds": sample.audio.duration,
     }
 
 

@@ -16,22 +16,22 @@ IDLE_S = 3.0
 """Hands that stand still for so long while somebody speaks are worth a look, s."""
 
 
-def limit_use(material: EvaluationSample) -> np.ndarray | None:
+def limit_use(sample: EvaluationSample) -> np.ndarray | None:
     """Share of its velocity or acceleration limit, whichever is larger, that each joint uses. Shape [T, J]."""
-    trajectory, limits = material.trajectory, material.limits
+    trajectory, limits = sample.trajectory, sample.limits
     if trajectory is None or limits is None:
         return None
     velocity = np.abs(trajectory.velocity) / limits.velocity
     return np.maximum(velocity, np.abs(trajectory.acceleration) / limits.acceleration)
 
 
-def worst_moments(material: EvaluationSample) -> list[dict[str, Any]]:
+def worst_moments(sample: EvaluationSample) -> list[dict[str, Any]]:
     """One moment of each kind, where there is one; times after the first sample of the speech."""
     found: list[dict[str, Any]] = []
-    trajectory, take = material.trajectory, material.take
+    trajectory, take = sample.trajectory, sample.take
     robot = take.robot
-    if trajectory is not None and material.limits is not None:
-        found += _limits(material)
+    if trajectory is not None and sample.limits is not None:
+        found += _limits(sample)
     if trajectory is not None and robot is not None and robot.clearance is not None and len(robot.clearance):
         i = int(np.argmin(robot.clearance))
         gap = float(robot.clearance[i])
@@ -43,13 +43,13 @@ def worst_moments(material: EvaluationSample) -> list[dict[str, Any]]:
             text = f"a window came {-1e3 * robot.lead[i]:.1f} ms after its first point"
             found.append(_moment("late", float("nan"), float(robot.lead[i]), "s", text))
     if robot is not None and robot.directions is not None:
-        found += _direction(material)
-    found += _idle(material)
+        found += _direction(sample)
+    found += _idle(sample)
     return found
 
 
-def _limits(material: EvaluationSample) -> list[dict[str, Any]]:
-    trajectory, limits = material.trajectory, material.limits
+def _limits(sample: EvaluationSample) -> list[dict[str, Any]]:
+    trajectory, limits = sample.trajectory, sample.limits
     if trajectory is None or limits is None:
         return []
     found = []
@@ -67,11 +67,11 @@ def _limits(material: EvaluationSample) -> list[dict[str, Any]]:
     return found
 
 
-def _direction(material: EvaluationSample) -> list[dict[str, Any]]:
-    robot, trajectory = material.take.robot, material.trajectory
+def _direction(sample: EvaluationSample) -> list[dict[str, Any]]:
+    robot, trajectory = sample.take.robot, sample.trajectory
     if robot is None or robot.directions is None or trajectory is None:
         return []
-    times = material.shown_times
+    times = sample.shown_times
     errors = angle_error(*robot.directions).max(axis=1)
     i = int(errors.argmax())
     if len(times) != len(errors):
@@ -80,13 +80,13 @@ def _direction(material: EvaluationSample) -> list[dict[str, Any]]:
     return [_moment("direction", float(times[i]), float(errors[i]), "deg", text)]
 
 
-def _idle(material: EvaluationSample) -> list[dict[str, Any]]:
+def _idle(sample: EvaluationSample) -> list[dict[str, Any]]:
     """The longest stretch of speech in which no hand of the robot (or of the human, without one) moves."""
-    take, trajectory = material.take, material.trajectory
+    take, trajectory = sample.take, sample.trajectory
     if take.speech is None:
         return []
-    if trajectory is not None and material.limbs is not None and material.limbs.hands.shape[1]:
-        hands, fps, start = material.limbs.hands, trajectory.fps, float(trajectory.time[0])
+    if trajectory is not None and sample.limbs is not None and sample.limbs.hands.shape[1]:
+        hands, fps, start = sample.limbs.hands, trajectory.fps, float(trajectory.time[0])
     elif has_body(take.motion):
         hands, fps, start = take.wrists, 30.0, take.motion.start
     else:

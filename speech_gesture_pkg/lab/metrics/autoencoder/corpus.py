@@ -83,7 +83,7 @@ def gather(
     motions: Iterable[MotionFrames],
     settings: AutoencoderSettings,
     names: Sequence[str] = (),
-    told: Callable[[str], None] = lambda sentence: None,
+    report: Callable[[str], None] = lambda sentence: None,
 ) -> list[LatentCorpus]:
     """Corpora of the distances `names`; if none is named, of all that the motions allow.
 
@@ -93,7 +93,7 @@ def gather(
         motions: all of the corpus, in any order.
         settings: rate and clip length.
         names: distances.
-        told: gets a sentence for each distance that is left out.
+        report: gets a sentence for each distance that is left out.
 
     Raises:
         InputError: the motions are too few or too short, or a named distance needs a face that does not move.
@@ -122,7 +122,7 @@ def gather(
         found.pop(name, None)
         if name in names:
             raise InputError(f"an autoencoder for {name} cannot be trained on this corpus: {reason}")
-        told(f"{name} is left out: {reason}")
+        report(f"{name} is left out: {reason}")
     sha = hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
     return [_corpus(name, parts, seconds, sha, settings) for name, parts in found.items()]
 

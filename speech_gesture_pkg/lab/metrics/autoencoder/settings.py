@@ -78,7 +78,7 @@ class AutoencoderSettings:
             f"{self.least_deviation:g}"
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return asdict(self)
 

@@ -219,10 +219,10 @@ def _resume(
         state: Mapping[str, Any] = torch.load(snapshot, weights_only=True)
         stamp, done = state["stamp"], int(state["done"])
     except Exception as e:  # torch raises what its unpickler does
-        raise InputError(f"the state of training {snapshot} cannot be read; remove it to begin anew") from e
+        raise InputError(f"the state of training {snapshot} cannot be read; remove it to start again") from e
     if stamp != _stamp(corpus, settings):
         raise InputError(
-            f"{snapshot} is the state of a training with another corpus or other settings; remove it to begin anew"
+            f"{snapshot} is the state of a training with another corpus or other settings; remove it to start again"
         )
     model.load_state_dict(state["model"])
     adam.load_state_dict(state["adam"])
