@@ -14,7 +14,7 @@ SPANS = {4.0: 0.005, 10.0: 0.02, 20.0: 0.02}
 """Stretches of audio that are judged, s: largest distance of the arrivals from a line, as a share of the stretch.
 
 Audio that flows in real time lies on a line; sentences that are sent ahead, at once or as fast as they are made, a
-publisher's first burst and pauses do not. The more arrivals jitter, the longer it takes to tell.
+publisher's first burst and pauses do not. The more arrivals jitter, the longer it takes to find out.
 """
 SHORT, LONG, LONGEST = SPANS
 
@@ -40,7 +40,7 @@ MERGED = 0.02
 """Messages that arrive within this of each other are looked at as one, s."""
 
 LOOK = 0.25
-"""Time between two judgements, s."""
+"""Time between two updates, s."""
 
 
 class PaceWatch:
@@ -56,7 +56,7 @@ class PaceWatch:
         self._rate = 0
         self._flow: deque[tuple[float, float, float]] = deque()  # arrival, audio in all, stamp (nan: none)
         self._began = self._looked = -math.inf
-        self._told = ""
+        self._reported = ""
 
     @property
     def too_fast(self) -> bool:
@@ -82,16 +82,16 @@ class PaceWatch:
             self._flow.popleft()
         if not 0.0 <= arrival - self._looked < LOOK:
             self._looked = arrival
-            self._judge()
+            self._update()
 
     def news(self) -> str:
         """The problem if it is new, or that it is gone; '' otherwise."""
-        if self.problem == self._told:
+        if self.problem == self._reported:
             return ""
-        self._told = self.problem
+        self._reported = self.problem
         return self.problem or "audio arrives in real time again"
 
-    def _judge(self) -> None:
+    def _update(self) -> None:
         flow = np.array(self._flow)
         flow = flow - [*flow[0, :2], 0.0]
         for span, straight in SPANS.items():

@@ -15,6 +15,7 @@ from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.registry import LEARNED, create_generator
 from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP
 from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.retargeting.retargeter import Retargeter, RetargetSettings
@@ -145,24 +146,24 @@ def make_pipeline(
     timing: Mapping[str, Timing] | None = None,
     clock_step: float = CLOCK_STEP,
 ) -> Pipeline:
-    """A pipeline for these controllers (empty: one per group); `timing` and `clock_step` as for `Pipeline`.
+    """A pipeline for these controllers (empty: one per group); `timing` as for `RobotInterface`.
 
     Raises:
         RobotError: joints do not fit.
-        ModelError: the learned generator was lost before, and cannot be loaded anew.
+        ModelError: the learned generator was lost before, and cannot be loaded again.
     """
     if robot.lost:
         robot.generator, robot.lost = make_generator(config), False
     layout = layout_of(robot, controllers, config)
 
-    def adapt(changed: GestureConfig) -> GestureConfig:
-        return calmed(changed, robot.map.profile)
-
-    distance = clearance_of(robot, layout)
-    spare = spare_of(config, robot)
-    return Pipeline(
-        adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare, timing, clock_step
+    commanded = RobotInterface(
+        layout=layout,
+        retargeter=robot.retargeter,
+        distance=clearance_of(robot, layout),
+        timing=timing or {},
+        adapt=lambda changed: calmed(changed, robot.map.profile),
     )
+    return Pipeline(config, robot.generator, commanded, spare_of(config, robot), steady, clock_step)
 
 
 def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:

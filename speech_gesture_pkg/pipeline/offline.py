@@ -191,14 +191,14 @@ def run_messages(
         run.windows.setdefault(name, []).append(window)
     run.sent += [clock.now] if last else []
     run.counters = pipeline.counters
-    run.limited_share = pipeline.mover.limited_share
+    run.limited_share = pipeline.mover.reference.limited_share
     run.joints = _trajectory(pipeline, np.array(times), np.array(positions))
     return run
 
 
 def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarray:
     """One step of a pipeline whose robot is where it was told to be; that place is returned. Shape [J]."""
-    here = pipeline.mover.commanded(clock.now)
+    here = pipeline.mover.reference.commanded(clock.now)
     pipeline.push_joint_state(list(pipeline.layout.joint_names), here)
     began = time.perf_counter()
     result = pipeline.step(clock.now)
