@@ -247,7 +247,7 @@ class Mover:
     def _targets(
         self, time: float, now: float, take: Callable[[float], np.ndarray | None]
     ) -> tuple[list[np.ndarray], float]:
-        """The director's joint vectors [J] for grid times from `time` on, as far as they are known; and their end, s."""
+        """The director's joint vectors [J] for grid times from `time` on, as far as they are known; and their end."""
         following = self.goal is Goal.FOLLOW
         targets: list[np.ndarray] = []
         while time < now + self._lead + AHEAD:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode
@@ -16,11 +16,14 @@ from speech_gesture_pkg.config import OutputConfig
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.ros.clock import Timebase, time_from_seconds
+from speech_gesture_pkg.ros.clock import Timebase, now_seconds, time_from_seconds
 from speech_gesture_pkg.ros.messages import diagnostics
 from speech_gesture_pkg.ros.messages.audio import AudioAdapter
 from speech_gesture_pkg.ros.messages.markers import SkeletonMarkers
 from speech_gesture_pkg.ros.messages.motion import FaceMessage, SmplxMessage
+
+if TYPE_CHECKING:
+    from speech_gesture_pkg.ros.session import Session
 
 
 class MotionOutputs:
@@ -86,38 +89,29 @@ class Diagnostics:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
-    def publish(
-        self,
-        lifecycle: str,
-        pipeline: Pipeline | None,
-        state: State,
-        drops: Mapping[str, int],
-        problem: str,
-        notice: str,
-        now: float,
-    ) -> None:
+    def publish(self, lifecycle: str, session: Session | None, failed: str) -> None:
         """One status: state, real-time factor, latency, limits, drops.
 
         Args:
             lifecycle: state of the node.
-            pipeline: None unless the node is active.
-            state: what the robot is doing.
-            drops: messages that were not used, by reason.
-            problem: what a person should mend, '' if nothing.
-            notice: what a person should know, '' if nothing.
-            now: node time, s.
+            session: None unless the node is active.
+            failed: why the last transition failed, '' if it did not; it counts while the node is not active.
         """
+        state, problem, notice, drops = State.INACTIVE, failed, "", {}
+        if session is not None:
+            problem, drops = session.problem, dict(session.thread.events.drops)
+            notice, state = session.waits_for or session.audio.notice, session.state
         level = diagnostics.OK
         if problem or notice or state in (State.DEGRADED, State.INACTIVE):
             level = diagnostics.WARN
-        if state in (State.BRAKING, State.FAILED) or (problem and pipeline):
+        if state in (State.BRAKING, State.FAILED) or (problem and session):
             level = diagnostics.ERROR
         values: dict[str, Any] = {"state": state.name.lower(), "lifecycle": lifecycle}
-        if pipeline is not None:
-            values |= self._figures(pipeline)
-        values |= {f"dropped: {reason}": count for reason, count in list(drops.items())}
+        if session is not None:
+            values |= self._figures(session.thread.pipeline)
+        values |= {f"dropped: {reason}": count for reason, count in drops.items()}
         message = diagnostics.diagnostic_array(
-            time_from_seconds(now),
+            time_from_seconds(now_seconds(self._node)),
             f"{self._node.get_fully_qualified_name()}: pipeline",
             level,
             problem or notice or state.value,
@@ -127,7 +121,7 @@ class Diagnostics:
 
     @staticmethod
     def _figures(pipeline: Pipeline) -> dict[str, Any]:
-        counters, busy, heard = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
+        counters, busy, audio = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
         frame = 1.0 / pipeline.generator.fps
         return {
             "generator": pipeline.generator.name,
@@ -144,8 +138,8 @@ class Diagnostics:
             "faults": counters.faults,
             "resets": counters.resets,
             "stalls": counters.stalls,
-            "audio gaps filled [s]": heard.filled_s,
-            "silence put in [s]": heard.idle_s,
+            "audio gaps filled [s]": audio.filled_s,
+            "silence put in [s]": audio.idle_s,
             "audio stamps behind [s]": pipeline.source.stamps.behind,
             "audio pace": pipeline.source.pace.pace,
             "fall-back": "active" if pipeline.fallback.active else "no",

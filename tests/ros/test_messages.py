@@ -188,8 +188,8 @@ def test_a_wav_file_in_bytes_is_read_as_its_header_says(tmp_path):
 def delayed(offset, problem=""):
     """Begins of the messages of a second of speech, as delay mode finds them, less their true ones."""
     pace = SimpleNamespace(problem=problem)
-    worker = SimpleNamespace(pipeline=SimpleNamespace(source=SimpleNamespace(pace=pace)))
-    audio_input = SimpleNamespace(_worker=worker, _stamps=StampClock(SyncConfig(mode="delay")), _queued=-np.inf)
+    thread = SimpleNamespace(pipeline=SimpleNamespace(source=SimpleNamespace(pace=pace)))
+    audio_input = SimpleNamespace(_thread=thread, _stamps=StampClock(SyncConfig(mode="delay")), _queued=-np.inf)
     found = []
     for i in range(30):
         true = 5.0 + i * 0.032

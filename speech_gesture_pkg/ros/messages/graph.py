@@ -24,6 +24,8 @@ POLL_S = 0.05
 GID_BYTES = 16
 """Length of a DDS identifier; Humble pads it with zeros."""
 INCOMPATIBLE = "incompatible QoS"
+UNKNOWN = "_NODE_NAME_UNKNOWN_"
+"""What the graph calls a node that it has not discovered yet, but whose topics it has."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,7 @@ def unheard(node: Node, topic: str, qos: QoSProfile) -> str:
         wrong = _incompatible(qos.reliability, qos.durability, theirs.reliability, theirs.durability)
         if not wrong:
             return ""
-        who = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-        problems.append(f"{who} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
+        problems.append(f"{full_name_of(info)} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
     return "; ".join(problems)
 
 
@@ -147,9 +148,40 @@ def matching_qos(publishers: tuple[Publisher, ...], depth: int = 100) -> QoSProf
     )
 
 
+def listeners_of(node: Node, topic: str) -> set[str]:
+    """Full names of the nodes that subscribe a topic."""
+    found = node.get_subscriptions_info_by_topic(topic)
+    return {UNKNOWN if UNKNOWN in i.node_name else full_name_of(i) for i in found}
+
+
+def full_name_of(info: Any) -> str:
+    """Full name of the node of a publisher or subscription, as the graph has it."""
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+
+
+def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> str:
+    """Who else publishes on trajectory topics, in one sentence; '' if nobody.
+
+    Args:
+        node: whose publishers do not count.
+        topics: full names.
+        own: how many publishers `node` itself has on each.
+    """
+    me, others, shared = node.get_fully_qualified_name(), set(), set()
+    for topic in topics:
+        names = [full_name_of(info) for info in node.get_publishers_info_by_topic(topic)]
+        found = {n for n in names if n != me} | ({f"another node named {me}"} if names.count(me) > own else set())
+        others |= found
+        shared |= {topic} if found else set()
+    if not others:
+        return ""
+    who, where = " and ".join(sorted(others)), ", ".join(sorted(shared))
+    return f"{who} publishes on {where} too; only one node may command a controller"
+
+
 def _endpoint(info: Any) -> Publisher:
     return Publisher(
-        f"{info.node_namespace.rstrip('/')}/{info.node_name}",
+        full_name_of(info),
         info.topic_type,
         info.qos_profile.reliability,
         info.qos_profile.durability,
