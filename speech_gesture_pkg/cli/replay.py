@@ -24,21 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Play until the end or Ctrl-C; the space bar and the service ~/pause pause."""
     need_ros()
-    from speech_gesture_pkg.ros.player import parse_remap, replay
+    from speech_gesture_pkg.ros.player import PlayOptions, parse_remap, replay
 
-    played = replay(
-        options.bag,
-        keys=True,
+    how = PlayOptions(
         rate=options.rate,
         loop=options.loop,
         start_s=options.start,
+        duration_s=options.duration,
         topics=options.topics,
+        exclude=options.exclude,
         remap=parse_remap(options.remap),
         clock_hz=0.0 if options.no_clock else 100.0,
-        duration_s=options.duration,
-        exclude=options.exclude,
         paused=options.start_paused,
     )
+    played = replay(options.bag, how, keys=True)
     late = f"sent {played['late_p50_ms']:.1f} ms after their time (median; 99 %: {played['late_p99_ms']:.1f} ms)"
     report(options, played, f"{played['messages']} messages played, {late}")
     return 0

@@ -131,7 +131,7 @@ class PipelineThread:
         self._wake.set()
 
     def order(self, ticket: int) -> str:
-        """Wait until the thread has done an order, unless it has been held up for long: '' once done, else why not yet."""
+        """Wait until the thread has done an order, unless it has been held up for long: '' once done, else why not."""
         self._wake.set()
         if not self.failure and self.orders.wait(ticket, ANSWER_S - self.idle_for):
             return ""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,69 +33,57 @@ LATE_S = 0.5
 """A player held up for longer moves its schedule instead of sending a burst."""
 
 
-class BagPlayer(Node):
-    """Publishes a bag's messages at their times; `step` does the work and is called between spins.
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions:
+    """How a bag is played.
 
-    Args:
-        path: bag folder, .mcap or .db3.
+    Attributes:
         rate: playback speed.
         loop: begin again at the end (time jumps back then).
         start_s: seconds into the bag.
+        duration_s: play so much of the bag; 0 = to its end.
         topics: what to play; all but /clock if empty.
+        exclude: topics that are not played.
         remap: topic in the bag to topic on the graph.
         clock_hz: rate of /clock; 0 = none.
         wait_s: wait so long at most for a subscriber of any played topic.
         lead_in_s: let /clock run for so long (bag time) before the first message: nodes on simulated time get going.
         lead_out_s: as long does /clock run on after the last message: what was heard is still answered.
-        duration_s: play so much of the bag; 0 = to its end.
-        exclude: topics that are not played.
         paused: begin paused; `~/pause` goes on.
-        name: node name.
+    """
+
+    rate: float = 1.0
+    loop: bool = False
+    start_s: float = 0.0
+    duration_s: float = 0.0
+    topics: Collection[str] = ()
+    exclude: Collection[str] = ()
+    remap: Mapping[str, str] = field(default_factory=dict)
+    clock_hz: float = 100.0
+    wait_s: float = 3.0
+    lead_in_s: float = 0.0
+    lead_out_s: float = 0.0
+    paused: bool = False
+
+
+class BagPlayer(Node):
+    """Publishes a bag's messages at their times; `step` does the work and is called between spins.
+
+    Args:
+        path: bag folder, .mcap or .db3; None = it and the options are the node's parameters (for launch files).
+        options: how to play it.
 
     Raises InputError for a bag without anything to play and ConfigError for topics that it lacks.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        rate: float = 1.0,
-        loop: bool = False,
-        start_s: float = 0.0,
-        topics: Collection[str] = (),
-        remap: Mapping[str, str] | None = None,
-        clock_hz: float = 100.0,
-        wait_s: float = 3.0,
-        lead_in_s: float = 0.0,
-        duration_s: float = 0.0,
-        exclude: Collection[str] = (),
-        paused: bool = False,
-        lead_out_s: float = 0.0,
-        name: str = "bag_player",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name, **kwargs)
-        played = topics, remap or {}, exclude
-        self.open(path, rate, loop, start_s, duration_s, *played, clock_hz, wait_s, lead_in_s, lead_out_s, paused)
-
-    def open(
-        self,
-        path: str | Path,
-        rate: float,
-        loop: bool,
-        start_s: float,
-        duration_s: float,
-        topics: Collection[str],
-        remap: Mapping[str, str],
-        exclude: Collection[str],
-        clock_hz: float,
-        wait_s: float,
-        lead_in_s: float,
-        lead_out_s: float,
-        paused: bool,
-    ) -> None:
-        """Open the bag and make the publishers (called by the constructor)."""
-        if not rate > 0:
-            raise ConfigError(f"rate is {rate}; it must be positive")
+    def __init__(self, path: str | Path | None = None, options: PlayOptions | None = None, **kwargs: Any) -> None:
+        super().__init__("bag_player", **kwargs)
+        if path is None:
+            path, options = self._parameters()
+        options = options or PlayOptions()
+        if not options.rate > 0:
+            raise ConfigError(f"rate is {options.rate}; it must be positive")
+        start_s, duration_s = options.start_s, options.duration_s
         self.bag = Bag(path)
         if self.bag.damage:
             self.get_logger().warning(f"{self.bag.damage}; what can be read is played")
@@ -102,35 +91,53 @@ class BagPlayer(Node):
             raise ConfigError(f"start is {start_s} s; {path} lasts {self.bag.duration_s:.3f} s")
         if duration_s < 0.0:
             raise ConfigError(f"duration is {duration_s} s; it must be positive, or 0 to play to the end")
-        self._rate, self._loop, self._start_s = rate, loop, start_s
-        self._lead_out_ns = round(lead_out_s * 1e9) if clock_hz else 0
+        self._rate, self._loop, self._start_s = options.rate, options.loop, start_s
+        self._lead_out_ns = round(options.lead_out_s * 1e9) if options.clock_hz else 0
         self._last_ns = 0
         self._end_ns = self.bag.start_ns + round((start_s + duration_s) * 1e9) if duration_s else self.bag.end_ns
-        self._outputs = self._make_publishers(topics, remap, exclude)
-        self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=1)) if clock_hz else None
-        self._clock_period = 1.0 / clock_hz if clock_hz else float("inf")
+        self._outputs = self._make_publishers(options)
+        self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=1)) if options.clock_hz else None
+        self._clock_period = 1.0 / options.clock_hz if options.clock_hz else float("inf")
         self._clock_due = 0.0
         self._messages: Iterator[BagMessage] = iter(())
         self._next: BagMessage | None = None
         self._origin_ns = self._position_ns = 0
         self._anchor = 0.0
-        self._wait_until = time.monotonic() + wait_s
-        self._waiting = True
-        self.paused = paused
+        self._wait_until = time.monotonic() + options.wait_s
+        self._waiting, self.paused = True, options.paused
         self.published = 0
         """Messages sent so far."""
         self.late: deque[float] = deque(maxlen=MOST_TIMES)
         """How much later than due the latest messages were sent, s."""
         self.create_service(SetBool, "~/pause", self._on_pause)
         self._rewind()
-        self._hold_at(self._position_ns - round(lead_in_s * 1e9), time.monotonic())
+        self._hold_at(self._position_ns - round(options.lead_in_s * 1e9), time.monotonic())
+
+    def _parameters(self) -> tuple[str, PlayOptions]:
+        declare(self, "bag", "", "Bag folder, .mcap or .db3 file to play.")
+        pairs = declare(self, "remap", [], "Topics to rename, each as old:=new.")
+        options = PlayOptions(
+            rate=declare(self, "rate", 1.0, "Playback speed.", 0.01, 100.0),
+            loop=declare(self, "loop", False, "Begin again at the end."),
+            start_s=declare(self, "start", 0.0, "Where to begin, s into the bag.", 0.0, 1e6),
+            duration_s=declare(self, "duration", 0.0, "Play so much of the bag, s; 0 = to its end.", 0.0, 1e6),
+            topics=declare(self, "topics", [], "Topics to play; empty = all."),
+            exclude=declare(self, "exclude", [], "Topics that are not played."),
+            remap=parse_remap(pairs),
+            clock_hz=declare(self, "clock_hz", 100.0, "Rate of /clock, Hz; 0 = none.", 0.0, 1000.0),
+            wait_s=declare(self, "wait", 3.0, "Wait so long at most for a subscriber, s.", 0.0, 600.0),
+            lead_in_s=declare(self, "lead_in", 0.0, "Run /clock so long before the first message, s.", 0.0, 600.0),
+            lead_out_s=declare(self, "lead_out", 0.0, "Run /clock so long after the last message, s.", 0.0, 600.0),
+            paused=declare(self, "start_paused", False, "Begin paused (service ~/pause goes on)."),
+        )
+        reject_unknown(self)
+        return required(self, "bag"), options
 
     def close(self) -> None:
         """Wait until reliable subscribers have everything, then close the bag."""
-        for publisher in getattr(self, "_outputs", {}).values():
+        for publisher in self._outputs.values():
             publisher.wait_for_all_acked(Duration(seconds=0.5))
-        if hasattr(self, "bag"):
-            self.bag.close()
+        self.bag.close()
 
     def step(self) -> float:
         """Publish what is due. Returns the seconds until something is due again. Raises `Done` at the end."""
@@ -210,9 +217,8 @@ class BagPlayer(Node):
             self._clock_publisher.publish(Clock(clock=time_msg(position_ns)))
             self._clock_due = max(self._clock_due + self._clock_period, now)
 
-    def _make_publishers(
-        self, topics: Collection[str], remap: Mapping[str, str], exclude: Collection[str]
-    ) -> dict[str, Any]:
+    def _make_publishers(self, options: PlayOptions) -> dict[str, Any]:
+        topics, remap, exclude = options.topics, options.remap, options.exclude
         known = {t.name for t in self.bag.topics}
         strange = sorted({*topics, *remap, *exclude} - known)
         if strange:
@@ -242,29 +248,6 @@ class BagPlayer(Node):
         return response
 
 
-class ReplayNode(BagPlayer):
-    """The player with parameters, for launch files."""
-
-    def __init__(self) -> None:
-        Node.__init__(self, "bag_player")
-        declare(self, "bag", "", "Bag folder, .mcap or .db3 file to play.")
-        rate = declare(self, "rate", 1.0, "Playback speed.", 0.01, 100.0)
-        loop = declare(self, "loop", False, "Begin again at the end.")
-        start = declare(self, "start", 0.0, "Where to begin, s into the bag.", 0.0, 1e6)
-        topics = declare(self, "topics", [], "Topics to play; empty = all.")
-        pairs = declare(self, "remap", [], "Topics to rename, each as old:=new.")
-        clock_hz = declare(self, "clock_hz", 100.0, "Rate of /clock, Hz; 0 = none.", 0.0, 1000.0)
-        wait = declare(self, "wait", 3.0, "Wait so long at most for a subscriber, s.", 0.0, 600.0)
-        lead_in = declare(self, "lead_in", 0.0, "Run /clock so long before the first message, s.", 0.0, 600.0)
-        duration = declare(self, "duration", 0.0, "Play so much of the bag, s; 0 = to its end.", 0.0, 1e6)
-        exclude = declare(self, "exclude", [], "Topics that are not played.")
-        paused = declare(self, "start_paused", False, "Begin paused (service ~/pause goes on).")
-        lead_out = declare(self, "lead_out", 0.0, "Run /clock so long after the last message, s.", 0.0, 600.0)
-        reject_unknown(self)
-        path, played = required(self, "bag"), (topics, parse_remap(pairs), exclude)
-        self.open(path, rate, loop, start, duration, *played, clock_hz, wait, lead_in, lead_out, paused)
-
-
 def parse_remap(pairs: Sequence[str]) -> dict[str, str]:
     """`["/a:=/b"]` as `{"/a": "/b"}`. Raises ConfigError for anything else."""
     result = {}
@@ -276,11 +259,12 @@ def parse_remap(pairs: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def replay(path: str | Path, keys: bool = False, **options: Any) -> dict[str, Any]:
-    """Play a bag until its end or SIGINT; `options` as of `BagPlayer`.
+def replay(path: str | Path, options: PlayOptions, keys: bool = False) -> dict[str, Any]:
+    """Play a bag until its end or SIGINT.
 
     Args:
         path: of the bag.
+        options: how to play it.
         keys: the space bar pauses and goes on, if standard input is a terminal.
 
     Returns:
@@ -290,7 +274,7 @@ def replay(path: str | Path, keys: bool = False, **options: Any) -> dict[str, An
     node = None
     try:
         with StopFlag() as stop, SpaceBar(keys) as space:
-            node = BagPlayer(path, **options)
+            node = BagPlayer(path, options)
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             with suppress(Done):
@@ -306,7 +290,7 @@ def replay(path: str | Path, keys: bool = False, **options: Any) -> dict[str, An
 
 def main(args: Sequence[str] | None = None) -> int:
     """`ros2 run speech_gesture_pkg replay_node --ros-args -p bag:=bag`."""
-    return run(ReplayNode, args)
+    return run(BagPlayer, args)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from speech_gesture_pkg.trajectory.braking import braking_steps, tail_points
-from speech_gesture_pkg.trajectory.limiter import chase
+from speech_gesture_pkg.trajectory.limiter import Step
 from speech_gesture_pkg.trajectory.limits import GridLimits
 
 Distance = Callable[[np.ndarray], np.ndarray]
@@ -16,11 +16,6 @@ Distance = Callable[[np.ndarray], np.ndarray]
 SAMPLE_SPACING = 0.08
 """Joint motion between two samples of a braking tail, rad (at most 6 samples per tail)."""
 _NO_CLOSER = 1e-9
-
-
-def distance_from_is_free(is_free: Callable[[np.ndarray], np.ndarray]) -> Distance:
-    """A yes/no test [N, J] -> bool [N] as a distance of +1 or -1 m; inside a collision all motion is then allowed."""
-    return lambda q: np.where(is_free(q), 1.0, -1.0)
 
 
 def tail_samples(point: np.ndarray, step: np.ndarray, grid: GridLimits) -> np.ndarray:
@@ -51,29 +46,26 @@ def first_blocked(points: np.ndarray, begin: int, distance: Distance, margin: fl
     return begin + int(blocked[0]) if len(blocked) else None
 
 
-def way_out(
-    c0: np.ndarray,
-    c1: np.ndarray,
-    velocity: np.ndarray,
-    target: np.ndarray,
-    movable: np.ndarray,
-    distance: Distance,
-    margin: float,
-    grid: GridLimits,
-) -> np.ndarray:
+def way_out(step: Step, movable: np.ndarray, distance: Distance, margin: float) -> np.ndarray:
     """Which limbs may still move when moving all of them is blocked: all but one if that is free, else one, else none.
 
-    Arguments as for `chase`. Returns shape [L], bool. One call of `distance`.
+    Args:
+        step: that is blocked.
+        movable: limbs that have a target. Shape [L], bool.
+        distance, margin: as for `extend.extend`; one call.
+
+    Returns:
+        Shape [L], bool.
     """
     if not movable.any():
         return movable
     single = np.eye(len(movable), dtype=bool)[movable]
     choices = np.unique(np.concatenate([movable & ~single, single]), axis=0)
     choices = choices[np.argsort(-choices.sum(axis=1), kind="stable")]
-    groups = [c1[None]]
+    groups = [step.c1[None]]
     for choice in choices:
-        point, _ = chase(c0, c1, velocity, target, choice, grid)
-        groups.append(tail_samples(point, point - c1, grid))
+        point, _ = step.point(choice)
+        groups.append(tail_samples(point, point - step.c1, step.grid))
     values = np.asarray(distance(np.concatenate(groups)), float)
     starts = np.cumsum([0] + [len(g) for g in groups[:-1]])
     closest = np.minimum.reduceat(values, starts)[1:]

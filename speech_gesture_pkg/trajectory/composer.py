@@ -108,7 +108,8 @@ class Composer:
         self, state: ComposerState, now: float, lead: float, rest: np.ndarray, speed: float, past: float
     ) -> tuple[ComposerState, Window]:
         """The last window: brake, go to `rest` [J], end at zero velocity (see `final.stop_trajectory`)."""
-        return final.stop_trajectory(state, now, lead, rest, speed, self.distance, self.margin, past)
+        way = final.WayToRest(speed, self.distance, self.margin)
+        return final.stop_trajectory(state, now, lead, rest, way, past)
 
     commit = staticmethod(commit)
     next_time = staticmethod(next_time)

@@ -8,7 +8,7 @@ import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.trajectory.collision_check import Distance, first_blocked, way_out
-from speech_gesture_pkg.trajectory.limiter import chase, target_velocity
+from speech_gesture_pkg.trajectory.limiter import Step, target_velocity
 from speech_gesture_pkg.trajectory.state import ComposerState, Counts
 
 _LONGEST_GAP = 5
@@ -21,7 +21,7 @@ def extend(
     """Append one control point per target.
 
     A control point is its target where that keeps all limits; else each limb goes as far towards it as the limits
-    allow, all joints in proportion (see `chase`). Targets are clipped to the position limits. A limb with a target
+    allow, all joints in proportion (see `limiter`). Targets are clipped to the position limits. A limb with a target
     that is not finite brakes.
 
     With `distance`, each new control point and its braking tail must keep `margin` (or, where the margin is already
@@ -31,9 +31,8 @@ def extend(
 
     Args:
         targets: joint positions for `next_time(state)` and the grid times after it. Shape [N, J].
-        distance: smallest distance between bodies for joint positions [K, J] -> [K], m, negative when they overlap
-            (`clearance.distance_from_is_free` makes one from a yes/no test). Called once for up to 16 targets (fewer
-            after a blocked one), and twice more for each blocked step.
+        distance: smallest distance between bodies for joint positions [K, J] -> [K], m, negative when they overlap.
+            Called once for up to 16 targets (fewer after a blocked one), and twice more for each blocked step.
         margin: distance that must be kept, m.
     """
     targets = np.asarray(targets, float)
@@ -62,7 +61,7 @@ def extend(
             continue
         done = blocked - runner.start
         reach = 1  # what lies behind a blocked step is in vain, and the next one is likely to be blocked, too
-        free = way_out(*runner.at(done), movable[done], distance, margin, grid)
+        free = way_out(runner.at(done), movable[done], distance, margin)
         runner.redo(done, free)
         done += 1
     return runner.state()
@@ -105,13 +104,11 @@ class _Run:
 
     def _step(self, i: int, movable: np.ndarray) -> None:
         n = self.start + i
-        self.points[n], self.limited[i] = chase(
-            self.points[n - 2], self.points[n - 1], self.velocity[i], self.goals[i], movable, self.grid
-        )
+        self.points[n], self.limited[i] = self.at(i).point(movable)
 
-    def at(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def at(self, i: int) -> Step:
         n = self.start + i
-        return self.points[n - 2], self.points[n - 1], self.velocity[i], self.goals[i]
+        return Step(self.points[n - 2], self.points[n - 1], self.velocity[i], self.goals[i], self.grid)
 
     def redo(self, i: int, movable: np.ndarray) -> None:
         self._step(i, movable)

@@ -1,4 +1,4 @@
-"""Director: which joint vector the composer should chase at a grid time.
+"""Director: which joint vector the composer should follow at a grid time.
 
 It blends between where the robot is and the live gesture motion (slow approach), and from there to the rest pose
 (pause, long silence, shutdown), with minimum-jerk weights over a time that follows from the distance and an approach
@@ -54,7 +54,7 @@ class Director:
         return replace(self, goal=goal, anchor=np.array(anchor), begin=time, duration=0.0)
 
     def brake(self) -> Director:
-        """Stop; nothing is chased."""
+        """Stop; no target."""
         return replace(self, goal=Goal.BRAKE, anchor=None)
 
     def blending(self, time: float) -> bool:
@@ -62,7 +62,7 @@ class Director:
         return self.anchor is not None and (self.duration == 0.0 or time < self.begin + self.duration)
 
     def target(self, time: float, live: np.ndarray | None) -> tuple[np.ndarray, Director]:
-        """The vector to chase at grid time `time` and the director to ask next.
+        """The vector to follow at grid time `time` and the director to ask next.
 
         Args:
             time: grid time, s.

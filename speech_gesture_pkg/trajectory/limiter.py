@@ -19,6 +19,8 @@ together.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from speech_gesture_pkg.trajectory.braking import braking_steps, next_factor, stop_factor
@@ -60,74 +62,71 @@ def target_velocity(change: np.ndarray, known: np.ndarray, grid: GridLimits) -> 
     return np.where(slowing, change, known + turn / grid.spread(sharp))
 
 
-def chase(
-    c0: np.ndarray,
-    c1: np.ndarray,
-    velocity: np.ndarray,
-    target: np.ndarray,
-    movable: np.ndarray,
-    grid: GridLimits,
-) -> tuple[np.ndarray, bool]:
-    """The next control point.
+@dataclass(frozen=True)
+class Step:
+    """One grid step.
 
-    Args:
+    Attributes:
         c0, c1: the last two control points, on a polygon whose braking tail is feasible. Shape [J].
         velocity: `target_velocity` at this step. Shape [J].
         target: inside the position bounds; finite (the value does not matter in limbs that are not movable). Shape [J].
-        movable: limbs that may move towards their target; the others brake. Shape [L], bool.
-
-    Returns:
-        the control point [J] and whether some movable limb was held back by a limit.
+        grid: limits.
     """
-    d = c1 - c0
-    brake = c1 + d * grid.spread(next_factor(braking_steps(d, grid)))
 
-    error = target - c1 - velocity
-    fraction = landing_fraction(braking_steps(error, grid) / LANDING)
-    step = target - c1
-    away = fraction < 1.0
-    if away.any():
-        step = np.where(grid.spread(away), velocity + grid.spread(fraction) * error, step)
-    fast = grid.limb_max(np.abs(step) * grid.inverse_step)
-    if fast.max() > 1.0:
-        step = step / grid.spread(np.maximum(fast, 1.0))
-    held = away | (fast > 1.0)
-    point = _limited(c1, d, brake, step, held, target, movable, grid)
-    links = grid.links
-    if links is not None and not links.safe(point - c1, c1, braking_steps(point - c1, grid)):
-        over = links.excess(c1, step)
-        if over.max() > 1.0:
-            step = step / grid.spread(np.maximum(over, 1.0))
-            point = _limited(c1, d, brake, step, held | (over > 1.0), target, movable, grid)
-        point = hold(c1, brake, point, grid, lambda p: bool(_stoppable(c1, p, grid).all()))
-    return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
+    c0: np.ndarray
+    c1: np.ndarray
+    velocity: np.ndarray
+    target: np.ndarray
+    grid: GridLimits
 
+    def point(self, movable: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The next control point [J], and whether some movable limb was held back by a limit.
 
-def _limited(
-    c1: np.ndarray,
-    d: np.ndarray,
-    brake: np.ndarray,
-    step: np.ndarray,
-    held: np.ndarray,
-    target: np.ndarray,
-    movable: np.ndarray,
-    grid: GridLimits,
-) -> np.ndarray:
-    """The wanted step inside the acceleration and position limits; limbs that are not `held` want the target itself."""
-    turn = step - d
-    sharp = braking_steps(turn, grid)
-    if sharp.max() > 1.0:
-        step = np.where(grid.spread(sharp > 1.0), d + turn / grid.spread(np.maximum(sharp, 1.0)), step)
-    held = held | (sharp > 1.0)
-    goal = np.where(grid.spread(held), c1 + step, target) if held.any() else target
+        Args:
+            movable: limbs that may move towards their target; the others brake. Shape [L], bool.
+        """
+        c1, grid, target = self.c1, self.grid, self.target
+        d = c1 - self.c0
+        brake = c1 + d * grid.spread(next_factor(braking_steps(d, grid)))
 
-    s = movable.astype(float)
-    reach = np.where(step > 0, grid.upper - c1, c1 - grid.lower)
-    stretch = 1.5 + braking_steps(step, grid) / (2.0 * SOFT_STOP)
-    if (np.abs(step) * grid.spread(stretch) > reach).any():
-        goal = _soften(c1, d, step, goal, reach, grid)
-        s = _largest_stoppable(c1, brake, goal, s, grid)
-    return _go(brake, goal, s, grid)
+        error = target - c1 - self.velocity
+        fraction = landing_fraction(braking_steps(error, grid) / LANDING)
+        step = target - c1
+        away = fraction < 1.0
+        if away.any():
+            step = np.where(grid.spread(away), self.velocity + grid.spread(fraction) * error, step)
+        fast = grid.limb_max(np.abs(step) * grid.inverse_step)
+        if fast.max() > 1.0:
+            step = step / grid.spread(np.maximum(fast, 1.0))
+        held = away | (fast > 1.0)
+        point = self._limited(brake, step, held, movable)
+        links = grid.links
+        if links is not None and not links.safe(point - c1, c1, braking_steps(point - c1, grid)):
+            over = links.excess(c1, step)
+            if over.max() > 1.0:
+                step = step / grid.spread(np.maximum(over, 1.0))
+                point = self._limited(brake, step, held | (over > 1.0), movable)
+            point = hold(c1, brake, point, grid, lambda p: bool(_stoppable(c1, p, grid).all()))
+        return point, bool((grid.spread(movable) & (np.abs(point - target) > HELD)).any())
+
+    def _limited(self, brake: np.ndarray, step: np.ndarray, held: np.ndarray, movable: np.ndarray) -> np.ndarray:
+        """`step` inside the acceleration and position limits; limbs that are not `held` want the target itself."""
+        c1, grid = self.c1, self.grid
+        d = c1 - self.c0
+        turn = step - d
+        sharp = braking_steps(turn, grid)
+        if sharp.max() > 1.0:
+            step = np.where(grid.spread(sharp > 1.0), d + turn / grid.spread(np.maximum(sharp, 1.0)), step)
+        held = held | (sharp > 1.0)
+        goal = np.where(grid.spread(held), c1 + step, self.target) if held.any() else self.target
+
+        s = movable.astype(float)
+        reach = np.where(step > 0, grid.upper - c1, c1 - grid.lower)
+        stretch = 1.5 + braking_steps(step, grid) / (2.0 * SOFT_STOP)
+        if (np.abs(step) * grid.spread(stretch) > reach).any():
+            goal = _soften(c1, d, step, goal, reach, grid)
+            s = _largest_stoppable(c1, brake, goal, s, grid)
+        return _go(brake, goal, s, grid)
 
 
 def _soften(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -196,10 +195,3 @@ class GridLimits:
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Each limb's value for all its joints. [..., L] -> [..., J]."""
         return values.take(self.limb_of, axis=-1)
-
-
-def limbs_from_groups(joint_names: Sequence[str], groups: dict[str, tuple[str, ...]]) -> tuple[tuple[int, ...], ...]:
-    """Limb index tuples from groups of joint names (names that are not in `joint_names` are left out)."""
-    index = {name: j for j, name in enumerate(joint_names)}
-    limbs = (tuple(index[n] for n in names if n in index) for names in groups.values())
-    return tuple(limb for limb in limbs if limb)

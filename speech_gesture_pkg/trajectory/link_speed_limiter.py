@@ -7,7 +7,7 @@ leg of the control polygon keep the speed on the curve, up to the turn of J with
 
 The limit is kept on the braking tail behind a control point, too. Then braking is always a way on that keeps it, and
 it cannot be overshot because the joints' acceleration limits come first: the same argument as for position limits (see
-`chase`).
+`limiter.Step`).
 """
 
 from __future__ import annotations

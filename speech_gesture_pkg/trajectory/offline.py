@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.retargeting.retargeter import Retargeter
 from speech_gesture_pkg.retargeting.stewart_neck_retargeter import PlatformRetargeter
@@ -16,53 +16,12 @@ from speech_gesture_pkg.trajectory.deadlock import STEPS, StuckWatch
 from speech_gesture_pkg.trajectory.extend import extend
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.layout import JointLayout
-from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.state import ComposerState
 from speech_gesture_pkg.trajectory.state import start as start_at
 from speech_gesture_pkg.trajectory.windows import tail
 
 BLOCK = STEPS
 """Frames that are done at a time."""
-
-
-def compose_offline(
-    targets: np.ndarray,
-    fps: float,
-    limits: MotionLimits,
-    start: np.ndarray | None = None,
-    distance: Distance | None = None,
-    margin: float = 0.0,
-) -> RobotTrajectory:
-    """Joint targets of a whole file as one trajectory inside all limits.
-
-    Sample k stands at time k / fps and belongs to targets[k]; the braking tail follows. The motion begins and ends
-    at rest. Targets that are not finite are braked through.
-
-    Args:
-        targets: joint positions, rad. Shape [T, J], T >= 1.
-        fps: targets per second.
-        limits: of the J joints.
-        start: joint positions at time 0; the first finite target of each joint if None. Shape [J].
-        distance, margin: self-collision, as for `extend.extend`.
-
-    Raises:
-        InputError: wrong shape, or a joint without any finite target.
-        ConfigError: fps outside [2, 1000].
-    """
-    targets = np.asarray(targets, float)
-    names = limits.joint_names
-    if targets.ndim != 2 or targets.shape[1] != len(names) or not len(targets):
-        raise InputError(f"targets have shape {targets.shape}; they must be [T, {len(names)}] with T >= 1")
-    if not 2 <= fps <= 1000:
-        raise ConfigError(f"fps is {fps}; it must be in [2, 1000]")
-    if start is None:
-        finite = np.isfinite(targets)
-        never = [name for name, any_finite in zip(names, finite.any(axis=0), strict=True) if not any_finite]
-        if never:
-            raise InputError(f"joint(s) {', '.join(never)} have no finite target in the whole file")
-        start = np.clip(targets[finite.argmax(axis=0), np.arange(len(names))], limits.lower, limits.upper)
-    # The start holds the control points of -1/fps, 0 and 1/fps: at rest at time 0.
-    return _ended(extend(start_at(limits, start, 0.0, 1.0 / fps), targets[2:], distance, margin))
 
 
 def retarget_offline(
@@ -107,7 +66,7 @@ def retarget_offline(
                 state = retargeter.start(here)
     if composed is None:
         raise InputError("the motion has no frames; there is nothing to retarget")
-    return _ended(composed)
+    return whole_motion(composed)
 
 
 def _first_pose(motion: MotionFrames, retargeter: Retargeter | PlatformRetargeter, margin: float) -> np.ndarray | None:
@@ -118,7 +77,7 @@ def _first_pose(motion: MotionFrames, retargeter: Retargeter | PlatformRetargete
     return pose if retargeter.collision.distance(pose[None])[0] > margin else None
 
 
-def _ended(state: ComposerState) -> RobotTrajectory:
+def whole_motion(state: ComposerState) -> RobotTrajectory:
     """All of the motion with its braking tail, from time 0 on."""
     points = np.concatenate([state.points, tail(state)])
     position, velocity, acceleration = bspline.at_knots(points, state.dt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,25 +23,39 @@ def hold(state: ComposerState, now: float, lead: float, past: float = 0.0) -> tu
     return publish(discard(commit(state, now, lead)), now, lead, past=past)
 
 
+@dataclass(frozen=True)
+class WayToRest:
+    """How to go to the rest pose.
+
+    Attributes:
+        speed: peak joint speed, rad/s.
+        distance, margin: as for `extend.extend`.
+    """
+
+    speed: float = APPROACH_SPEED
+    distance: Distance | None = None
+    margin: float = 0.0
+
+
+PLAIN_WAY = WayToRest()
+
+
 def stop_trajectory(
     state: ComposerState,
     now: float,
     lead: float,
     rest: np.ndarray,
-    speed: float = APPROACH_SPEED,
-    distance: Distance | None = None,
-    margin: float = 0.0,
+    way: WayToRest = PLAIN_WAY,
     past: float = 0.0,
 ) -> tuple[ComposerState, Window]:
     """One window that brakes, then moves to the rest pose by minimum jerk, and ends there at zero velocity.
 
-    It is sent once at deactivation or SIGINT: the controllers finish it without the node. With `distance`, a way to
-    the rest pose that is blocked ends at the obstacle.
+    It is sent once at deactivation or SIGINT: the controllers finish it without the node. With `way.distance`, a way
+    to the rest pose that is blocked ends at the obstacle.
 
     Args:
         rest: joint positions, rad (clipped to the limits). Shape [J].
-        speed: peak joint speed on the way to rest, rad/s.
-        distance, margin: as for `extend.extend`.
+        way: how to get there.
         past: as for `windows.publish`.
 
     Raises:
@@ -55,11 +70,11 @@ def stop_trajectory(
     still = round(time_to_rest(state) / grid.dt)
     state = extend(state, np.full((still, len(rest)), np.nan))
     begin = state.points[-1]
-    duration = approach_duration(begin, rest, speed, limits=grid.limits, links=grid.limits.links)
+    duration = approach_duration(begin, rest, way.speed, limits=grid.limits, links=grid.limits.links)
     count = math.ceil(duration / grid.dt)
     weight = min_jerk(np.arange(1, count + 1) / count)[:, None]
-    state = extend(state, begin + weight * (rest - begin), distance, margin)
+    state = extend(state, begin + weight * (rest - begin), way.distance, way.margin)
     if np.abs(state.points[-1] - rest).max() > _ARRIVED:
         more = count + math.ceil(_EXTRA / grid.dt)
-        state = extend(state, np.repeat(rest[None], more, axis=0), distance, margin)
+        state = extend(state, np.repeat(rest[None], more, axis=0), way.distance, way.margin)
     return publish(state, now, lead, horizon=math.inf, past=past)

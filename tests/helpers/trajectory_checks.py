@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from speech_gesture_pkg.trajectory import composer
 from speech_gesture_pkg.trajectory.limits import MotionLimits
+from speech_gesture_pkg.trajectory.offline import whole_motion
 from speech_gesture_pkg.trajectory.state import Window
 
 
@@ -107,3 +109,12 @@ def make_limits(joints=3, lower=-2.0, upper=2.0, velocity=3.0, acceleration=10.0
     full = [np.full(joints, x, float) if np.ndim(x) == 0 else np.asarray(x, float) for x in (lower, upper)]
     rates = [np.full(joints, x, float) if np.ndim(x) == 0 else np.asarray(x, float) for x in (velocity, acceleration)]
     return MotionLimits(tuple(f"j{i}" for i in range(joints)), *full, *rates, limbs)
+
+
+def compose_offline(targets, fps, limits, start=None, distance=None, margin=0.0):
+    """Targets [T, J] at once through the composer, from rest at `start` [J] (None: the first finite target) to rest."""
+    if start is None:
+        first = targets[np.isfinite(targets).argmax(axis=0), np.arange(targets.shape[1])]
+        start = np.clip(first, limits.lower, limits.upper)
+    # The start holds the control points of -1/fps, 0 and 1/fps: at rest at time 0.
+    return whole_motion(composer.extend(composer.start(limits, start, 0.0, 1.0 / fps), targets[2:], distance, margin))

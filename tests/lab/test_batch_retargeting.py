@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from trajectory_checks import compose_offline
 
 from speech_gesture_pkg.cli import retarget
 from speech_gesture_pkg.cli.main import main
@@ -23,7 +24,7 @@ from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robo
 from speech_gesture_pkg.retargeting.retargeter import RetargetState
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.offline import compose_offline, retarget_offline
+from speech_gesture_pkg.trajectory.offline import retarget_offline
 
 
 def waving(frames: int, seed: int = 0) -> MotionFrames:

@@ -23,7 +23,7 @@ from std_srvs.srv import SetBool
 from speech_gesture_pkg.bags.reader import Bag
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.ros.clock import nanoseconds
-from speech_gesture_pkg.ros.player import BagPlayer
+from speech_gesture_pkg.ros.player import BagPlayer, PlayOptions
 from speech_gesture_pkg.ros.recorder import BagRecorder
 from speech_gesture_pkg.ros.spin import Done
 
@@ -149,7 +149,7 @@ def test_part_of_a_bag_from_a_paused_start(probe, start, tmp_path):
 def test_messages_are_sent_in_time(probe, tmp_path, pulse):
     """1 kHz of messages: each at its time, as far as the machine lets the process run."""
     bag = make_bag(tmp_path / "bag", count=1000, period_ns=SECOND // 1000)
-    player = BagPlayer(bag, wait_s=0.0, context=probe.context)
+    player = BagPlayer(bag, PlayOptions(wait_s=0.0), context=probe.context)
     executor = SingleThreadedExecutor(context=probe.context)
     executor.add_node(player)
     began = time.monotonic()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trajectory_checks import Controller, assert_inside, dense
+from trajectory_checks import Controller, assert_inside, compose_offline, dense
 
 from speech_gesture_pkg.trajectory import composer, stop
-from speech_gesture_pkg.trajectory.collision_check import distance_from_is_free
 from speech_gesture_pkg.trajectory.limits import MotionLimits
-from speech_gesture_pkg.trajectory.offline import compose_offline
 
 RUN = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 KINDS = ("sine", "chirp", "jump", "noise", "constant", "nan", "partly nan", "inf", "huge", "edge")
@@ -208,13 +206,13 @@ def test_a_forbidden_region_is_never_entered(setup, seed, kind):
     rng = np.random.default_rng(seed)
     wall = 0.5 * (np.clip(q0, limits.lower, limits.upper)[0] + limits.lower[0])
 
-    def is_free(q: np.ndarray) -> np.ndarray:
-        return q[:, 0] >= wall - 1e-9
+    def distance(q: np.ndarray) -> np.ndarray:
+        return np.where(q[:, 0] >= wall - 1e-9, 1.0, -1.0)
 
     state = composer.start(limits, q0, 0.0)
     for _ in range(4):
         targets = make_targets(kind, np.arange(15) / 30, limits, rng)
-        state = composer.extend(state, targets, distance_from_is_free(is_free))
+        state = composer.extend(state, targets, distance)
     position, _, _ = dense(composer.window(state, state.grid, 0.0))
     assert (position[:, 0] >= wall - 1e-8).all()
 

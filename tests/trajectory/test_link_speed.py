@@ -9,14 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_composer_properties import CYCLES, KINDS, make_targets
-from trajectory_checks import Controller, dense
+from trajectory_checks import Controller, compose_offline, dense
 
 from speech_gesture_pkg.errors import ConfigError
 from speech_gesture_pkg.trajectory import composer, stop
 from speech_gesture_pkg.trajectory.blend import PEAK_VELOCITY
 from speech_gesture_pkg.trajectory.limits import MotionLimits
 from speech_gesture_pkg.trajectory.link_speed_limit import LinkLimit
-from speech_gesture_pkg.trajectory.offline import compose_offline
 
 RUN = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 ALLOWED = 1.02
@@ -107,7 +106,7 @@ def test_the_way_to_rest_is_as_slow_and_arrives(setup, kind, seed):
     state = composer.start(limits, rng.uniform(limits.lower, limits.upper), 0.0)
     state = composer.extend(state, make_targets(kind, np.arange(15) / 30, limits, rng))
     rest = rng.uniform(limits.lower, limits.upper)
-    _, window = stop.stop_trajectory(state, 0.2, 0.05, rest, speed=3.0)
+    _, window = stop.stop_trajectory(state, 0.2, 0.05, rest, stop.WayToRest(speed=3.0))
     position, velocity, _ = dense(window, 4)
     assert_slow(person, limits, position, velocity)
     np.testing.assert_allclose(window.position[-1], rest, atol=1e-6)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trajectory_checks import Controller, assert_window, dense, make_limits
+from trajectory_checks import Controller, assert_window, compose_offline, dense, make_limits
 
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.trajectory import composer, stop
 from speech_gesture_pkg.trajectory.blend import Blend, approach_duration, min_jerk
-from speech_gesture_pkg.trajectory.offline import compose_offline
 
 LEAD = 0.05
 
@@ -80,7 +79,9 @@ def test_stop_at_rest_takes_the_planned_time_and_an_obstacle_ends_it():
     state = composer.start(limits, np.array([1.0]), 0.0)
     _, window = stop.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]))
     assert window.time_from_start[-1] == pytest.approx(1.875 * 2 / 0.6, abs=0.2)
-    _, blocked = stop.stop_trajectory(state, 0.0, LEAD, np.array([-1.0]), distance=lambda q: q[:, 0], margin=0.1)
+    _, blocked = stop.stop_trajectory(
+        state, 0.0, LEAD, np.array([-1.0]), stop.WayToRest(distance=lambda q: q[:, 0], margin=0.1)
+    )
     assert_window(blocked, limits, 0.0, LEAD)
     assert 0.1 - 1e-9 <= blocked.position[-1, 0] <= 0.2
 
@@ -112,16 +113,6 @@ def test_whole_file_at_rest_at_both_ends_and_equal_to_its_targets_between():
     elsewhere = compose_offline(targets, 30.0, limits, start=np.array([1.0, 1.0]))
     np.testing.assert_allclose(elsewhere.position[0], [1.0, 1.0])
     np.testing.assert_allclose(elsewhere.position[inner][40:], made.position[inner][40:], atol=1e-9)
-
-
-def test_whole_file_errors_name_the_cause():
-    limits = make_limits(joints=2)
-    with pytest.raises(InputError, match=r"shape \(3, 1\)"):
-        compose_offline(np.zeros((3, 1)), 30.0, limits)
-    with pytest.raises(InputError, match="j1 have no finite target"):
-        compose_offline(np.array([[0.0, np.nan]] * 3), 30.0, limits)
-    with pytest.raises(ConfigError, match="fps is 0"):
-        compose_offline(np.zeros((3, 2)), 0, limits)
 
 
 def test_a_files_motion_lies_on_the_controllers_quintic():

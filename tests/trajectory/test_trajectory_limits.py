@@ -7,7 +7,7 @@ import pytest
 from trajectory_checks import make_limits
 
 from speech_gesture_pkg.errors import ConfigError, RobotError
-from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits, limbs_from_groups
+from speech_gesture_pkg.trajectory.limits import GridLimits, MotionLimits
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,3 @@ def test_grid_limits_reduce_over_limbs_in_any_order():
     assert (grid.upper < limits.upper).all()
     with pytest.raises(ConfigError, match="dt is 0"):
         GridLimits.of(limits, 0.0)
-
-
-def test_limbs_from_groups_of_names():
-    groups = {"arm": ("a", "c", "unknown"), "face": ("x",), "head": ("b",)}
-    assert limbs_from_groups(("a", "b", "c"), groups) == ((0, 2), (1,))

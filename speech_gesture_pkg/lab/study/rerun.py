@@ -17,7 +17,7 @@ from speech_gesture_pkg.lab.study.record import arrays_of
 from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.pipeline.build import Robot
-from speech_gesture_pkg.pipeline.offline import POLL, messages_of, run_messages
+from speech_gesture_pkg.pipeline.offline import POLL, RunTimes, messages_of, run_messages
 
 OTHER_TAKE = (
     "the bag does not say at which sample the node's generator began, so this is another take on the same speech, not "
@@ -46,7 +46,9 @@ def rerun_material(
     else:
         heard = content.audio.start - recording.epoch
         start = _activation(recording, heard, config)
-        run = run_messages(config, robot, messages_of(audio, heard), start, heard + audio.duration + SETTLE)
+        run = run_messages(
+            config, robot, messages_of(audio, heard), RunTimes(start=start, end=heard + audio.duration + SETTLE)
+        )
         material = material_of(config, robot, body, audio, run, heard)
         material.warnings.append(OTHER_TAKE)
     if not recording.windows:
