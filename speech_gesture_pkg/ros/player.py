@@ -79,7 +79,7 @@ class BagPlayer(Node):
     def __init__(self, path: str | Path | None = None, options: PlayOptions | None = None, **kwargs: Any) -> None:
         super().__init__("bag_player", **kwargs)
         if path is None:
-            path, options = self._parameters()
+            path, options = self._from_parameters()
         options = options or PlayOptions()
         if not options.rate > 0:
             raise ConfigError(f"rate is {options.rate}; it must be positive")
@@ -113,7 +113,7 @@ class BagPlayer(Node):
         self._rewind()
         self._hold_at(self._position_ns - round(options.lead_in_s * 1e9), time.monotonic())
 
-    def _parameters(self) -> tuple[str, PlayOptions]:
+    def _from_parameters(self) -> tuple[str, PlayOptions]:
         declare(self, "bag", "", "Bag folder, .mcap or .db3 file to play.")
         pairs = declare(self, "remap", [], "Topics to rename, each as old:=new.")
         options = PlayOptions(

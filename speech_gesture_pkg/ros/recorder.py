@@ -50,7 +50,7 @@ class BagRecorder(Node):
     ) -> None:
         super().__init__("bag_recorder", **kwargs)
         if out is None:
-            topics, out, compress = self._parameters()
+            topics, out, compress = self._from_parameters()
         self._compress = compress
         self._endings = tuple(t[1:] for t in topics if t.startswith("*/"))
         self._names = {self.resolve_topic_name(t) for t in topics if not t.startswith("*/")}
@@ -73,7 +73,7 @@ class BagRecorder(Node):
         self.create_timer(DISCOVER_S, self._discover)
         self._discover()
 
-    def _parameters(self) -> tuple[Sequence[str], str, bool]:
+    def _from_parameters(self) -> tuple[Sequence[str], str, bool]:
         topics = declare(self, "topics", STANDARD_TOPICS, "Topics to record; */ending matches every one ending so.")
         declare(self, "out", "", "Bag folder to make.")
         everything = declare(self, "all", False, "Record every topic.")
