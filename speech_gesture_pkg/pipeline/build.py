@@ -24,7 +24,7 @@ from speech_gesture_pkg.robot.joint_map.auto_map import RobotMap, map_robot
 from speech_gesture_pkg.robot.joint_map.map_file import Override, read_override
 from speech_gesture_pkg.robot.joint_map.motion_profile import MotionProfile
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.trajectory.layout import JointLayout, MappedJoints, default_controllers, make_layout
+from speech_gesture_pkg.trajectory.layout import JointLayout, default_controllers, make_layout
 from speech_gesture_pkg.trajectory.window_begin import Timing
 
 SPARE = "prosody"
@@ -128,7 +128,9 @@ def layout_of(robot: Robot, controllers: Mapping[str, tuple[str, ...]], config: 
     parts = dict(controllers) or default_controllers(robot.retargeter.groups)
     return make_layout(
         robot.model,
-        MappedJoints(robot.retargeter.groups, robot.retargeter.joint_names, robot.retargeter.rest),
+        robot.retargeter.groups,
+        robot.retargeter.joint_names,
+        robot.retargeter.rest,
         parts,
         calmed(config, robot.map.profile).safety,
         config.robot.strict,

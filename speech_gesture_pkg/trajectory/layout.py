@@ -101,24 +101,11 @@ class JointLayout:
         return np.where(np.isnan(self.rest), hold, self.rest + self.turns(hold))
 
 
-@dataclass(frozen=True, eq=False)
-class MappedJoints:
-    """The joints that the retargeter moves.
-
-    Attributes:
-        groups: joints by group (left_arm, head, ...).
-        names: all of them, R, in the retargeter's order.
-        rest: rest pose, rad or m. Shape [R].
-    """
-
-    groups: Mapping[str, tuple[str, ...]]
-    names: tuple[str, ...]
-    rest: np.ndarray
-
-
 def make_layout(
     robot: RobotModel,
-    mapped: MappedJoints,
+    groups: Mapping[str, tuple[str, ...]],
+    mapped: tuple[str, ...],
+    rest: np.ndarray,
     controllers: Mapping[str, tuple[str, ...]],
     safety: SafetyConfig,
     strict: bool = True,
@@ -128,7 +115,9 @@ def make_layout(
 
     Args:
         robot: the robot.
-        mapped: what the retargeter moves.
+        groups: mapped joints by group (left_arm, head, ...).
+        mapped: the retargeter's joints, R.
+        rest: the retargeter's rest pose. Shape [R].
         controllers: controller name -> its joints, in its order; those without a mapped joint are left alone.
         safety: margins and acceleration limits.
         strict: whether a mapped joint without a controller is an error (else its group stays still, with a sentence).
@@ -143,47 +132,10 @@ def make_layout(
         raise RobotError("no trajectory controller with joints is known; name them in controllers.names")
     _check_controllers(robot, controllers, names)
     # A lift, wheels, a gripper that gestures do not move: other people's, so that it gets no commands at all.
-    controllers = {c: joints for c, joints in controllers.items() if not set(mapped.names).isdisjoint(joints)}
+    controllers = {c: joints for c, joints in controllers.items() if not set(mapped).isdisjoint(joints)}
     if not controllers:
         raise RobotError("no controller moves a joint that gestures; name others in controllers.names")
     names = tuple(j for joints in controllers.values() for j in joints)
-    dropped = _without_controller(mapped.groups, names, strict)
-    index = {n: i for i, n in enumerate(names)}
-    robot_index = np.array([robot.joint_names.index(n) for n in names])
-    source = np.array([mapped.names.index(n) if n in mapped.names else -1 for n in names])
-    kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in mapped.groups.items() for j in joints}
-    limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in mapped.groups.values())
-    watched = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
-    limits = MotionLimits(
-        names,
-        *_positions(robot, robot_index, source >= 0, np.where(watched, safety.position_margin, 0.0)),
-        _speeds(robot, robot_index, np.array([kind.get(n) == "face" for n in names])) * safety.velocity_scale,
-        np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
-        tuple(limb for limb in limbs if limb),
-        _links(robot, robot_map, names, safety),
-    )
-    pose = np.where(source >= 0, np.asarray(mapped.rest)[np.maximum(source, 0)], np.nan)
-    pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
-    turns = turn_range(pose, limits.lower, limits.upper, ~np.asarray(robot.prismatic)[robot_index])
-    endless = np.isinf((robot.upper - robot.lower)[robot_index])
-    for array in (pose, endless, turns):
-        array.setflags(write=False)
-    return JointLayout(
-        joint_names=names,
-        controllers={c: np.array([index[j] for j in joints]) for c, joints in controllers.items()},
-        limits=limits,
-        rest=pose,
-        source=source,
-        robot_index=robot_index,
-        watched=watched,
-        dropped=dropped,
-        continuous=endless,
-        turn_limits=turns,
-    )
-
-
-def _without_controller(groups: Mapping[str, tuple[str, ...]], names: tuple[str, ...], strict: bool) -> tuple[str, ...]:
-    """Sentences about groups that no controller moves. Raises RobotError for the first one if `strict`."""
     dropped = []
     for group, joints in groups.items():
         absent = [j for j in joints if j not in names]
@@ -194,29 +146,41 @@ def _without_controller(groups: Mapping[str, tuple[str, ...]], names: tuple[str,
                     f"{sentence}; add them to a controller, or set robot.strict to false to leave them still"
                 )
             dropped.append(sentence)
-    return tuple(dropped)
-
-
-def _positions(
-    robot: RobotModel, index: np.ndarray, ours: np.ndarray, margin: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest position of the joints `index`, rad or m. Shape [J] each.
-
-    Joints that are not ours keep their place, beyond soft limits too. Fingers and face rest at their limits (an open
-    eye, a straight finger): no margin there. Nor for joints that are not ours: an open gripper at its limit must stay.
-    """
+    index = {n: i for i, n in enumerate(names)}
+    robot_index = np.array([robot.joint_names.index(n) for n in names])
+    source = np.array([mapped.index(n) if n in mapped else -1 for n in names])
+    kind = {j: _GROUP_KIND.get(group, "arms") for group, joints in groups.items() for j in joints}
+    limbs = tuple(tuple(index[j] for j in joints if j in index) for joints in groups.values())
+    # Joints that are not ours keep their place, beyond soft limits too.
+    ends = ((robot.lower, robot.stated_lower), (robot.upper, robot.stated_upper))
     lower, upper = (
-        np.clip(np.where(ours, soft[index], stated[index]), -_ENDLESS, _ENDLESS)
-        for soft, stated in ((robot.lower, robot.stated_lower), (robot.upper, robot.stated_upper))
+        np.clip(np.where(source >= 0, ours[robot_index], stated[robot_index]), -_ENDLESS, _ENDLESS)
+        for ours, stated in ends
     )
-    margin = np.minimum(margin, 0.05 * (upper - lower))
-    return lower + margin, upper - margin
-
-
-def _speeds(robot: RobotModel, index: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Greatest speed of the joints `index`, rad/s or m/s. Shape [J]."""
-    stated = robot.velocity[index]
-    return np.where(face, stated, np.minimum(stated, FASTEST))
+    # Fingers and face rest at their limits (an open eye, a straight finger): no margin there. Nor for joints that are
+    # not ours: an open gripper at its limit must stay there.
+    wide = np.array([kind.get(n) in ("arms", "head", "torso") for n in names])
+    margin = np.where(wide, np.minimum(safety.position_margin, 0.05 * (upper - lower)), 0.0)
+    face = np.array([kind.get(n) == "face" for n in names])
+    speed = np.minimum(robot.velocity[robot_index], FASTEST)
+    limits = MotionLimits(
+        names,
+        lower + margin,
+        upper - margin,
+        np.where(face, robot.velocity[robot_index], speed) * safety.velocity_scale,
+        np.array([getattr(safety, f"acceleration_{kind.get(n, 'torso')}") for n in names]),
+        tuple(limb for limb in limbs if limb),
+        _links(robot, robot_map, names, safety),
+    )
+    pose = np.where(source >= 0, np.asarray(rest)[np.maximum(source, 0)], np.nan)
+    pose = np.where(np.isnan(pose), pose, np.clip(pose, limits.lower, limits.upper))
+    parts = {c: np.array([index[j] for j in joints]) for c, joints in controllers.items()}
+    turning = ~np.asarray(robot.prismatic)[robot_index]
+    turns = turn_range(pose, limits.lower, limits.upper, turning)
+    endless = np.isinf((robot.upper - robot.lower)[robot_index])
+    for array in (pose, endless, turns):
+        array.setflags(write=False)
+    return JointLayout(names, parts, limits, pose, source, robot_index, wide, tuple(dropped), endless, turns)
 
 
 def _links(

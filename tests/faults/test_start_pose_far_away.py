@@ -11,7 +11,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.trajectory.layout import MappedJoints, make_layout
+from speech_gesture_pkg.trajectory.layout import make_layout
 
 ROW = "start pose far away"
 
@@ -57,7 +57,7 @@ def with_continuous_wrist(wrist: float) -> Stage:
     ends = {"lower": ROBOT.lower.copy(), "upper": ROBOT.upper.copy()}
     ends["lower"][2], ends["upper"][2] = -np.inf, np.inf
     robot = SimpleNamespace(**vars(ROBOT) | ends)
-    layout = make_layout(robot, MappedJoints(GROUPS, Puppeteer.joint_names, REST), CONTROLLERS, config.safety)
+    layout = make_layout(robot, GROUPS, Puppeteer.joint_names, REST, CONTROLLERS, config.safety)
     limits = (layout.limits.lower, layout.limits.upper, ROBOT.velocity, layout.limits.acceleration)
     pose = np.array([0.2, 0.5, wrist, 0.05, 0.1, 0.0])
     generator, puppeteer = Talkative(), Puppeteer()

@@ -15,7 +15,7 @@ from speech_gesture_pkg.pipeline.offline import VirtualClock
 from speech_gesture_pkg.pipeline.pipeline import Event, Pipeline
 from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.trajectory.layout import MappedJoints, make_layout
+from speech_gesture_pkg.trajectory.layout import make_layout
 
 ARM = ("left_shoulder", "left_elbow", "left_wrist", "gripper")  # the gripper is not ours: it must keep its place
 HEAD = ("neck_yaw", "neck_pitch")
@@ -116,7 +116,7 @@ class Stage:
         spare = spare(self) if callable(spare) else spare
         if pipeline is None:
             mapped = self.puppeteer.joint_names
-            layout = make_layout(ROBOT, MappedJoints(GROUPS, mapped, REST), CONTROLLERS, self.config.safety)
+            layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
             robot = RobotInterface(layout=layout, retargeter=self.puppeteer)
             pipeline = Pipeline(self.config, self.generator, robot, spare, self.steady)
             safety = self.config.safety

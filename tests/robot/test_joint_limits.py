@@ -24,7 +24,7 @@ from speech_gesture_pkg.robot.joint_limits import other_units
 from speech_gesture_pkg.robot.joint_map.auto_map import map_robot
 from speech_gesture_pkg.robot.joint_map.report import mapping_table
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.trajectory.layout import MappedJoints, make_layout
+from speech_gesture_pkg.trajectory.layout import make_layout
 
 ARMS = [f"{side}_{part}" for side in ("left", "right") for part in ("shoulder_pitch", "shoulder_roll", "elbow")]
 
@@ -262,7 +262,7 @@ def test_joints_that_are_not_ours_keep_their_place_beyond_soft_limits(good):
     robot = RobotModel.from_string(softened(good, left_index_1=(-0.2, -0.1), left_elbow=(-0.9, -0.5)))
     arm = map_robot(robot).groups["left_arm"]
     controllers = {"all": robot.joint_names}
-    layout = make_layout(robot, MappedJoints({"left_arm": arm}, arm, np.zeros(len(arm))), controllers, SafetyConfig())
+    layout = make_layout(robot, {"left_arm": arm}, arm, np.zeros(len(arm)), controllers, SafetyConfig())
     slot = layout.joint_names.index("left_index_1")
     assert (layout.limits.lower[slot], layout.limits.upper[slot]) == limits_of(good, "left_index_1")
     assert layout.limits.lower[layout.joint_names.index("left_elbow")] >= -0.9

@@ -22,7 +22,7 @@ from speech_gesture_pkg.pipeline.start import NotBelievedError
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.sim.controller import ControllerSettings, SimController
 from speech_gesture_pkg.sim.rules import Goal, rules_of
-from speech_gesture_pkg.trajectory.layout import MappedJoints, make_layout
+from speech_gesture_pkg.trajectory.layout import make_layout
 from speech_gesture_pkg.trajectory.window_begin import timing_of
 
 TICK = 0.01
@@ -96,7 +96,7 @@ class World:
         self.controller_shift = 0.0
         self.judge = Judge()
         mapped = ARM[:3] + HEAD
-        self.layout = make_layout(ROBOT, MappedJoints(GROUPS, mapped, REST), CONTROLLERS, self.config.safety)
+        self.layout = make_layout(ROBOT, GROUPS, mapped, REST, CONTROLLERS, self.config.safety)
         spread = rng.uniform(-0.4, 0.4, len(NAMES))
         self.home = np.clip(self.layout.rest_from(np.full(len(NAMES), 0.04)) + spread, ROBOT.lower, ROBOT.upper)
         limits = self.config.safety

@@ -10,13 +10,13 @@ from pipeline_rig import CONTROLLERS, GROUPS, REST, ROBOT
 
 from speech_gesture_pkg.config import SafetyConfig
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.trajectory.layout import MappedJoints, default_controllers, make_layout
+from speech_gesture_pkg.trajectory.layout import default_controllers, make_layout
 
 MAPPED = (*GROUPS["left_arm"], *GROUPS["head"])
 
 
 def build(controllers=CONTROLLERS, groups=GROUPS, robot=ROBOT, rest=REST, **kwargs):
-    return make_layout(robot, MappedJoints(groups, MAPPED, rest), controllers, SafetyConfig(), **kwargs)
+    return make_layout(robot, groups, MAPPED, rest, controllers, SafetyConfig(), **kwargs)
 
 
 def test_joints_of_all_controllers_in_their_order():

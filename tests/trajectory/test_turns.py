@@ -19,7 +19,7 @@ from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.trajectory.deadlock import STEPS, StuckWatch
-from speech_gesture_pkg.trajectory.layout import JointLayout, MappedJoints, make_layout
+from speech_gesture_pkg.trajectory.layout import JointLayout, make_layout
 from speech_gesture_pkg.trajectory.state import Counts, start
 from speech_gesture_pkg.trajectory.turns import nearest_turn, turn_range
 
@@ -36,7 +36,7 @@ def robot_with_wrist(lower: float, upper: float) -> SimpleNamespace:
 
 
 def layout_with_wrist(lower: float = -np.inf, upper: float = np.inf, rest: np.ndarray = REST) -> JointLayout:
-    return make_layout(robot_with_wrist(lower, upper), MappedJoints(GROUPS, MAPPED, rest), CONTROLLERS, SafetyConfig())
+    return make_layout(robot_with_wrist(lower, upper), GROUPS, MAPPED, rest, CONTROLLERS, SafetyConfig())
 
 
 def standing(wrist: float) -> np.ndarray:
@@ -114,7 +114,7 @@ def test_examples_in_numbers():
 def test_sliding_joints_have_no_turns():
     robot = robot_with_wrist(-40.0, 40.0)
     robot.prismatic = np.array([False, False, True, True, False, False])
-    layout = make_layout(robot, MappedJoints(GROUPS, MAPPED, REST), CONTROLLERS, SafetyConfig())
+    layout = make_layout(robot(GROUPS, MAPPED, REST), CONTROLLERS, SafetyConfig())
     assert layout.turns(standing(20.0))[WRIST] == 0.0
     np.testing.assert_array_equal(turn_range(np.zeros(1), np.array([-40.0]), np.array([40.0]), np.array([False])), 0)
 
