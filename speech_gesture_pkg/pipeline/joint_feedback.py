@@ -92,7 +92,7 @@ class JointFeedback:
         Args:
             names: joints; those that nobody asked for are ignored.
             positions: rad or m.
-            source: tells publishers apart; None = not known.
+            source: identifies the publisher; None = not known.
             ahead: how far the message's stamp is ahead of the node's clock, s; None = no stamp.
             at: steady time at which it came, s; None = now.
         """

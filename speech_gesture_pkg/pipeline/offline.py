@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -63,17 +63,7 @@ class OfflineRun:
     @property
     def motion(self) -> MotionFrames:
         """The played human motion as one piece; its start is the first play time."""
-        pieces = [frame for _, frame in self.frames]
-        joined = MotionFrames.concatenate(pieces)
-        return MotionFrames(
-            joined.poses,
-            joined.fps,
-            self.frames[0][0],
-            joined.translation,
-            joined.expression,
-            joined.face,
-            joined.phase,
-        )
+        return replace(MotionFrames.concatenate([frame for _, frame in self.frames]), start=self.frames[0][0])
 
 
 class VirtualClock:
@@ -217,7 +207,7 @@ def _keep(windows: Mapping[str, Window], clock: VirtualClock, run: OfflineRun) -
 
 
 def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarray:
-    """One step of a pipeline whose robot is where it was told to be; that place is returned. Shape [J]."""
+    """One step of a pipeline whose robot is where it was sent; that place is returned. Shape [J]."""
     here = pipeline.mover.reference.commanded(clock.now)
     pipeline.push_joint_state(list(pipeline.layout.joint_names), here)
     began = time.perf_counter()

@@ -72,7 +72,7 @@ class Reference:
         return bool(np.abs(measured - self.stop_point()).max() > DISPLACED)
 
     def begin(self, pose: np.ndarray, now: float, bridge: float) -> None:
-        """Plan anew, from rest at `pose` [J], which the controllers have reached `bridge` s after the lead."""
+        """Plan again, from rest at `pose` [J], which the controllers have reached `bridge` s after the lead."""
         self.state = self.composer.start(pose, now + self._lead, bridge)
 
     def discard(self, now: float) -> None:

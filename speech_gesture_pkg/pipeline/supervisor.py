@@ -192,7 +192,7 @@ class Supervisor:
         self.recover_from_stall(began - self._stepped, now, result)
 
     def end_step(self, now: float, result: StepResult) -> None:
-        """After everything: the state, and its cause if an event tells it."""
+        """After everything: the state, and its cause if an event names it."""
         self._update_state(now, next((e.text for e in reversed(result.events) if e.code in CAUSES), ""))
         self._stepped = self._steady()
 

@@ -71,8 +71,8 @@ class JointStateReader:
         self._thread.start()
 
     def attach(self, take: Take | None) -> None:
-        """Call `take` with each message from now on, after those of the last second: message, what tells its publisher
-        apart (None where rclpy does not say), and when it came (`time.perf_counter`). None: with nobody."""
+        """Call `take` with each message from now on, after those of the last second: message, what identifies its
+        publisher (None where rclpy does not say), and when it came (`time.perf_counter`). None: with nobody."""
         with self._lock:
             if take is not None:
                 for received in self._history:

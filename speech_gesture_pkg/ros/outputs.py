@@ -67,7 +67,7 @@ class DelayedAudio:
         self._queue.append((begin, message))
 
     def flush(self, now: float) -> None:
-        """Publish what is due, stamped with the time at which it is heard.
+        """Publish what is due, stamped with the time at which it is played.
 
         The offset is asked for now: it may have grown since the message came.
         """

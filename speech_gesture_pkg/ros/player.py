@@ -48,7 +48,7 @@ class PlayOptions:
         clock_hz: rate of /clock; 0 = none.
         wait_s: wait so long at most for a subscriber of any played topic.
         lead_in_s: let /clock run for so long (bag time) before the first message: nodes on simulated time get going.
-        lead_out_s: as long does /clock run on after the last message: what was heard is still answered.
+        lead_out_s: as long does /clock run on after the last message: what came last is still answered.
         paused: begin paused; `~/pause` goes on.
     """
 

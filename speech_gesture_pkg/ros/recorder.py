@@ -59,7 +59,7 @@ class BagRecorder(Node):
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
         self.received: Counter[str] = Counter()
-        """Messages heard since the recorder began, written or not."""
+        """Messages received since the recorder began, written or not."""
         self.muted: set[str] = set()
         """Topics whose messages are not written now."""
         self._early: list[tuple[str, bytes]] = []

@@ -18,7 +18,7 @@ class StartConditions:
     Args:
         node: whose clock and graph are looked at.
         pipeline: knows whether motion may begin.
-        clock: its base is set anew where simulated time begins far away.
+        clock: its base is set again where simulated time begins far away.
     """
 
     def __init__(self, node: Node, pipeline: Pipeline, clock: Timebase) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,6 @@ AUDIO_QOS = QoSProfile(
 )
 """Of the audio subscription: BEST_EFFORT and VOLATILE match every publisher; 100 chunks are seconds of audio."""
 
-POLL_S = 0.05
 GID_BYTES = 16
 """Length of a DDS identifier; Humble pads it with zeros."""
 INCOMPATIBLE = "incompatible QoS"
@@ -74,7 +72,7 @@ class AudioTopic:
 
 
 def gid_of(identifier: Iterable[int]) -> bytes:
-    """What tells a publisher apart, in the graph and in what is known of a message (Humble pads one of them)."""
+    """Identifies a publisher, in the graph and in what is known of a message (Humble pads one of them)."""
     return bytes(identifier)[:GID_BYTES]
 
 
@@ -83,21 +81,16 @@ def publishers_of(node: Node, topic: str) -> tuple[Publisher, ...]:
     return tuple(_endpoint(i) for i in node.get_publishers_info_by_topic(node.resolve_topic_name(topic)))
 
 
-def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0) -> AudioTopic:
+def detect_audio_type(node: Node, topic: str) -> AudioTopic:
     """Ask the graph who publishes `topic`.
 
     Args:
         node: whose graph view is asked; it need not be spinning.
         topic: topic name, resolved as for a subscription of `node`.
-        timeout_s: how long to poll for a first audio publisher; 0 asks once. A node calls it with 0 from a timer.
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = publishers_of(node, topic)
-        kind = next((p.type_name for p in found if p.type_name in AUDIO_TYPES), None)
-        if kind is not None or time.monotonic() >= deadline:
-            return AudioTopic(node.resolve_topic_name(topic), found, kind)
-        time.sleep(POLL_S)
+    found = publishers_of(node, topic)
+    kind = next((p.type_name for p in found if p.type_name in AUDIO_TYPES), None)
+    return AudioTopic(node.resolve_topic_name(topic), found, kind)
 
 
 def qos_problem(publisher: Publisher, qos: QoSProfile, topic: str) -> str:
