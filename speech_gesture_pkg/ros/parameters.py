@@ -17,7 +17,7 @@ _FOREIGN = ("use_sim_time", "start_type_description_service", "robot_description
 
 
 def descriptor_of(
-    kind: type, description: str, low: float | None, high: float | None, choices: Sequence[str]
+    kind: type, description: str, low: float | None, high: float | None, choices: Sequence[str] | None
 ) -> ParameterDescriptor:
     """Description, range and choices of a parameter of type `kind`."""
     descriptor = ParameterDescriptor(description=description)
