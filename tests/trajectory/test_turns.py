@@ -114,7 +114,7 @@ def test_examples_in_numbers():
 def test_sliding_joints_have_no_turns():
     robot = robot_with_wrist(-40.0, 40.0)
     robot.prismatic = np.array([False, False, True, True, False, False])
-    layout = make_layout(robot(GROUPS, MAPPED, REST), CONTROLLERS, SafetyConfig())
+    layout = make_layout(robot, GROUPS, MAPPED, REST, CONTROLLERS, SafetyConfig())
     assert layout.turns(standing(20.0))[WRIST] == 0.0
     np.testing.assert_array_equal(turn_range(np.zeros(1), np.array([-40.0]), np.array([40.0]), np.array([False])), 0)
 
