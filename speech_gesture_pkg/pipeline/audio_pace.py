@@ -11,18 +11,18 @@ USUAL_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 882
 """Sample rates that a device or a speech synthesiser may have, Hz; neighbours are 8.8 % apart at least."""
 
 SPANS = {4.0: 0.005, 10.0: 0.02, 20.0: 0.02}
-"""Stretches of audio that are judged, s: largest distance of the arrivals from a line, as a share of the stretch.
+"""Stretches of audio that are compared, s: largest distance of the arrivals from a line, as a share of the stretch.
 
 Audio that flows in real time lies on a line; sentences that are sent ahead, at once or as fast as they are made, a
-publisher's first burst and pauses do not. The more arrivals jitter, the longer it takes to tell.
+publisher's first burst and pauses do not. The more arrivals jitter, the longer it takes to find out.
 """
 SHORT, LONG, LONGEST = SPANS
 
 COMPLETE = 0.85
-"""A stretch is judged once it is so much of its length."""
+"""A stretch is compared once it is so much of its length."""
 
 LEAST = 10
-"""Fewest arrivals in a stretch that are judged."""
+"""Fewest arrivals in a stretch that is compared."""
 
 WRONG = 0.03
 """A pace that differs from 1 by more is wrong (sound cards: less than 0.001)."""
@@ -40,7 +40,7 @@ MERGED = 0.02
 """Messages that arrive within this of each other are looked at as one, s."""
 
 LOOK = 0.25
-"""Time between two judgements, s."""
+"""Time between two updates, s."""
 
 
 class PaceWatch:
@@ -56,7 +56,7 @@ class PaceWatch:
         self._rate = 0
         self._flow: deque[tuple[float, float, float]] = deque()  # arrival, audio in all, stamp (nan: none)
         self._began = self._looked = -math.inf
-        self._told = ""
+        self._reported = ""
 
     @property
     def too_fast(self) -> bool:
@@ -82,16 +82,16 @@ class PaceWatch:
             self._flow.popleft()
         if not 0.0 <= arrival - self._looked < LOOK:
             self._looked = arrival
-            self._judge()
+            self._update()
 
     def news(self) -> str:
         """The problem if it is new, or that it is gone; '' otherwise."""
-        if self.problem == self._told:
+        if self.problem == self._reported:
             return ""
-        self._told = self.problem
+        self._reported = self.problem
         return self.problem or "audio arrives in real time again"
 
-    def _judge(self) -> None:
+    def _update(self) -> None:
         flow = np.array(self._flow)
         flow = flow - [*flow[0, :2], 0.0]
         for span, straight in SPANS.items():
@@ -126,6 +126,6 @@ class PaceWatch:
 
     @staticmethod
     def _sent_ahead(part: np.ndarray) -> bool:
-        """Whether the stamps pass as the audio does, so that its rate is right: it is sent before it is heard."""
+        """Whether the stamps pass as the audio does, so that its rate is right: it is sent before it is played."""
         passed, audio = part[-1, 2] - part[0, 2], part[-1, 1] - part[0, 1]
         return bool(abs(passed / audio - 1.0) < WRONG) if math.isfinite(passed) else False

@@ -15,6 +15,7 @@ from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.registry import load_generator
 from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP
 from speech_gesture_pkg.resources import robot_file, robot_path
 from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
@@ -155,24 +156,25 @@ def make_pipeline(
         robot: from `load_robot`.
         controllers: name -> its joints; None or empty: one for each group of joints (arms, head, ...).
         steady: steady clock, s.
-        timing, clock_step: as for `Pipeline`.
+        timing: as for `RobotInterface`.
+        clock_step: as for `Pipeline`.
 
     Raises:
         RobotError: joints do not fit.
-        ModelError: the learned generator was lost before, and cannot be loaded anew.
+        ModelError: the learned generator was lost before, and cannot be loaded again.
     """
     if robot.lost:
         robot.generator, robot.lost = make_generator(config), False
     layout = layout_of(robot, controllers or {}, config)
 
-    def adapt(changed: GestureConfig) -> GestureConfig:
-        return calmed(changed, robot.map.profile)
-
-    distance = clearance_of(robot, layout)
-    spare = spare_of(config, robot)
-    return Pipeline(
-        adapt(config), robot.generator, robot.retargeter, layout, distance, steady, adapt, spare, timing, clock_step
+    commanded = RobotInterface(
+        layout=layout,
+        retargeter=robot.retargeter,
+        distance=clearance_of(robot, layout),
+        timing=timing or {},
+        adapt=lambda changed: calmed(changed, robot.map.profile),
     )
+    return Pipeline(config, robot.generator, commanded, spare_of(config, robot), steady, clock_step)
 
 
 def spare_of(config: GestureConfig, robot: Robot) -> Spare | None:

@@ -1,4 +1,4 @@
-"""ControllerStates: what controllers tell of themselves, where they do: that they are active, and what they hold."""
+"""ControllerStates: what controllers publish of themselves, where they do: that they are active, and what they hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from speech_gesture_pkg.trajectory.layout import JointLayout
 
 SILENT = 0.1
-"""A controller that told its state more often than this is switched off if it has not for so long, s."""
+"""A controller that published its state more often than this is switched off if it has not for so long, s."""
 SAME, SETTLED = 1e-4, 0.15
 """A reference that has not moved by more than this, rad or m, for so long, s, stands."""
 PERIODS = 3.0
@@ -29,25 +29,25 @@ class ControllerStates:
     def __init__(self, layout: JointLayout, steady: Callable[[], float]) -> None:
         self._layout, self._steady = layout, steady
         self._index = {name: i for i, name in enumerate(layout.joint_names)}
-        self._heard: dict[str, float] = {}
+        self._received: dict[str, float] = {}
         self._period: dict[str, float] = {}
         self._desired = np.full(len(layout.joint_names), np.nan)
         self._moved = -np.inf
         self._lock = threading.Lock()
 
     def expect(self, controller: str) -> None:
-        """It is known to tell its state while it is active."""
+        """It is known to publish its state while it is active."""
         with self._lock:
-            self._heard.setdefault(controller, self._steady())
+            self._received.setdefault(controller, self._steady())
             self._period.setdefault(controller, SILENT)
 
-    def hear(self, controller: str, names: Sequence[str], desired: Sequence[float]) -> None:
+    def push(self, controller: str, names: Sequence[str], desired: Sequence[float]) -> None:
         """Its state: joints and the positions that it holds as its reference now, rad or m."""
         with self._lock:
             now = self._steady()
-            before = self._heard.get(controller, now)
+            before = self._received.get(controller, now)
             period = self._period.get(controller, SILENT)
-            self._heard[controller] = now
+            self._received[controller] = now
             self._period[controller] = period + 0.2 * (min(now - before, 1.0) - period)
             for name, value in zip(names, desired, strict=False):
                 if (i := self._index.get(name)) is not None:
@@ -62,9 +62,9 @@ class ControllerStates:
             return [c for c in self._layout.controllers if self._is_silent(c)]
 
     def _is_silent(self, controller: str) -> bool:
-        if controller not in self._heard:
+        if controller not in self._received:
             return False  # it never said anything
-        return self._steady() - self._heard[controller] > max(SILENT, PERIODS * self._period[controller])
+        return self._steady() - self._received[controller] > max(SILENT, PERIODS * self._period[controller])
 
     @property
     def moving(self) -> bool:
@@ -74,7 +74,7 @@ class ControllerStates:
 
     @property
     def desired(self) -> np.ndarray | None:
-        """What the controllers hold as their reference; None unless all have told so lately. Shape [J]."""
+        """What the controllers hold as their reference; None unless all have published it lately. Shape [J]."""
         with self._lock:
-            known = all(c in self._heard and not self._is_silent(c) for c in self._layout.controllers)
+            known = all(c in self._received and not self._is_silent(c) for c in self._layout.controllers)
             return self._desired.copy() if known and np.isfinite(self._desired).all() else None

@@ -1,8 +1,8 @@
-"""What the pipeline tells the outside: events, the result of a step, totals."""
+"""What the pipeline reports: events, the result of a step, totals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.outside_text import LONGEST_SENTENCE, one_line
@@ -36,7 +36,7 @@ class StepResult:
     frames: list[tuple[float, MotionFrames]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
-    def tell(self, severity: Severity, code: str, text: str) -> None:
+    def report(self, severity: Severity, code: str, text: str) -> None:
         """Add an event."""
         self.events.append(Event(severity, code, text))
 
@@ -52,3 +52,8 @@ class Counters:
     resets: int = 0
     realigned: int = 0
     stalls: int = 0
+
+    def clear(self) -> None:
+        """Begin again at 0."""
+        for each in fields(self):
+            setattr(self, each.name, 0)

@@ -2,7 +2,7 @@
 
 The rule (parameters `fallback.*`): `after` troubles within `within` seconds. A trouble is a fault of the generator (it
 raised, or gave numbers that are not finite), or a second in which it could not keep up. Then the spare generator takes
-over. After `retry` seconds, twice as long after each failure, the learned one is loaded anew beside the running
+over. After `retry` seconds, twice as long after each failure, the learned one is loaded again beside the running
 pipeline and rehearsed; if it keeps up it is taken back. After `attempts` failures it is given up.
 """
 
@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from speech_gesture_pkg.pipeline.states import Severity
 BUSY = 0.9
 """A generator that works for this share of a second cannot keep up; with late frames, half of it is enough."""
 REHEARSAL = 3.0
-"""How much audio a generator that was loaded anew must get through before it is taken back, s."""
+"""How much audio a generator that was loaded again must get through before it is taken back, s."""
 SPARE_TIME = 0.7
 """It must need less than this share of the audio's length."""
 TRUSTED = 60.0
@@ -47,7 +47,7 @@ def in_thread(job: Callable[[], None]) -> None:
 
 
 def waited_for_processor() -> float:
-    """Seconds that this thread has been ready to run without getting a processor; 0 where the kernel does not tell."""
+    """Seconds that this thread has been ready to run without getting a processor; 0 where the kernel does not say."""
     try:
         return int(_SCHEDSTAT.read_text().split()[1]) * 1e-9
     except (OSError, ValueError, IndexError):
@@ -60,9 +60,9 @@ class Spare:
 
     Attributes:
         generator: takes over; of the same frame rate.
-        reload: the learned generator anew, for attempt 0, 1, ...; may raise anything.
+        reload: loads the learned generator again, for attempt 0, 1, ...; may raise anything.
         spawn: runs a job beside the pipeline.
-        in_charge: told of the generator in charge, or None for the spare; what it replaced can be freed then.
+        in_charge: called with the generator in charge, or None for the spare; what it replaced can be freed then.
         speaker, seed: for the rehearsal, as in use.
         waited: seconds that the pipeline's thread has waited for a processor so far; called in that thread.
     """
@@ -74,14 +74,6 @@ class Spare:
     speaker: str | None = None
     seed: int = 0
     waited: Callable[[], float] = waited_for_processor
-
-
-@dataclass
-class Change:
-    """What `Fallback.look` wants: events to tell, and a generator that takes over (None: no change)."""
-
-    events: list[Event] = field(default_factory=list)
-    generator: Generator | None = None
 
 
 BACKLOG = 0.3
@@ -119,28 +111,28 @@ class Fallback:
         self._job: _Reload | None = None
 
     def fault(self, sentence: str) -> None:
-        """The generator in charge failed."""
-        self._trouble(sentence)
+        """The generator in charge failed, or could not keep up for a second."""
+        if not self.active:
+            self._last = sentence
+            self._trusted_from = self._steady()
+            self._troubles.append(self._steady())
 
-    def recast(
+    def switch(
         self, source: MotionSource, lateness: Lateness, counters: Counters, speaker: str | None
     ) -> tuple[list[Event], bool]:
         """Give the source another generator if it is time; what a person should know, and whether it got one."""
-        self.worked(source.worked(), counters.late_frames)
-        change = self.look()
-        if change.generator is None:
-            return change.events, False
+        self._busy += source.worked()
+        self._late = counters.late_frames
+        events: list[Event] = []
+        generator = self.update(events)
+        if generator is None:
+            return events, False
         lateness.extra = 0.0
         lateness.clear()
         if source.stream.unread_s > BACKLOG:
             source.flush()
-        source.replace(change.generator, None if self.active else speaker)
-        return change.events, True
-
-    def worked(self, spent: float, late: int) -> None:
-        """The generator worked for `spent` s since the last call; `late` frames in all came too late for their time."""
-        self._busy += spent
-        self._late = late
+        source.replace(generator, None if self.active else speaker)
+        return events, True
 
     def restart(self) -> None:
         """The robot is activated: what was before does not count."""
@@ -153,28 +145,27 @@ class Fallback:
             self._job.cancelled = True
         self._job = None
 
-    def look(self) -> Change:
-        """What to do now. Call it with every step."""
-        change = Change()
+    def update(self, events: list[Event]) -> Generator | None:
+        """A generator that takes over now, None for no change; `events` get why. Call it with every step."""
         if self._spare is None:
-            return change
+            return None
         now = self._steady()
         if now - self._since >= 1.0:
-            self._judge_second(self._spare, now, change)
+            self._update_load(self._spare, now, events)
         if not self.active:
             if len(self._troubles) == self._rule.after and now - self._troubles[0] <= self._rule.within:
-                self._give_up(self._spare, now, change)
+                return self._give_up(self._spare, now, events)
             elif now - self._trusted_from > TRUSTED:
                 self.attempts = 0
         elif self._job is not None:
             if self._job.done:
-                self._judge(self._spare, self._job, now, change)
+                return self._end_reload(self._spare, self._job, now, events)
         elif now >= self._due:
             self._job = _Reload(self._spare, self.attempts, self._spare.generator.fps)
             self._spare.spawn(self._job)
-        return change
+        return None
 
-    def _judge_second(self, spare: Spare, now: float, change: Change) -> None:
+    def _update_load(self, spare: Spare, now: float, events: list[Event]) -> None:
         """Whether the generator kept up since the last call of this, a second ago or more."""
         elapsed, waited = now - self._since, spare.waited()
         starved, self._waited = waited - self._waited, waited
@@ -183,46 +174,42 @@ class Fallback:
                 text = (
                     f"the machine is overloaded: the pipeline waited {starved:.1f} s of {elapsed:.1f} s for a processor"
                 )
-                change.events.append(Event(Severity.ERROR, "overloaded", text))
+                events.append(Event(Severity.ERROR, "overloaded", text))
             else:
                 # A step that took some seconds is as many troubles.
                 for _ in range(min(round(elapsed), self._rule.after)):
-                    self._trouble(f"generator {self._name} worked {self._busy:.2f} s in {elapsed:.2f} s")
+                    self.fault(f"generator {self._name} worked {self._busy:.2f} s in {elapsed:.2f} s")
         self._since, self._busy, self._late_before = now, 0.0, self._late
 
-    def _trouble(self, sentence: str) -> None:
-        if not self.active:
-            self._last = sentence
-            self._trusted_from = self._steady()
-            self._troubles.append(self._steady())
-
-    def _give_up(self, spare: Spare, now: float, change: Change) -> None:
+    def _give_up(self, spare: Spare, now: float, events: list[Event]) -> Generator:
         span = now - self._troubles[0]
-        self.active, change.generator = True, spare.generator
+        self.active = True
         self._troubles.clear()
         spare.in_charge(None)
         # one step of some seconds is several troubles at once
         often = f"{self._rule.after} such troubles within {span:.1f} s: " if span >= 0.1 else ""
         text = f"{self._last}; {often}the {spare.generator.name} generator takes over"
-        change.events.append(Event(Severity.ERROR, "degraded", f"{text}; {self._plan(now)}"))
+        events.append(Event(Severity.ERROR, "degraded", f"{text}; {self._plan(now)}"))
         self.problem = f"running on {spare.generator.name} instead of {self._name}: {self._last}; {self._outlook}"
+        return spare.generator
 
-    def _judge(self, spare: Spare, job: _Reload, now: float, change: Change) -> None:
+    def _end_reload(self, spare: Spare, job: _Reload, now: float, events: list[Event]) -> Generator | None:
         self._job = None
         if job.generator is not None:
-            self.active, self.problem, change.generator = False, "", job.generator
+            self.active, self.problem = False, ""
             self._trusted_from = self._since = now
             self._busy = 0.0
             # Counted although it worked: one that fails again at once must not come back for ever.
             self.attempts += 1
             spare.in_charge(job.generator)
             text = f"generator {self._name} was loaded anew and keeps up: it takes over again"
-            change.events.append(Event(Severity.INFO, "recovered", text))
-            return
+            events.append(Event(Severity.INFO, "recovered", text))
+            return job.generator
         self.attempts += 1
         text = f"generator {self._name} could not be brought back: {job.error}; {self._plan(now)}"
-        change.events.append(Event(Severity.ERROR, "not_recovered", text))
+        events.append(Event(Severity.ERROR, "not_recovered", text))
         self.problem = f"running on {spare.generator.name} instead of {self._name}: {job.error}; {self._outlook}"
+        return None
 
     def _plan(self, now: float) -> str:
         """When the next attempt is made; in words."""
@@ -269,7 +256,7 @@ def rehearse(
     clock: Callable[[], float] = time.perf_counter,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
-    """What is wrong with a generator that hears some seconds of noise; '' if it keeps up with finite frames.
+    """What is wrong with a generator that is given some seconds of noise; '' if it keeps up with finite frames.
 
     Args:
         generator: to be tried.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from speech_gesture_pkg.config import SafetyConfig
-from speech_gesture_pkg.pipeline.timing import ClockOffset
+from speech_gesture_pkg.pipeline.timing import BEHIND, CLOCK_STEP, ClockOffset
 from speech_gesture_pkg.trajectory.layout import JointLayout
 from speech_gesture_pkg.trajectory.turns import nearest_turn
 
@@ -23,7 +23,7 @@ SAME, SHARE = 0.02, 0.05
 """They have, if none has gone farther than this, rad or m, or than this share of its range: encoders tremble, and arms
 of legged robots sway."""
 FRESH = 0.25
-"""Motion begins only if each joint was heard of so lately, s."""
+"""Motion begins only if each joint was reported so lately, s."""
 BEYOND = 2.0 * np.pi
 """A joint that is farther outside its limits than this is not there, rad or m: its encoder or driver is wrong."""
 SPARE_S = 0.05
@@ -49,9 +49,12 @@ class JointFeedback:
             round, it goes on.
         safety: how old positions may be, and how far off the clock of their stamps.
         steady: steady clock, s.
+        exact: whether the controllers must be on the node's clock within milliseconds.
     """
 
-    def __init__(self, layout: JointLayout, safety: SafetyConfig, steady: Callable[[], float]) -> None:
+    def __init__(
+        self, layout: JointLayout, safety: SafetyConfig, steady: Callable[[], float], exact: bool = False
+    ) -> None:
         limits, timeout = layout.limits, safety.joint_state_timeout
         self._names, count = limits.joint_names, len(limits.joint_names)
         self._index = {name: i for i, name in enumerate(limits.joint_names)}
@@ -60,11 +63,11 @@ class JointFeedback:
         self._fastest = limits.velocity
         self._same = np.minimum(SAME, SHARE * (limits.upper - limits.lower))
         self._continuous = layout.continuous
-        self.clock = ClockOffset(safety.clock_tolerance)
+        self.clock = ClockOffset(safety.clock_tolerance, CLOCK_STEP if exact else BEHIND)
         self._position = np.full(count, np.nan)
         self._seen = np.full(count, -np.inf)
         self._place, self._since = self._position.copy(), np.full(count, np.inf)
-        self._heard, self._turned, self._step = np.zeros(count, int), np.zeros(count, int), np.zeros(count)
+        self._received, self._turned, self._step = np.zeros(count, int), np.zeros(count, int), np.zeros(count)
         self._constant = np.full(count, np.inf)
         self._trembling = np.zeros(count, bool)
         self._refused: dict[int, tuple[float, float]] = {}
@@ -89,7 +92,7 @@ class JointFeedback:
         Args:
             names: joints; those that nobody asked for are ignored.
             positions: rad or m.
-            source: tells publishers apart; None = not known.
+            source: identifies the publisher; None = not known.
             ahead: how far the message's stamp is ahead of the node's clock, s; None = no stamp.
             at: steady time at which it came, s; None = now.
         """
@@ -119,17 +122,17 @@ class JointFeedback:
         moved = ~(np.abs(given - self._place[joints]) <= self._same[joints]) | (gap > self._timeout)
         if moved.any():
             self._look_for_leap(joints[moved], step[moved], gap[moved], now)
-            anew = joints[moved]
-            self._place[anew], self._since[anew], self._constant[anew] = given[moved], now, now
-            self._heard[anew] = self._turned[anew] = self._step[anew] = 0
-        self._heard[joints] += 1
+            these = joints[moved]
+            self._place[these], self._since[these], self._constant[these] = given[moved], now, now
+            self._received[these] = self._turned[these] = self._step[these] = 0
+        self._received[joints] += 1
         changes = step != 0.0
         different, step = joints[changes], step[changes]
         self._constant[different] = now
         self._turned[different] += step * self._step[different] < 0.0
         self._step[different] = step
         self._trembling[joints[now - self._constant[joints] > FORGOTTEN]] = False
-        seen = self._heard[joints]
+        seen = self._received[joints]
         long = (seen >= 2 * COUNT) & (now - self._since[joints] > STILL)
         self._trembling[joints[long & (self._turned[joints] > TREMBLES * seen)]] = True
 
@@ -175,7 +178,7 @@ class JointFeedback:
 
     @property
     def two_sources(self) -> tuple[str, Hashable, Hashable] | None:
-        """A joint that two publishers tell of, and who they are; None if there is none lately."""
+        """A joint that two publishers report, and who they are; None if there is none lately."""
         with self._lock:
             if self._conflict is None or self._steady() - self._conflict[0] > 2.0 * self._timeout:
                 return None
@@ -210,7 +213,7 @@ class JointFeedback:
             now = self._steady()
             old = now - self._seen
             if (old > max(self._timeout, FRESH)).any():
-                return self._unheard(old, now)
+                return self._missing(old, now)
             if off := self.clock.problem(now):
                 return off
             if self._leaps and now - self._leaps[-1] < STILL:
@@ -220,7 +223,7 @@ class JointFeedback:
             for wrong, what in (
                 (old > FRESH, f"no joint state for {old.max():.1f} s of"),
                 (
-                    (self._seen - self._since < STILL) | (self._heard < COUNT),
+                    (self._seen - self._since < STILL) | (self._received < COUNT),
                     "waiting until the robot stands; last to move:",
                 ),
                 (self._all_constant(now), "waiting a little longer, since joint states repeat the very same numbers:"),
@@ -238,7 +241,7 @@ class JointFeedback:
         quiet = now - float(self._constant.max())
         return np.full(len(self._since), FRESH <= quiet < LONG_STILL)
 
-    def _unheard(self, old: np.ndarray, now: float) -> str:
+    def _missing(self, old: np.ndarray, now: float) -> str:
         lost = np.flatnonzero(old > self._timeout)
         bad = [j for j in lost.tolist() if j in self._refused and now - self._refused[j][0] < self._timeout]
         if bad:

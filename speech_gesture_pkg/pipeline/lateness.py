@@ -60,7 +60,7 @@ class Lateness:
         self._late.append((now, late))
         return True
 
-    def judge(self, now: float) -> tuple[Verdict, float]:
+    def update(self, now: float) -> tuple[Verdict, float]:
         """What to do now, and by how much later motion happens from now on, s (added to `extra` already)."""
         while self._late and self._late[0][0] < now - _MEMORY:
             self._late.popleft()

@@ -91,8 +91,8 @@ class MotionSource:
         self.style = style_of(config)
         self.speaker = config.generator.speaker or None
         self.ready: deque[ReadyFrame] = deque()
-        self.heard_at = -np.inf
-        """Stream time at which speech was last heard, s."""
+        self.speech_at = -np.inf
+        """Stream time of the last speech, s."""
         self.arrived = -np.inf
         """Steady time of the last audio message, s."""
         self._messages = 0
@@ -125,16 +125,16 @@ class MotionSource:
             raise ClippedAudioError(f"{100 * clipped:.0f} % of the audio is clipped (at full scale); lower its volume")
         if rate != self.stream.source_rate:
             self.stream.change_rate(rate)
-        stamp, told = self._timed(len(samples) / rate, rate, stamp, arrival)
+        stamp, events = self._timed(len(samples) / rate, rate, stamp, arrival)
         for event in self.stream.push(samples, stamp, arrival):
             if not (self.pace.problem and event.kind in (EventKind.OVERLAP, EventKind.GAP)):
-                told.append(_event(event))
+                events.append(_event(event))
         self.arrived = steady
         self._messages += 1
         level = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
         if level > LOUD and self.stream.end is not None:
-            self.heard_at = self.stream.end
-        return told
+            self.speech_at = self.stream.end
+        return events
 
     @property
     def falls_silent(self) -> bool:
@@ -143,6 +143,10 @@ class MotionSource:
         One message between two silences is a long message, whose next one is awaited: that is late.
         """
         return self._messages > 1
+
+    def restyle(self, config: GestureConfig) -> None:
+        """Parameters of style have changed."""
+        self.config, self.style = config, style_of(config)
 
     def fill(self, until: float) -> list[Event]:
         """Silence up to stream time `until` where there is no audio."""
@@ -155,7 +159,7 @@ class MotionSource:
         self.stream.reset()
         self.stamps.restart()
         self._segment = -1
-        self.heard_at = -np.inf
+        self.speech_at = -np.inf
 
     def advance(self, play_until: float) -> int:
         """Make frames from the audio that is there, up to play time `play_until`; returns how many new segments began.
@@ -274,7 +278,7 @@ class MotionSource:
 
         Audio whose pace is wrong is placed by its arrival: what comes too much is cut, what is missing becomes silence.
         """
-        told = []
+        events = []
         self.pace.add(duration, rate, arrival, stamp)
         self.stream.bursts = not self.pace.too_fast
         if text := self.pace.news():
@@ -283,15 +287,15 @@ class MotionSource:
                 text += "; what comes too much is left out"
             elif self.pace.problem:
                 text += "; what is missing is taken as silence"
-            told.append(Event(Severity.WARN if self.pace.problem else Severity.INFO, "audio_pace", text))
+            events.append(Event(Severity.WARN if self.pace.problem else Severity.INFO, "audio_pace", text))
         if self.pace.problem and self.config.sync.mode != "stamp":
-            return arrival - duration, told
+            return arrival - duration, events
         if stamp is None:
-            return None, told
+            return None, events
         stamp = self.stamps.correct(stamp, duration, arrival, self.stream.end)
         if text := self.stamps.news():
-            told.append(Event(Severity.WARN if self.stamps.behind else Severity.INFO, "stamps_off", text))
-        return stamp, told
+            events.append(Event(Severity.WARN if self.stamps.behind else Severity.INFO, "stamps_off", text))
+        return stamp, events
 
 
 def _event(found: StreamEvent) -> Event:

@@ -36,7 +36,7 @@ class MotionTiming:
         return play_time(0.0, self._sync, self.needed) + self.lateness.extra
 
     @property
-    def heard_by_now(self) -> float:
+    def received_by_now(self) -> float:
         """How much real audio would have come by now, counted from the node time of its motion, s (<= 0 is past)."""
         return self.needed + self._sync.offset - self.wanted_offset - self._sync.jitter
 
@@ -54,7 +54,7 @@ class MotionTiming:
 
     def realign(self, source: MotionSource, counters: Counters, now: float) -> tuple[Verdict, Event | None]:
         """Frames that keep coming too late for their time: from now on motion happens that much later."""
-        verdict, more = self.lateness.judge(now)
+        verdict, more = self.lateness.update(now)
         if verdict is Verdict.SKIP:
             text = f"audio or motion comes more than {MOST_EXTRA} s too late: skipped to the newest"
             return verdict, Event(Severity.ERROR, "too_slow", text)

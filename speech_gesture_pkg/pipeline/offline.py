@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -64,17 +64,7 @@ class OfflineRun:
     @property
     def motion(self) -> MotionFrames:
         """The played human motion as one piece; its start is the first play time."""
-        pieces = [frame for _, frame in self.frames]
-        joined = MotionFrames.concatenate(pieces)
-        return MotionFrames(
-            joined.poses,
-            joined.fps,
-            self.frames[0][0],
-            joined.translation,
-            joined.expression,
-            joined.face,
-            joined.phase,
-        )
+        return replace(MotionFrames.concatenate([frame for _, frame in self.frames]), start=self.frames[0][0])
 
 
 class VirtualClock:
@@ -104,6 +94,23 @@ class AudioMessage:
     stamp: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunTimes:
+    """Node times of a run, s.
+
+    Attributes:
+        start: it begins to listen.
+        end: it is deactivated.
+        reset: from then on the pipeline is reset, between two messages: the generator begins with the next one.
+        stop: whether the run ends with the windows that bring the robot to rest.
+    """
+
+    start: float
+    end: float
+    reset: float | None = None
+    stop: bool = True
+
+
 def run_offline(
     config: GestureConfig,
     robot: Robot,
@@ -131,7 +138,8 @@ def run_offline(
         RobotError: the robot's joints do not fit the parameters.
     """
     messages = messages_of(audio, start + settle_s, chunk_s)
-    return run_messages(config, robot, messages, start, start + audio.duration + 2 * settle_s, timing=timing)
+    times = RunTimes(start=start, end=start + audio.duration + 2 * settle_s)
+    return run_messages(config, robot, messages, times, timing)
 
 
 def retarget(
@@ -172,10 +180,7 @@ def run_messages(
     config: GestureConfig,
     robot: Robot,
     messages: Iterable[AudioMessage],
-    start: float,
-    end: float,
-    reset: float | None = None,
-    stop: bool = True,
+    times: RunTimes,
     timing: Mapping[str, Timing] | None = None,
 ) -> OfflineRun:
     """Run the pipeline on a simulated clock that moves from message to message.
@@ -184,16 +189,38 @@ def run_messages(
         config: all parameters.
         robot: from `load_robot`.
         messages: in the order of arrival.
-        start: node time at which it begins to listen, s.
-        end: node time at deactivation, s.
-        reset: node time from which the pipeline is reset, between two messages: the generator begins with the next one.
-        stop: whether the run ends with the windows that bring the robot to rest.
+        times: when what happens.
         timing: by controller, how it takes up windows.
     """
-    clock = VirtualClock(start - WATCHED - JOINED)
+    clock, start, reset = VirtualClock(times.start - WATCHED - JOINED), times.start, times.reset
     pipeline = make_pipeline(config, robot, {}, steady=clock, timing=timing)
-    run = OfflineRun(seconds=end - start)
-    positions, times = [], []
+    run = OfflineRun(seconds=times.end - start)
+    _bring_to_rest(pipeline, clock, run, start)
+    positions, sampled = [], []
+    for message in chain(messages, [None]):
+        arrival = times.end if message is None else message.arrival
+        while clock.now + POLL < arrival:
+            chance = pipeline.mover.chance(clock.now) - clock.now
+            clock.now += min(chance, POLL) if chance > 0.0 else POLL
+            positions.append(_step(pipeline, clock, run))
+            sampled.append(clock.now)
+        clock.now = max(clock.now, arrival)
+        if message is not None:
+            if reset is not None and message.arrival > reset:
+                pipeline.reset(clock.now)
+                reset = None
+            events = pipeline.push_audio(message.samples, message.rate, message.stamp, clock.now)
+            run.events += events
+            _step(pipeline, clock, run)
+    _keep(pipeline.deactivate(clock.now) if times.stop else {}, clock, run)
+    run.counters = pipeline.counters
+    run.limited_share = pipeline.mover.reference.limited_share
+    run.joints = _trajectory(pipeline, np.array(sampled), np.array(positions))
+    return run
+
+
+def _bring_to_rest(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun, start: float) -> None:
+    """The robot is seen to stand, and joins while the pipeline is paused; at `start` it goes on."""
     home = pipeline.layout.rest_from(np.zeros(len(pipeline.layout.joint_names)))
     for clock.now in np.linspace(start - WATCHED - JOINED, start - JOINED, 20):
         pipeline.push_joint_state(list(pipeline.layout.joint_names), home)
@@ -203,34 +230,17 @@ def run_messages(
         clock.now += min(POLL, start - clock.now)
         _step(pipeline, clock, run)
     pipeline.pause(False, clock.now)
-    for message in chain(messages, [None]):
-        arrival = end if message is None else message.arrival
-        while clock.now + POLL < arrival:
-            chance = pipeline.mover.chance(clock.now) - clock.now
-            clock.now += min(chance, POLL) if chance > 0.0 else POLL
-            positions.append(_step(pipeline, clock, run))
-            times.append(clock.now)
-        clock.now = max(clock.now, arrival)
-        if message is not None:
-            if reset is not None and message.arrival > reset:
-                pipeline.reset(clock.now)
-                reset = None
-            events = pipeline.push_audio(message.samples, message.rate, message.stamp, clock.now)
-            run.events += events
-            _step(pipeline, clock, run)
-    last = pipeline.deactivate(clock.now) if stop else {}
-    for name, window in last.items():
+
+
+def _keep(windows: Mapping[str, Window], clock: VirtualClock, run: OfflineRun) -> None:
+    for name, window in windows.items():
         run.windows.setdefault(name, []).append(window)
-    run.sent += [clock.now] if last else []
-    run.counters = pipeline.counters
-    run.limited_share = pipeline.mover.limited_share
-    run.joints = _trajectory(pipeline, np.array(times), np.array(positions))
-    return run
+    run.sent += [clock.now] if windows else []
 
 
 def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarray:
-    """One step of a pipeline whose robot is where it was told to be; that place is returned. Shape [J]."""
-    here = pipeline.mover.commanded(clock.now)
+    """One step of a pipeline whose robot is where it was sent; that place is returned. Shape [J]."""
+    here = pipeline.mover.reference.commanded(clock.now)
     pipeline.push_joint_state(list(pipeline.layout.joint_names), here)
     began = time.perf_counter()
     result = pipeline.step(clock.now)
@@ -240,9 +250,7 @@ def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarra
         run.step_times.append(spent)
     run.frames += result.frames
     run.events += result.events
-    for name, window in result.windows.items():
-        run.windows.setdefault(name, []).append(window)
-    run.sent += [clock.now] if result.windows else []
+    _keep(result.windows, clock, run)
     return here
 
 

@@ -1,11 +1,11 @@
-"""StampClock: by how much the time stamps of audio differ from the node's clock, judged by when the messages arrive.
+"""StampClock: by how much the time stamps of audio differ from the node's clock, by when the messages arrive.
 
 The delay from recording to arrival is never negative, so the offset of a clock that is behind is the smallest delay
 seen, as in the clock filters of NTP (RFC 5905 section 10): jitter of arrival does not move it. With `lag` = arrival -
 stamp - duration, a stamp of the node's own clock lies between the time when the message's first sample was recorded
 (lag 0) and the time when it is sent (lag = -duration); audio that is sent ahead of its time follows on what is queued.
 Everything else is an offset. Where `sync.mode` is stamp, stamps may lie ahead of arrival, because they say when the
-sound is heard: there an offset can be told from look-ahead only when stamps are far in the past.
+sound is played: there an offset differs from look-ahead only when stamps are far in the past.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PAST = 2.0
 for (see `pipeline.lateness`)."""
 
 AHEAD = 60.0
-"""With `sync.mode: stamp`, sound that is to be heard later than this after its arrival is refused, s: the robot would
-wait for it, and hear nothing else."""
+"""With `sync.mode: stamp`, sound that is to be played later than this after its arrival is refused, s: the robot would
+wait for it, and take nothing else."""
 
 LONG_MESSAGE = 0.2
 """A foreign stamp is taken as the time of sending for messages longer than this (a synthesiser's sentence), else as the
@@ -37,10 +37,10 @@ BACK = 1.0
 """Stamps that go back by more than this come from a clock that was set, or from another publisher, s."""
 
 PAUSE = 1.0
-"""Without a message for so long the audio begins anew, s."""
+"""Without a message for so long the audio begins again, s."""
 
 WINDOW, LEAST = 1.0, 8
-"""The offset is estimated anew from so many seconds, and messages, at least."""
+"""The offset is estimated again from so many seconds, and messages, at least."""
 
 STEADY = 0.2
 """Largest spread of the delays in such a window, s; more is audio that is sent ahead, or a network in trouble."""
@@ -70,8 +70,8 @@ class StampClock:
 
     def __init__(self, config: SyncConfig) -> None:
         self.behind = 0.0
-        self._heard_later = config.mode == "stamp"
-        self._late = PAST if self._heard_later else max(TOLERANCE, config.jitter)
+        self._played_later = config.mode == "stamp"
+        self._late = PAST if self._played_later else max(TOLERANCE, config.jitter)
         self._fresh = True
         self._sent = False  # stamps are times of sending
         self._stamp, self._duration, self._arrival = -math.inf, 0.0, -math.inf
@@ -81,7 +81,7 @@ class StampClock:
         self._since = -math.inf
 
     def restart(self) -> None:
-        """The audio begins anew: the next message may change the offset."""
+        """The audio begins again: the next message may change the offset."""
         self._fresh = True
 
     def correct(self, stamp: float, duration: float, arrival: float, queued: float | None) -> float:
@@ -103,9 +103,9 @@ class StampClock:
         if not self._sent and max(step, pause) < 0.75 * self._duration and step > 0.0:
             self._sent = fresh = True  # a burst whose stamps pass as fast as it arrives
         plausible = self._late_by(stamp, duration, arrival) <= self._late
-        plausible &= self._heard_later or stamp - arrival <= EARLY
+        plausible &= self._played_later or stamp - arrival <= EARLY
         off = self._late_by(stamp + self.behind, duration, arrival)
-        if self._heard_later:
+        if self._played_later:
             leapt = step - self._duration - max(pause, 0.0) > BACK
             decide = (off > self._late and (fresh or pause > PAUSE)) or (self.behind and plausible and (fresh or leapt))
         else:
@@ -114,13 +114,13 @@ class StampClock:
             decide = early > EARLY or (off > self._late and again)
         if decide:
             self._decide(stamp, duration, arrival, plausible)
-        elif not self._heard_later:
+        elif not self._played_later:
             self._follow(off, duration, arrival)
         self._fresh = False
         self._kept += 1
         self._stamp, self._duration, self._arrival = stamp, duration, arrival
         ahead = stamp + self.behind - arrival
-        if self._heard_later and ahead > AHEAD:
+        if self._played_later and ahead > AHEAD:
             raise InputError(
                 f"the audio's time stamp is {ahead:.0f} s ahead of the node's clock; with sync.mode stamp it says when "
                 f"the sound is heard, which must be within {AHEAD:g} s"
@@ -139,7 +139,7 @@ class StampClock:
             return "audio: its time stamps are of the node's clock again"
         way = "behind" if self.behind > 0 else "ahead of"
         sentence = f"audio: its time stamps are {abs(self.behind):.2f} s {way} the node's clock; corrected"
-        if self._heard_later:
+        if self._played_later:
             return f"{sentence}: taken as heard when it arrives"
         if self.behind < 0:
             return f"{sentence} (if they say when it is heard, set sync.mode to stamp)"
@@ -157,7 +157,7 @@ class StampClock:
         self._lags.clear()
 
     def _follow(self, lag: float, duration: float, arrival: float) -> None:
-        """Estimate anew, now and then, from the delays (as corrected) since the last time."""
+        """Estimate again, now and then, from the delays (as corrected) since the last time."""
         if not self._lags:
             self._since = arrival
         self._lags.append(lag)

@@ -18,11 +18,11 @@ from speech_gesture_pkg.pipeline.mover import PROBE, Mover
 from speech_gesture_pkg.pipeline.states import Severity
 from speech_gesture_pkg.pipeline.tracking_monitor import LAG, FollowWatch
 
-TOLD_AFTER = 1.0
-"""What keeps the robot from going on is reported after so long, s, and again every `TOLD_EVERY`."""
-TOLD_EVERY = 30.0
+REPORT_AFTER = 1.0
+"""What keeps the robot from going on is reported after so long, s, and again every `REPORT_EVERY`."""
+REPORT_EVERY = 30.0
 WAITING = "waiting"
-"""Code of the events that tell what keeps the robot from going on."""
+"""Code of the events that say what keeps the robot from going on."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """After a first, and at most after so long a robot that does not follow is tried again, s."""
 
@@ -36,13 +36,13 @@ class Start:
 
     Args:
         feedback: where the robot is.
-        controllers: what they tell of themselves.
+        controllers: what they say of themselves.
         follows: whether it goes where it is sent.
         mover: what moves it.
         steady: steady clock, s.
 
     Attributes:
-        anew: whether it is not known what the controllers hold: a clock was set, somebody else moved the robot.
+        lost_track: whether it is not known what the controllers hold: a clock was set, somebody else moved the robot.
         waits_for: what keeps a robot that stopped from going on, '' if nothing.
     """
 
@@ -56,9 +56,9 @@ class Start:
     ) -> None:
         self._feedback, self._controllers = feedback, controllers
         self._follows, self._mover, self._steady = follows, mover, steady
-        self.anew = True
+        self.lost_track = True
         self.waits_for = ""
-        self._since = self._told = 0.0
+        self._since = self._reported = 0.0
         self._probe_end: float | None = None
         self._again, self._wait = 0.0, FIRST_WAIT
 
@@ -68,7 +68,7 @@ class Start:
             return ""
         if doubt := self._doubt:
             return doubt
-        elsewhere = not self.anew and self._mover.runs(now)
+        elsewhere = not self.lost_track and self._mover.reference.runs(now)
         return "what was sent last still runs, and joint states do not follow it" if elsewhere else ""
 
     @property
@@ -86,20 +86,20 @@ class Start:
 
     def _continues(self, now: float) -> bool:
         """Whether the robot is on its way where it was last sent."""
-        measured, mover = self._feedback.position, self._mover
-        if self.anew or self._follows.lost or self.unreliable or measured is None or not mover.runs(now):
+        measured, reference = self._feedback.position, self._mover.reference
+        if self.lost_track or self._follows.lost or self.unreliable or measured is None or not reference.runs(now):
             return False
-        return self._follows.near(measured, mover.commanded(now))
+        return self._follows.near(measured, reference.commanded(now))
 
     def clock_was_set(self) -> None:
         """It is not known what the controllers, on the same clock or another, made of it."""
-        self.anew = True
+        self.lost_track = True
         self._feedback.clock.forget()
 
     def begin(self, now: float) -> None:
         """Motion may begin (see `problem`): from what still runs, else from where the robot stands."""
         if self._continues(now):
-            self._mover.discard(now)
+            self._mover.reference.discard(now)
         else:
             self._from_measured(now)
         self._follows.forget()
@@ -108,7 +108,7 @@ class Start:
         measured = self._feedback.position
         assert measured is not None
         self._mover.start_from(measured, now, self._controllers.desired)
-        self.anew, self._follows.lost, self._probe_end = False, False, None
+        self.lost_track, self._follows.lost, self._probe_end = False, False, None
 
     def recover(self, now: float) -> tuple[bool, list[Event]]:
         """Whether a robot that stopped for a fault, and stands, may go on; and what a person should know."""
@@ -130,12 +130,12 @@ class Start:
             self._wait = FIRST_WAIT
             return self._go()
         if doubt or measured is None:
-            return False, self._tell(doubt)
+            return False, self._report(doubt)
         if self._follows.lost:
             if self._steady() >= self._again:
                 self._probe_end = self._mover.probe(measured, now)
             return False, []
-        if self.anew or self._mover.displaced(measured):
+        if self.lost_track or self._mover.reference.displaced(measured):
             self._from_measured(now)
         return self._go()
 
@@ -144,13 +144,13 @@ class Start:
         text = "joint states are there, the robot stands: motion restarts slowly"
         return True, [Event(Severity.INFO, "approach", text)]
 
-    def _tell(self, doubt: str) -> list[Event]:
+    def _report(self, doubt: str) -> list[Event]:
         steady = self._steady()
         if not self.waits_for:
-            self._since = self._told = steady
-            self._told -= TOLD_EVERY - TOLD_AFTER
+            self._since = self._reported = steady
+            self._reported -= REPORT_EVERY - REPORT_AFTER
         self.waits_for = doubt
-        if steady - self._told < TOLD_EVERY:
+        if steady - self._reported < REPORT_EVERY:
             return []
-        self._told = steady
+        self._reported = steady
         return [Event(Severity.WARN, WAITING, f"stopped for {steady - self._since:.0f} s: {doubt}")]

@@ -38,7 +38,7 @@ _ACTIVE = (
 )
 _BLEND = "a blend into new motion"
 _BRAKE = "a fault"
-_HEARD = "speech is heard"
+_SPEECH = "speech is heard"
 _BACK = "the learned generator is back"
 
 
@@ -46,15 +46,15 @@ def _table() -> dict[tuple[State, State], str]:
     s = State
     table = {
         (s.INACTIVE, s.APPROACHING): "activated, from the measured joint state",
-        (s.APPROACHING, s.GESTURING): f"the blend is done and {_HEARD}",
+        (s.APPROACHING, s.GESTURING): f"the blend is done and {_SPEECH}",
         (s.APPROACHING, s.IDLE): "the blend is done in silence",
         (s.GESTURING, s.IDLE): "no speech for a second",
-        (s.IDLE, s.GESTURING): _HEARD,
+        (s.IDLE, s.GESTURING): _SPEECH,
         (s.GESTURING, s.APPROACHING): _BLEND,
         (s.IDLE, s.APPROACHING): _BLEND,
         (s.DEGRADED, s.APPROACHING): _BACK,
-        (s.RESTING, s.APPROACHING): _HEARD,
-        (s.RESTING, s.DEGRADED): f"{_HEARD}, on the fall-back",
+        (s.RESTING, s.APPROACHING): _SPEECH,
+        (s.RESTING, s.DEGRADED): f"{_SPEECH}, on the fall-back",
         (s.BRAKING, s.APPROACHING): "the fault is gone and the robot stands",
         (s.BRAKING, s.DEGRADED): "the fault is gone, on the fall-back",
         (s.BRAKING, s.GESTURING): "the frame after a bad one is good",

@@ -31,11 +31,6 @@ class RollingStats:
             self._values.append(float(value))
             self.count += 1
 
-    def clear(self) -> None:
-        """Forget all values."""
-        self._values.clear()
-        self.count = 0
-
     def percentile(self, percent: float) -> float:
         """Percentile (0 to 100, linear between values) of the kept values; NaN if there are none."""
         return float(np.percentile(self._values, percent)) if self._values else math.nan
@@ -55,11 +50,6 @@ class RollingStats:
         """Mean of the kept values; NaN if there are none."""
         return math.fsum(self._values) / len(self._values) if self._values else math.nan
 
-    @property
-    def maximum(self) -> float:
-        """Largest kept value; NaN if there are none."""
-        return max(self._values, default=math.nan)
-
 
 class WorkPerFrame(RollingStats):
     """Seconds of work per frame; the work of steps without frames belongs to the frames after them."""
@@ -78,29 +68,18 @@ class WorkPerFrame(RollingStats):
 
 
 class RateLimiter:
-    """At most one event per period and key, for logs that could repeat. Time is injected.
-
-    After `ready` returned True, `suppressed(key)` tells how many were held back before it.
-    """
+    """At most one event per period and key, for logs that could repeat. Time is injected."""
 
     def __init__(self, period: float) -> None:
         if not period >= 0:
             raise ConfigError(f"RateLimiter period is {period} s; it must be >= 0")
         self.period = period
         self._last: dict[str, float] = {}
-        self._held: dict[str, int] = {}
-        self._before: dict[str, int] = {}
 
     def ready(self, now: float, key: str = "") -> bool:
         """Whether an event of this key may be reported at time `now` (s). A clock that jumped back is ready."""
         last = self._last.get(key)
         if last is not None and 0 <= now - last < self.period:
-            self._held[key] = self._held.get(key, 0) + 1
             return False
         self._last[key] = now
-        self._before[key] = self._held.pop(key, 0)
         return True
-
-    def suppressed(self, key: str = "") -> int:
-        """Events held back between the last two that `ready` let through."""
-        return self._before.get(key, 0)

@@ -17,13 +17,12 @@ SIMULATED_STEP = 0.5
 CLOCK_STANDS = 1.0
 """A node clock that shows the same time for so long stands still, s. (Simulators send /clock more often.)"""
 
-
 BEHIND = 0.25
 """Joint states whose stamps are always farther behind than this are of another clock, or useless, s: windows begin so
 much earlier that controllers whose clock is behind find what was sent before."""
 
 OFFSET_MEMORY = 1.0
-"""The offset of clocks is judged by the quickest message of so long, s."""
+"""The offset of clocks is estimated from the quickest message of so long, s."""
 
 
 def pipeline_latency(lookahead: float, chunk: float, lead: float, dt: float, jitter: float) -> float:
@@ -47,7 +46,7 @@ def on_grid(time: float, grid: float, dt: float) -> float:
 
 
 class ClockWatch:
-    """Tells jumps of the node clock from the passing of time, which the steady clock measures.
+    """Distinguishes jumps of the node clock from the passing of time, which the steady clock measures.
 
     A clock that runs slowly or stands still (simulated time) has not jumped.
 
@@ -87,7 +86,7 @@ class ClockWatch:
 
 
 class ClockOffset:
-    """Tells from the stamps of joint states whether the controllers' clock is another than the node's.
+    """Finds out from the stamps of joint states whether the controllers' clock is another than the node's.
 
     A message is on its way for a while, so that its stamp is behind; it can never be ahead. Windows are stamped on the
     node's clock: a controller whose clock is ahead would be beyond what is fixed of them, one that is behind would
@@ -95,12 +94,11 @@ class ClockOffset:
 
     Args:
         tolerance: stamps may be so far ahead, s; 0 = not watched.
+        most_behind: stamps may be so far behind, s.
     """
 
-    def __init__(self, tolerance: float) -> None:
-        self._tolerance = tolerance
-        self.most_behind = BEHIND
-        """Stamps may be so far behind, s."""
+    def __init__(self, tolerance: float, most_behind: float = BEHIND) -> None:
+        self._tolerance, self._most_behind = tolerance, most_behind
         self._newest: deque[tuple[float, float]] = deque()
         self._waits = False
 
@@ -114,7 +112,7 @@ class ClockOffset:
             self._newest.popleft()
 
     def forget(self) -> None:
-        """The node's clock was set: whether it still is that of the controllers, the next stamp tells."""
+        """The node's clock was set: whether it still is that of the controllers, the next stamp shows."""
         self._waits = self._waits or bool(self._newest)
         self._newest.clear()
 
@@ -132,7 +130,7 @@ class ClockOffset:
         if not self._newest or steady - self._newest[-1][0] > OFFSET_MEMORY:
             return ""
         ahead = self._newest[0][1]
-        if -self.most_behind <= ahead <= self._tolerance:
+        if -self._most_behind <= ahead <= self._tolerance:
             return ""
         way = f"{ahead:.2f} s ahead of" if ahead > 0 else f"{-ahead:.2f} s behind"
         return (

@@ -53,7 +53,7 @@ class ActionWatch:
             self._node.destroy_subscription(each)
 
     def unheard_for(self, patience: float) -> float:
-        """How long to wait for what servers have to tell when it began to listen less than `patience` s ago, s."""
+        """How long to wait for what servers publish when it subscribed less than `patience` s ago, s."""
         servers = any(map(self._node.count_publishers, self._topics.values()))
         return max(patience - (self._steady() - self._began), 0.0) if servers else 0.0
 

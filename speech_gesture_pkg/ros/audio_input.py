@@ -26,14 +26,14 @@ from speech_gesture_pkg.ros.messages.graph import (
     qos_problem,
 )
 from speech_gesture_pkg.ros.outputs import DelayedAudio
-from speech_gesture_pkg.ros.pipeline_thread import Worker
+from speech_gesture_pkg.ros.pipeline_thread import PipelineThread
 
 TOPIC = "audio"
 AUTO = "auto"
 
 
 def check_audio(config: AudioConfig) -> AudioFormat:
-    """The format that parameters tell. Raises ConfigError for a sample format or message type that does not exist."""
+    """The format that parameters give. Raises ConfigError for a sample format or message type that does not exist."""
     if config.message_type != AUTO:
         adapter_for(config.message_type)
     try:
@@ -43,13 +43,13 @@ def check_audio(config: AudioConfig) -> AudioFormat:
 
 
 class AudioInput:
-    """Subscribes `audio` as soon as its type is known and hands samples to the worker.
+    """Subscribes `audio` as soon as its type is known and hands samples to the pipeline's thread.
 
-    The first publisher that is heard owns the topic until it leaves; what others send is dropped.
+    The first publisher owns the topic until it leaves; what others send is dropped.
     """
 
-    def __init__(self, node: LifecycleNode, config: AudioConfig, worker: Worker, delay: bool) -> None:
-        self._node, self._worker, self._delay = node, worker, delay
+    def __init__(self, node: LifecycleNode, config: AudioConfig, thread: PipelineThread, delay: bool) -> None:
+        self._node, self._thread, self._delay = node, thread, delay
         self._files = WavStream()
         self._stamps, self._queued = StampClock(SyncConfig(mode="delay")), -math.inf
         self._format = check_audio(config)
@@ -76,7 +76,7 @@ class AudioInput:
     @property
     def notice(self) -> str:
         """Sentence about audio that can be used but looks wrong, '' if nothing does."""
-        return self._worker.pipeline.source.pace.problem
+        return self._thread.pipeline.source.pace.problem
 
     def look(self) -> None:
         """Ask the graph: subscribe when the type is known, complain when two speak or policies do not fit."""
@@ -89,12 +89,12 @@ class AudioInput:
         self.waiting = (
             "" if found.publishers else f"nobody publishes on {found.topic}: there is no speech to gesture with"
         )
-        problem = self._judge(found)
+        problem = self._problem_of(found)
         if problem and problem != self._topic_problem:
             self._node.get_logger().error(problem)
         self._topic_problem = problem
 
-    def _judge(self, found: AudioTopic) -> str:
+    def _problem_of(self, found: AudioTopic) -> str:
         """What is wrong with the publishers, in one sentence; '' for nothing."""
         if found.problem:
             owner = next((p.node for p in found.publishers if gid_of(p.gid) == self._owner), "")
@@ -122,10 +122,10 @@ class AudioInput:
         self._unsubscribe()
         self._adapter = adapter = adapter_for(kind)
         if self._delay:
-            late = DelayedAudio(self._node, adapter, self._worker.time, lambda: self._worker.pipeline.offset)
+            late = DelayedAudio(self._node, adapter, self._thread.time, lambda: self._thread.pipeline.offset)
             self._late_audio = late
-            self._worker.each_cycle = late.flush
-        # A function of two arguments is also told who sent the message.
+            self._thread.each_cycle = late.flush
+        # A function of two arguments also gets who sent the message.
         self._subscription = self._node.create_subscription(adapter.message, TOPIC, self._on_audio, AUDIO_QOS)
         self._node.get_logger().info(f"listening on {self._node.resolve_topic_name(TOPIC)} ({adapter.type_name})")
 
@@ -133,36 +133,38 @@ class AudioInput:
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
         if self._late_audio is not None:
-            self._worker.each_cycle = None
+            self._thread.each_cycle = None
             self._late_audio.destroy()
         self._subscription = self._late_audio = self._owner = None
 
     def _on_info(self, message: Any) -> None:
         try:
-            told = format_from_info(message)
-            if told != self._format:
+            fmt = format_from_info(message)
+            if fmt != self._format:
                 self._files.restart()
-            self._format, self._info_problem = told, ""
+            self._format, self._info_problem = fmt, ""
         except SpeechGestureError as e:
             self._info_problem = str(e)
             self._node.get_logger().error(str(e), throttle_duration_sec=5.0)
 
     def _on_audio(self, message: Any, info: Mapping[str, Any]) -> None:
-        now = self._worker.time.now()
+        now = self._thread.time.now()
         assert self._adapter is not None
         if not self._from_owner(info):
-            self._worker.drop("second publisher", self._topic_problem or "a second publisher speaks on the audio topic")
+            self._thread.events.drop(
+                "second publisher", self._topic_problem or "a second publisher speaks on the audio topic"
+            )
             return
         try:
             audio = self._adapter.read(message, self._format, self._files)
         except InputError as e:
-            self._worker.drop_audio(e)
+            self._thread.events.drop_audio(e)
             return
         if text := self._files.news():
             self._node.get_logger().info(text)
         if audio.stamp is not None:
-            audio = replace(audio, stamp=audio.stamp - self._worker.time.base)
-        self._worker.put_audio(audio, now)
+            audio = replace(audio, stamp=audio.stamp - self._thread.time.base)
+        self._thread.put_audio(audio, now)
         if self._late_audio is not None:
             self._late_audio.put(message, self._begin(audio, now))
 
@@ -170,7 +172,7 @@ class AudioInput:
         """When the sound of a message that came at `now` begins, s since the base; as the pipeline finds it."""
         duration = len(audio.samples) / audio.sample_rate
         begin = now - duration
-        if audio.stamp is not None and not self._worker.pipeline.source.pace.problem:
+        if audio.stamp is not None and not self._thread.pipeline.source.pace.problem:
             begin = self._stamps.correct(audio.stamp, duration, now, self._queued)
         self._queued = max(begin + duration, now)
         return begin
@@ -178,7 +180,7 @@ class AudioInput:
     def _from_owner(self, info: Mapping[str, Any]) -> bool:
         """Whether a message comes from the publisher that owns the topic; the first one becomes its owner."""
         sender = info.get("publisher_gid")
-        if sender is None:  # this rclpy does not tell: nobody is listened to while two speak
+        if sender is None:  # this rclpy does not say: nothing is taken while two publish
             return len(publishers_of(self._node, TOPIC)) < 2
         gid = gid_of(sender["data"])
         if gid != self._owner:

@@ -39,16 +39,19 @@ def duration_msg(value: float) -> Duration:
 
 
 class Timebase:
-    """Node time as small floats: seconds since the whole second in which this object was made.
+    """Node time as small floats: seconds since a whole second.
 
     A float of Unix seconds resolves a quarter of a microsecond, which is too coarse for accelerations over a few
     milliseconds; counted from a base it resolves picoseconds.
+
+    Args:
+        node: whose clock it is.
+        base: seconds of the node clock at time 0 here; None = now.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, base: int | None = None) -> None:
         self._node = node
-        self.base = node.get_clock().now().nanoseconds // NANO
-        """Seconds of the node clock at time 0 here."""
+        self.base = node.get_clock().now().nanoseconds // NANO if base is None else base
 
     def now(self) -> float:
         """The node's clock (ROS time: `/clock` under use_sim_time), s since the base."""

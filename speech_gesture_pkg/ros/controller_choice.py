@@ -20,7 +20,7 @@ class Candidate:
         name: relative to the gesture node's namespace where it lies within that, else absolute.
         joints: in its own order; empty = it does not say.
         listeners: full names of the nodes that subscribe.
-        active: whether it drives its joints now; None = that cannot be told.
+        active: whether it drives its joints now; None = that is not known.
         parameters: of the controller; empty if it does not answer.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,11 +11,12 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from speech_gesture_pkg.ros.graph_probe import GraphProbe
+from speech_gesture_pkg.ros.repeated_call import RepeatedCall
 
 ANSWER_S = 3.0
 """How long a controller may take to answer about its parameters, s."""
 AGAIN_S = 1.0
-"""It is asked again after so long, s: a server that has not discovered its client yet answers to nobody."""
+"""It is asked again after so long, s."""
 LAG = 0.05
 """A usual lag of a robot's joints behind their commands, s."""
 
@@ -48,43 +48,26 @@ class Question:
     """
 
     def __init__(self, node: Node, full_name: str) -> None:
-        self._node = node
-        self._list: Any = node.create_client(ListParameters, f"{full_name}/list_parameters")
-        self._get: Any = node.create_client(GetParameters, f"{full_name}/get_parameters")
+        self._list = RepeatedCall(node, ListParameters, f"{full_name}/list_parameters", AGAIN_S)
+        self._get = RepeatedCall(node, GetParameters, f"{full_name}/get_parameters", AGAIN_S)
         self._names: list[str] | None = None
-        self._asked: list[Any] = []
-        self._due = -float("inf")
         self.values: dict[str, Any] | None = None
         """Its answer: the wanted parameters that it has; None as long as there is none."""
 
     def step(self) -> bool:
         """Whether it has answered. To be called again and again."""
-        if self.values is None and (answer := self._answer()) is not None:
-            self._asked, self._due = [], -float("inf")
-            if self._names is None:
-                self._names = [n for n in answer.result.names if is_wanted(n)]
-            else:
-                self.values = _plain(self._names, answer.values)
-        if self._names is not None and not self._names:
-            self.values = {}
-        if self.values is None:
-            self._ask()
+        if self._names is None and (listed := self._list.answer(ListParameters.Request())) is not None:
+            self._names = [n for n in listed.result.names if is_wanted(n)]
+            self.values = None if self._names else {}
+        if self._names and self.values is None:
+            answer = self._get.answer(GetParameters.Request(names=self._names))
+            self.values = None if answer is None else _plain(self._names, answer.values)
         return self.values is not None
 
     def destroy(self) -> None:
         """Take the clients off the graph."""
-        self._node.destroy_client(self._list)
-        self._node.destroy_client(self._get)
-
-    def _ask(self) -> None:
-        client = self._list if self._names is None else self._get
-        if time.monotonic() >= self._due and client.service_is_ready():
-            self._due = time.monotonic() + AGAIN_S
-            request = ListParameters.Request() if self._names is None else GetParameters.Request(names=self._names)
-            self._asked.append(client.call_async(request))
-
-    def _answer(self) -> Any:
-        return next((f.result() for f in self._asked if f.done() and f.exception() is None), None)
+        self._list.destroy()
+        self._get.destroy()
 
 
 def _plain(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
@@ -122,29 +105,29 @@ def spoilers(name: str, values: Mapping[str, Any], simulated: bool, joints: Iter
         simulated: whether the gesture node follows /clock.
         joints: those of its joints that gesture.
     """
-    told = []
+    advice = []
     desired = values.get("interpolate_from_desired_state") or values.get("open_loop_control")
     which = next((n for n in ("interpolate_from_desired_state", "open_loop_control") if n in values), "")
     if which and not desired:
-        told.append(
+        advice.append(
             f"{which} is false, so every start of a motion begins at the measured state: a joint that sags under its "
             "weight gives way by as much; set it to true"
         )
     if values.get("interpolation_method") == "none":
-        told.append("interpolation_method is none, so the robot jumps from point to point; set it to splines")
+        advice.append("interpolation_method is none, so the robot jumps from point to point; set it to splines")
     bounds = {j: values.get(f"constraints.{j}.trajectory") for j in joints}
     tight = {j: float(b) for j, b in bounds.items() if isinstance(b, (int, float)) and b > 0.0}
     if tight:
         joint = min(tight, key=lambda j: tight[j])
         others = f" (and of {len(tight) - 1} more)" if len(tight) > 1 else ""
-        told.append(
+        advice.append(
             f"constraints.{joint}.trajectory{others} is {tight[joint]:g}: it stops the motion when the joint is farther"
             f" behind, which a lag of {1e3 * LAG:g} ms makes it at {tight[joint] / LAG:.3g} rad/s; set it to 0"
         )
     if values.get("use_sim_time", simulated) != simulated:
         theirs, ours = str(not simulated).lower(), str(simulated).lower()
-        told.append(
+        advice.append(
             f"use_sim_time is {theirs} there and {ours} here, so its clock is not the one that time stamps are on; set "
             "both alike"
         )
-    return [f"controller {name}: {sentence}" for sentence in told]
+    return [f"controller {name}: {sentence}" for sentence in advice]

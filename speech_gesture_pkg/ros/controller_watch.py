@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 
 from speech_gesture_pkg.ros.controller_parameters import AGAIN_S, ANSWER_S
-from speech_gesture_pkg.ros.controllers import SUFFIX, UNKNOWN, Controller, full_name_of, listeners_of
+from speech_gesture_pkg.ros.controllers import SUFFIX, Controller
+from speech_gesture_pkg.ros.messages.graph import UNKNOWN, full_name_of, listeners_of
+from speech_gesture_pkg.ros.repeated_call import RepeatedCall
 from speech_gesture_pkg.ros.waiting import some
 
 
@@ -22,12 +23,11 @@ class _Member:
         self.full_name = topic.removesuffix(SUFFIX)
         self.answers = "joints" in controller.parameters
         self.by_name = self.full_name in listeners_of(node, topic)
-        self.present, self.heard, self.gone = True, False, False
+        self.present, self.seen, self.gone = True, False, False
         self.other: tuple[str, ...] | None = None
         self.subscribers: set[bytes] = set()
-        self.client: Any = None
-        self.asked: list[Any] = []
-        self.asked_since = self.due = 0.0
+        self.question: RepeatedCall | None = None
+        self.asked_since = 0.0
 
 
 class ControllerWatch:
@@ -56,14 +56,14 @@ class ControllerWatch:
         """
         for member in self._members:
             if member.topic not in listening or not member.present:
-                member.gone = member.gone or member.heard
+                member.gone = member.gone or member.seen
                 continue
-            member.heard = True
-            if member.gone and member.answers and member.client is None:
+            member.seen = True
+            if member.gone and member.answers and member.question is None:
                 self._begin(member)
             elif member.gone and not member.answers:
                 member.gone = False
-            self._hear(member)
+            self._take_answer(member)
         gone = sorted(m.topic for m in self._members if m.gone)
         if gone:
             return f"no controller listens on {', '.join(gone)} any more"
@@ -77,34 +77,33 @@ class ControllerWatch:
             names = {UNKNOWN if UNKNOWN in i.node_name else full_name_of(i) for i in found}
             member.present = not member.by_name or not names.isdisjoint({member.full_name, UNKNOWN})
             gids = {bytes(info.endpoint_gid) for info in found}
-            if member.subscribers and gids - member.subscribers and member.answers and member.client is None:
+            if member.subscribers and gids - member.subscribers and member.answers and member.question is None:
                 self._begin(member)
             member.subscribers = gids
 
     def _begin(self, member: _Member) -> None:
-        member.client = self._node.create_client(GetParameters, f"{member.full_name}/get_parameters")
-        member.asked, member.asked_since, member.due = [], time.monotonic(), -float("inf")
+        service = f"{member.full_name}/get_parameters"
+        member.question, member.asked_since = (
+            RepeatedCall(self._node, GetParameters, service, AGAIN_S),
+            time.monotonic(),
+        )
 
-    def _hear(self, member: _Member) -> None:
+    def _take_answer(self, member: _Member) -> None:
         """Ask, and take the answer. One that does not answer counts as what it was."""
-        if member.client is None:
+        if member.question is None:
             return
-        now = time.monotonic()
-        answer = next((f.result() for f in member.asked if f.done() and f.exception() is None), None)
+        answer = member.question.answer(GetParameters.Request(names=["joints"]))
         if answer is not None:
             joints = tuple(answer.values[0].string_array_value) if answer.values else ()
             member.other = joints if joints and set(joints) != set(member.joints) else None
-        if answer is not None or now - member.asked_since > ANSWER_S:
+        if answer is not None or time.monotonic() - member.asked_since > ANSWER_S:
             member.gone = False
             self._forget(member)
-        elif now >= member.due and member.client.service_is_ready():
-            member.due = now + AGAIN_S
-            member.asked.append(member.client.call_async(GetParameters.Request(names=["joints"])))
 
     def _forget(self, member: _Member) -> None:
-        if member.client is not None:
-            self._node.destroy_client(member.client)
-            member.client = None
+        if member.question is not None:
+            member.question.destroy()
+            member.question = None
 
     @staticmethod
     def _change(member: _Member, joints: tuple[str, ...]) -> str:

@@ -6,21 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rclpy.node import Node
-
+from speech_gesture_pkg.config import ControllersConfig
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.ros.action_watch import ActionWatch
-from speech_gesture_pkg.ros.controller_activity import ask_activity, hear_activity
+from speech_gesture_pkg.ros.controller_activity import ask_activity, receive_activity
 from speech_gesture_pkg.ros.controller_choice import Candidate, choose
 from speech_gesture_pkg.ros.controller_parameters import MANAGER, MANAGER_PARAMETERS, ask_all, spoilers
+from speech_gesture_pkg.ros.event_log import EventLog
 from speech_gesture_pkg.ros.graph_probe import GraphProbe
+from speech_gesture_pkg.ros.messages.graph import UNKNOWN, foreign_publishers, listeners_of, unheard
+from speech_gesture_pkg.ros.trajectory_output import COMMAND_QOS
 from speech_gesture_pkg.trajectory.window_begin import Begin, Timing, timing_of
 
 SUFFIX = "/joint_trajectory"
 STATUS_S = 0.3
-"""An action server that is there has told of its goals after so long, s."""
-UNKNOWN = "_NODE_NAME_UNKNOWN_"
-"""What the graph calls a node that it has not discovered yet, but whose topics it has."""
+"""An action server that is there has published its goals after so long, s."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class ControllerSearch:
     def _discover(self, timeout: float) -> tuple[str, ...]:
         nobody = "no */joint_trajectory topic has a subscriber"
         if not self._probe.until(self.listening, timeout, lambda: f"waiting for trajectory controllers: {nobody}"):
-            raise RobotError(self._nobody(timeout))
+            raise RobotError(self._nothing_found(timeout))
         # More polls after the first sight: controllers of one robot appear within some tenths of a second.
         seen: list[list[str]] = []
 
@@ -160,7 +161,7 @@ class ControllerSearch:
         self._probe.until(settled, 1.5)
         return tuple(self.listening())
 
-    def _nobody(self, timeout: float) -> str:
+    def _nothing_found(self, timeout: float) -> str:
         """Sentence for a search that found no controller."""
         home = self._probe.owner.get_namespace()
         within = "" if home == "/" else f" in namespace {home}"
@@ -187,18 +188,18 @@ class ControllerSearch:
             if values:
                 values |= {f"{MANAGER}.{k}": manager[k] for k in MANAGER_PARAMETERS if k in manager}
             found.append(Candidate(name, owned, tuple(sorted(listeners[name])), active.get(name), values))
-        return self._heard(found)
+        return self._with_states(found)
 
-    def _heard(self, found: list[Candidate]) -> list[Candidate]:
-        """Of those that share joints, and of which nobody knows: whether their states are heard."""
+    def _with_states(self, found: list[Candidate]) -> list[Candidate]:
+        """Of those that share joints, and of which nobody knows: whether their states are received."""
         unsure = [c for c in found if c.active is None and c.joints]
         shared = {
             c.name: self.full_name(c.name)
             for c in unsure
             if any(set(c.joints) & set(o.joints) for o in found if o is not c)
         }
-        heard = hear_activity(self._probe, shared) if shared else {}
-        return [replace(c, active=heard.get(c.name, c.active)) for c in found]
+        received = receive_activity(self._probe, shared) if shared else {}
+        return [replace(c, active=received.get(c.name, c.active)) for c in found]
 
     def _managers(self, controllers: Iterable[str]) -> set[str]:
         """Full names of the controller managers in the namespaces of these controllers."""
@@ -206,40 +207,35 @@ class ControllerSearch:
         return {f"{full.rpartition('/')[0]}/{MANAGER}" for full in controllers} & there
 
 
-def listeners_of(node: Node, topic: str) -> set[str]:
-    """Full names of the nodes that subscribe a topic."""
-    found = node.get_subscriptions_info_by_topic(topic)
-    return {UNKNOWN if UNKNOWN in i.node_name else full_name_of(i) for i in found}
-
-
-def full_name_of(info: Any) -> str:
-    """Full name of the node of a publisher or subscription, as the graph has it."""
-    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-
-
-def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> dict[str, list[str]]:
-    """Who else publishes on trajectory topics: full topic name to full node names.
+def find_controllers(
+    probe: GraphProbe,
+    robot: Robot,
+    settings: ControllersConfig,
+    joints: Mapping[str, tuple[str, ...]],
+    log: EventLog,
+) -> Found:
+    """The controllers to command; what a person should know is logged.
 
     Args:
-        node: whose publishers do not count.
-        topics: full names.
-        own: how many publishers `node` itself has on each.
+        probe: looks at the graph.
+        robot: whose joints they move.
+        settings: parameters.
+        joints: known from parameters, by controller.
+        log: takes sentences.
+
+    Raises:
+        RobotError: as `ControllerSearch.find`, or somebody else commands one, or one cannot receive commands.
     """
-    found = {}
-    for topic in topics:
-        names = [full_name_of(info) for info in node.get_publishers_info_by_topic(topic)]
-        me = node.get_fully_qualified_name()
-        others = [n for n in names if n != me]
-        if names.count(me) > own:
-            others.append(f"another node named {me}")
-        if others:
-            found[topic] = sorted(set(others))
+    gesturing = {j for group in robot.retargeter.groups.values() for j in group}
+    search = ControllerSearch(probe, robot.model.joint_names, gesturing)
+    found = search.find(settings.names, joints, settings.check_parameters, settings.discovery_timeout)
+    for sentence in found.unused:
+        log.info(sentence)
+    for sentence in (*found.left_out, *(w for c in found.controllers for w in c.warnings)):
+        log.warning(sentence)
+    topics = [search.topic_of(c.name) for c in found.controllers]
+    if others := foreign_publishers(probe.owner, topics, own=0) or found.busy:
+        raise RobotError(others)
+    if unmatched := "; ".join(s for t in topics if (s := unheard(probe.owner, t, COMMAND_QOS))):
+        raise RobotError(unmatched)
     return found
-
-
-def foreign_sentence(found: dict[str, list[str]]) -> str:
-    """One sentence for what `foreign_publishers` found, '' for nothing."""
-    names = sorted({n for nodes in found.values() for n in nodes})
-    if not names:
-        return ""
-    return f"{' and '.join(names)} publishes on {', '.join(sorted(found))} too; only one node may command a controller"

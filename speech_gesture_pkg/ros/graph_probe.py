@@ -10,7 +10,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-TELL_S = 1.0
+REPORT_S = 1.0
 """What is waited for is reported after so long, s."""
 
 
@@ -22,14 +22,14 @@ class GraphProbe:
     Args:
         owner: names are resolved as this node resolves them.
         interrupted: waits end early once it says so.
-        tell: gets a sentence for each wait that lasts.
+        report: gets a sentence for each wait that lasts.
     """
 
     def __init__(
         self,
         owner: Node,
         interrupted: Callable[[], bool] = lambda: False,
-        tell: Callable[[str], None] = lambda sentence: None,
+        report: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.node = rclpy.create_node(
             f"{owner.get_name()}_probe",
@@ -37,7 +37,7 @@ class GraphProbe:
             context=owner.context,
             use_global_arguments=False,
         )
-        self.owner, self._interrupted, self._tell = owner, interrupted, tell
+        self.owner, self._interrupted, self._report = owner, interrupted, report
         self._executor = SingleThreadedExecutor(context=owner.context)
         self._executor.add_node(self.node)
 
@@ -51,10 +51,10 @@ class GraphProbe:
     def until(self, ready: Callable[[], Any], timeout: float, waiting: Callable[[], str] = lambda: "") -> Any:
         """Spin until `ready()` is true; its value, or None after `timeout` seconds.
 
-        `waiting` says what is waited for; it is reported once if that takes longer than `TELL_S`.
+        `waiting` says what is waited for; it is reported once if that takes longer than `REPORT_S`.
         """
         began = time.monotonic()
-        told = False
+        reported = False
         while True:
             value = ready()
             if value:
@@ -62,10 +62,10 @@ class GraphProbe:
             passed = time.monotonic() - began
             if passed >= timeout or self._interrupted() or not self.owner.context.ok():
                 return None
-            if passed >= TELL_S and not told:
-                told = True
+            if passed >= REPORT_S and not reported:
+                reported = True
                 if sentence := waiting():
-                    self._tell(sentence)
+                    self._report(sentence)
             self._executor.spin_once(timeout_sec=0.02)
 
     def message(self, kind: Any, topic: str, qos: Any, timeout: float) -> Any:

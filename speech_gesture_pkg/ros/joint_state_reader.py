@@ -1,4 +1,4 @@
-"""JointStateReader: joint states at the node's own pace, however often they come, and what they said of late."""
+"""JointStateReader: joint states at the node's own pace, however often they come, and those of the last second."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
 from speech_gesture_pkg.errors import RobotError
+from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.ros.clock import Timebase
 from speech_gesture_pkg.ros.graph_probe import GraphProbe
 from speech_gesture_pkg.ros.messages.graph import gid_of
 from speech_gesture_pkg.ros.waiting import some
@@ -49,7 +51,7 @@ class _Apart(CallbackGroup):
 class JointStateReader:
     """Takes the newest joint state of each publisher 100 times a second; the others are not even deserialised.
 
-    In a thread of its own: a node that is busy with a transition goes on hearing where the robot is.
+    In a thread of its own: a node that is busy with a transition goes on receiving where the robot is.
 
     Args:
         node: subscribes `joint_states`.
@@ -69,12 +71,12 @@ class JointStateReader:
         self._thread.start()
 
     def attach(self, take: Take | None) -> None:
-        """Call `take` with each message from now on, after those of the last second: message, what tells its publisher
-        apart (None where rclpy does not say), and when it came (`time.perf_counter`). None: with nobody."""
+        """Call `take` with each message from now on, after those of the last second: message, what identifies its
+        publisher (None where rclpy does not say), and when it came (`time.perf_counter`). None: with nobody."""
         with self._lock:
             if take is not None:
-                for heard in self._history:
-                    take(*heard)
+                for received in self._history:
+                    take(*received)
             self._take = take
 
     def wait_for(self, joints: Iterable[str], probe: GraphProbe, timeout: float) -> None:
@@ -119,6 +121,22 @@ class JointStateReader:
                     self._take(message, source, now)
             while self._history and self._history[0][2] < now - HISTORY:
                 self._history.popleft()
+
+
+def joint_states_of(pipeline: Pipeline, clock: Timebase) -> Take:
+    """What `JointStateReader.attach` calls for a pipeline whose times are those of `clock`."""
+    # with stamp_zero, controllers need not be on this node's clock
+    stamps_matter = not pipeline.config.trajectory.stamp_zero
+
+    def take(message: JointState, source: Hashable, at: float) -> None:
+        stamp = message.header.stamp
+        known = stamp.sec > 0 or stamp.nanosec > 0
+        came = clock.now() - (time.perf_counter() - at)
+        ahead = clock.of(stamp) - came if known and stamps_matter else None
+        # names without a position (drivers leave some) do not count
+        pipeline.feedback.push(message.name[: len(message.position)], message.position, source, ahead, at)
+
+    return take
 
 
 def _source(info: Any) -> Hashable:

@@ -39,7 +39,7 @@ class SpaceBar:
             termios.tcsetattr(self._file, termios.TCSADRAIN, self._old)
 
     def pressed(self) -> bool:
-        """Whether it was pressed since the last call; never waits. An even number of times is not at all."""
+        """True if it was pressed an odd number of times since the last call; never waits."""
         count = 0
         while self._file is not None and select.select([self._file], [], [], 0.0)[0]:
             keys = os.read(self._file, 64)

@@ -42,7 +42,7 @@ def probe(
 ) -> ProbeResult:
     """Play `audio` on `/audio` in real time and time the answers.
 
-    Frames are told apart by the stamps of `~/smplx`, which the node publishes right after the window that holds them;
+    Frames are identified by the stamps of `~/smplx`, which the node publishes right after the window that holds them;
     so the window that counts for a frame is the last one received before its smplx message.
 
     Args:
@@ -65,9 +65,9 @@ def probe(
         leads.append(seconds(message.header.stamp) - window_at[-1])
 
     def on_frame(message: MultiDOFJointState) -> None:
-        heard = seconds(message.header.stamp) - offset + lookahead
-        i = bisect_left(sent_end, heard - 1e-4)
-        if window_at and 0 < i < len(sent_end) and sent_at[0] < heard - 1.0:
+        needed = seconds(message.header.stamp) - offset + lookahead
+        i = bisect_left(sent_end, needed - 1e-4)
+        if window_at and 0 < i < len(sent_end) and sent_at[0] < needed - 1.0:
             latencies.append(window_at[-1] - sent_at[i])
 
     node.create_subscription(JointTrajectory, topic, on_window, 10)

@@ -1,6 +1,6 @@
 """Speaks files one after the other into a running gesture node and records each in a bag of its own.
 
-Before each file the gesture node is paused until the robot stands at rest, and then told to reset, between two audio
+Before each file the gesture node is paused until the robot stands at rest, and then reset, between two audio
 messages: its generator begins with the next message, the same distance before the speech every time, so that the same
 file gives the same motion of the human and of the robot.
 """
@@ -39,11 +39,11 @@ from speech_gesture_pkg.verification.bag_content import ABOUT_TOPIC, read_conten
 
 INT16 = "std_msgs/msg/Int16MultiArray"
 BEFORE = 0.1
-"""Silence before the reset, s: the node hears the audio topic run."""
+"""Silence before the reset, s: the node receives the audio topic."""
 CLOCK_PERIOD = 0.005
 """Of simulated time, s."""
 TOPICS = tuple(t for t in STANDARD_TOPICS if t not in ("*/reference", "/clock"))
-HEARD = ("/joint_states", "/joint_trajectory", "/smplx")
+MOVING_TOPICS = ("/joint_states", "/joint_trajectory", "/smplx")
 UNUSED = ".unused"
 SOON = 0.12
 """Audio that goes on so soon after what came before is not preceded by idle motion, s."""
@@ -152,13 +152,15 @@ class LiveSession(Node):
         yield from self._set_pause(False)
         quiet = [(t, m) for t, m in sendings if t < 0.0]
         for _ in range(TRIES):
-            heard = self._recorder.received[self._audio.topic_name]
+            before = self._recorder.received[self._audio.topic_name]
             yield from self._play(quiet, self._now() + BEFORE)
             last = time.monotonic()
             future = self._reset.call_async(Trigger.Request())
             yield from self._until(future.done, "the gesture node does not answer the reset")
             # one that comes later would be recorded
-            yield from self._until(partial(self._has_heard, heard + len(quiet)), "the recorder does not hear the audio")
+            yield from self._until(
+                partial(self._has_received, before + len(quiet)), "the recorder does not hear the audio"
+            )
             if time.monotonic() - last < SOON:
                 break
         self._recorder.muted = set()
@@ -183,7 +185,7 @@ class LiveSession(Node):
                 since = self._now()
             yield self._now() + 0.02
 
-    def _has_heard(self, count: int) -> bool:
+    def _has_received(self, count: int) -> bool:
         """Whether the recorder has received so many audio messages, since it began."""
         return self._recorder is not None and self._recorder.received[self._audio.topic_name] >= count
 
@@ -192,16 +194,16 @@ class LiveSession(Node):
         yield from self._until(future.done, "the gesture node does not answer the pause service")
 
     def _windows(self) -> int:
-        """How many trajectory windows have been heard."""
-        heard = self._recorder.received if self._recorder is not None else {}
-        return sum(n for topic, n in heard.items() if topic.endswith("/joint_trajectory"))
+        """How many trajectory windows have been received."""
+        received = self._recorder.received if self._recorder is not None else {}
+        return sum(n for topic, n in received.items() if topic.endswith("/joint_trajectory"))
 
     def _all_recorded(self) -> bool:
-        """Whether the recorder has heard everything that the others publish."""
+        """Whether the recorder has received something of everything that the others publish."""
         recorder = self._recorder
-        heard = recorder.received if recorder is not None else {}
+        received = recorder.received if recorder is not None else {}
         known = recorder is not None and recorder.knows(self._about.topic_name)
-        return known and all(any(t.endswith(end) for t in heard) for end in HEARD)
+        return known and all(any(t.endswith(end) for t in received) for end in MOVING_TOPICS)
 
     def _play(self, sendings: Sequence[Sending], origin: float) -> Iterator[float]:
         for at, message in sendings:
@@ -217,7 +219,7 @@ class LiveSession(Node):
             yield self._now() + 0.002
 
     def _make_recorder(self, out: str) -> BagRecorder:
-        """It stays for all jobs; what it hears before the first goes into a bag that is thrown away."""
+        """It stays for all jobs; what it receives before the first goes into a bag that is thrown away."""
         recorder = BagRecorder((*TOPICS, ABOUT_TOPIC), out, parameter_overrides=[self._simulated])
         self.nodes.append(recorder)
         if self.executor is not None:
@@ -225,17 +227,17 @@ class LiveSession(Node):
         return recorder
 
     def _sendings(self, job: dict[str, str]) -> tuple[str, list[Sending], dict[str, Any]]:
-        """Type of the messages, the messages, and what the bag is told about them."""
+        """Type of the messages, the messages, and what the bag says about them."""
         path = Path(job["input"])
         about = {"input": str(path), "silence_before": 0.0, "silence_after": 0.0, "from_rest": True}
         if path.is_dir() or path.suffix in (".mcap", ".db3"):
             try:
                 return *_recorded(path, job.get("audio_topic", "")), about
             except MissingDependencyError:  # the type is not installed here: its samples go as another type
-                heard = read_content(path, audio_topic=job.get("audio_topic", "")).audio
-                if heard is None:
+                audio = read_content(path, audio_topic=job.get("audio_topic", "")).audio
+                if audio is None:
                     raise
-                samples = heard.samples
+                samples = audio.samples
         else:
             samples = read_audio(path).samples
         about |= {"silence_before": self._silence, "silence_after": self._silence}

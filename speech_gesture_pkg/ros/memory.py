@@ -15,7 +15,7 @@ ARENAS = 2
 
 
 def keep_little() -> bool:
-    """Tell the allocator; to be called before other threads exist. Returns whether there was one to tell.
+    """Configure the allocator; to be called before other threads exist. Returns whether that was possible.
 
     By default, glibc takes the first large piece that is freed as a sign that such pieces come often: from then on
     they lie among the small ones, and one small piece behind a large hole keeps all of it. A node that meets half a

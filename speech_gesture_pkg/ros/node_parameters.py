@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
@@ -18,6 +18,7 @@ from speech_gesture_pkg.config import (
     unknown_parameter,
 )
 from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.ros.parameters import descriptor_of
 
 Type = RosParameter.Type
 _OURS = (*NODE_PARAMETERS, "use_sim_time", "start_type_description_service")
@@ -89,7 +90,7 @@ def given_description(node: Node) -> str:
 
 
 def _joints_of(node: Node, controller: str) -> dict[str, tuple[str, ...]]:
-    """{controller: joints} if the parameter tells them, else {}. Raises ConfigError if it is no list of strings."""
+    """{controller: joints} if the parameter names them, else {}. Raises ConfigError if it is no list of strings."""
     key = f"controllers.{controller}.joints"
     try:
         if not node.has_parameter(key):
@@ -125,12 +126,4 @@ def live_change(
 
 def _descriptor(p: Parameter) -> ParameterDescriptor:
     unit = f" [{p.unit}]" if p.unit else ""
-    descriptor = ParameterDescriptor(description=p.doc + unit, read_only=False)
-    if p.choices:
-        descriptor.additional_constraints = "one of: " + ", ".join(p.choices)
-    if p.low is not None and p.high is not None:
-        if p.kind is float:
-            descriptor.floating_point_range = [FloatingPointRange(from_value=p.low, to_value=p.high, step=0.0)]
-        elif p.kind is int:
-            descriptor.integer_range = [IntegerRange(from_value=int(p.low), to_value=int(p.high), step=1)]
-    return descriptor
+    return descriptor_of(p.kind, p.doc + unit, p.low, p.high, p.choices)

@@ -15,7 +15,7 @@ class Pending:
     Attributes:
         ticket: of the newest order in it.
         pause: whether to be paused from now on; None = as before.
-        interrupt: a pause was asked for, even if it has been ended since: what was heard and planned is discarded.
+        interrupt: a pause was asked for, even if it has been ended since: what was received and planned is discarded.
         reset: see Pipeline.reset.
         style: parameters to take over; None = as before.
     """

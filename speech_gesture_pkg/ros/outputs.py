@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode
@@ -17,11 +17,14 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey, dropped
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.ros.clock import Timebase, time_from_seconds
+from speech_gesture_pkg.ros.clock import Timebase, now_seconds, time_from_seconds
 from speech_gesture_pkg.ros.messages import diagnostics
 from speech_gesture_pkg.ros.messages.audio import AudioAdapter
 from speech_gesture_pkg.ros.messages.markers import SkeletonMarkers
 from speech_gesture_pkg.ros.messages.motion import FaceMessage, SmplxMessage
+
+if TYPE_CHECKING:
+    from speech_gesture_pkg.ros.session import Session
 
 
 class MotionOutputs:
@@ -65,7 +68,7 @@ class DelayedAudio:
         self._queue.append((begin, message))
 
     def flush(self, now: float) -> None:
-        """Publish what is due, stamped with the time at which it is heard.
+        """Publish what is due, stamped with the time at which it is played.
 
         The offset is asked for now: it may have grown since the message came.
         """
@@ -87,38 +90,29 @@ class Diagnostics:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
-    def publish(
-        self,
-        lifecycle: str,
-        pipeline: Pipeline | None,
-        state: State,
-        drops: Mapping[str, int],
-        problem: str,
-        notice: str,
-        now: float,
-    ) -> None:
+    def publish(self, lifecycle: str, session: Session | None, failed: str) -> None:
         """One status: state, real-time factor, latency, limits, drops.
 
         Args:
             lifecycle: state of the node.
-            pipeline: None unless the node is active.
-            state: what the robot is doing.
-            drops: messages that were not used, by reason.
-            problem: what a person should mend, '' if nothing.
-            notice: what a person should know, '' if nothing.
-            now: node time, s.
+            session: None unless the node is active.
+            failed: why the last transition failed, '' if it did not; it counts while the node is not active.
         """
+        state, problem, notice, drops = State.INACTIVE, failed, "", {}
+        if session is not None:
+            problem, drops = session.problem, dict(session.thread.events.drops)
+            notice, state = session.waits_for or session.audio.notice, session.state
         level = diagnostics.OK
         if problem or notice or state in (State.DEGRADED, State.INACTIVE):
             level = diagnostics.WARN
-        if state in (State.BRAKING, State.FAILED) or (problem and pipeline):
+        if state in (State.BRAKING, State.FAILED) or (problem and session):
             level = diagnostics.ERROR
         values: dict[str, Any] = {DiagnosticKey.STATE: state.name.lower(), DiagnosticKey.LIFECYCLE: lifecycle}
-        if pipeline is not None:
-            values |= self._figures(pipeline)
-        values |= {dropped(reason): count for reason, count in list(drops.items())}
+        if session is not None:
+            values |= self._figures(session.thread.pipeline)
+        values |= {dropped(reason): count for reason, count in drops.items()}
         message = diagnostics.diagnostic_array(
-            time_from_seconds(now),
+            time_from_seconds(now_seconds(self._node)),
             f"{self._node.get_fully_qualified_name()}: pipeline",
             level,
             problem or notice or state.value,
@@ -128,7 +122,7 @@ class Diagnostics:
 
     @staticmethod
     def _figures(pipeline: Pipeline) -> dict[str, Any]:
-        counters, busy, heard = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
+        counters, busy, audio = pipeline.counters, pipeline.compute, pipeline.source.stream.stats
         frame = 1.0 / pipeline.generator.fps
         return {
             DiagnosticKey.GENERATOR: pipeline.generator.name,
@@ -137,16 +131,16 @@ class Diagnostics:
             DiagnosticKey.LATENCY_P99: 1e3 * pipeline.latency.p99,
             DiagnosticKey.LOOKAHEAD: 1e3 * pipeline.generator.lookahead_s,
             DiagnosticKey.OFFSET: 1e3 * pipeline.offset,
-            DiagnosticKey.BEGIN: pipeline.mover.begins,
-            DiagnosticKey.LIMITED: 100.0 * pipeline.mover.limited_share,
+            DiagnosticKey.BEGIN: pipeline.mover.timings.begins,
+            DiagnosticKey.LIMITED: 100.0 * pipeline.mover.reference.limited_share,
             DiagnosticKey.FRAMES: counters.frames,
             DiagnosticKey.LATE_FRAMES: counters.late_frames,
             DiagnosticKey.WINDOWS: counters.windows,
             DiagnosticKey.FAULTS: counters.faults,
             DiagnosticKey.RESETS: counters.resets,
             DiagnosticKey.STALLS: counters.stalls,
-            DiagnosticKey.GAPS_FILLED: heard.filled_s,
-            DiagnosticKey.SILENCE: heard.idle_s,
+            DiagnosticKey.GAPS_FILLED: audio.filled_s,
+            DiagnosticKey.SILENCE: audio.idle_s,
             DiagnosticKey.STAMPS_BEHIND: pipeline.source.stamps.behind,
             DiagnosticKey.AUDIO_PACE: pipeline.source.pace.pace,
             DiagnosticKey.FALLBACK: "active" if pipeline.fallback.active else "no",

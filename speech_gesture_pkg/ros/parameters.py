@@ -16,6 +16,21 @@ from speech_gesture_pkg.errors import ConfigError, one_of
 _FOREIGN = ("use_sim_time", "start_type_description_service", "robot_description", "qos_overrides.")
 
 
+def descriptor_of(
+    kind: type, description: str, low: float | None, high: float | None, choices: Sequence[str] | None
+) -> ParameterDescriptor:
+    """Description, range and choices of a parameter of type `kind`."""
+    descriptor = ParameterDescriptor(description=description)
+    if choices:
+        descriptor.additional_constraints = "one of: " + ", ".join(choices)
+    if low is not None and high is not None:
+        if kind is float:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+        elif kind is int:
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return descriptor
+
+
 def declare(
     node: Node,
     name: str,
@@ -39,17 +54,12 @@ def declare(
     Raises:
         ConfigError: wrong type or outside the range, naming the parameter, the value and what is allowed.
     """
-    descriptor = ParameterDescriptor(description=description, read_only=True)
-    if isinstance(default, float) and low is not None and high is not None:
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
-    elif isinstance(default, int) and not isinstance(default, bool) and low is not None and high is not None:
-        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     allowed = tuple(choices)
-    if allowed:
-        descriptor.additional_constraints = "one of: " + ", ".join(allowed)
+    descriptor = descriptor_of(type(default), description, low, high, allowed)
+    descriptor.read_only = True
     strings = isinstance(default, (list, tuple))
     try:
-        # Humble cannot tell the type of an empty list: [""] is the empty string array
+        # Humble cannot find out the type of an empty list: [""] is the empty string array
         node.declare_parameter(name, (list(default) or [""]) if strings else default, descriptor)
     except InvalidParameterTypeException as e:
         kind = "list of strings" if strings else type(default).__name__

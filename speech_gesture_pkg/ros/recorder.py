@@ -39,21 +39,18 @@ class BagRecorder(Node):
 
     Args:
         topics: names (resolved in the node's namespace), or `*/ending`; empty = every topic.
-        out: bag folder to make; it must not exist.
+        out: bag folder to make; it must not exist. None = all three are the node's parameters (for launch files).
         compress: zstd chunks.
-        name: node name.
 
     Raises OutputError if the folder exists or cannot be made.
     """
 
     def __init__(
-        self, topics: Sequence[str], out: str | Path, compress: bool = True, name: str = "bag_recorder", **kwargs: Any
+        self, topics: Sequence[str] = (), out: str | Path | None = None, compress: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(name, **kwargs)
-        self.open(topics, out, compress)
-
-    def open(self, topics: Sequence[str], out: str | Path, compress: bool) -> None:
-        """Make the bag and begin to look for topics (called by the constructor)."""
+        super().__init__("bag_recorder", **kwargs)
+        if out is None:
+            topics, out, compress = self._from_parameters()
         self._compress = compress
         self._endings = tuple(t[1:] for t in topics if t.startswith("*/"))
         self._names = {self.resolve_topic_name(t) for t in topics if not t.startswith("*/")}
@@ -62,7 +59,7 @@ class BagRecorder(Node):
         self.counts: dict[str, int] = {}
         """Messages written, by topic."""
         self.received: Counter[str] = Counter()
-        """Messages heard since the recorder began, written or not."""
+        """Messages received since the recorder began, written or not."""
         self.muted: set[str] = set()
         """Topics whose messages are not written now."""
         self._early: list[tuple[str, bytes]] = []
@@ -75,6 +72,20 @@ class BagRecorder(Node):
         self._writer: Writer | None = _writer(self.out, compress)
         self.create_timer(DISCOVER_S, self._discover)
         self._discover()
+
+    def _from_parameters(self) -> tuple[Sequence[str], str, bool]:
+        topics = declare(self, "topics", STANDARD_TOPICS, "Topics to record; */ending matches every one ending so.")
+        declare(self, "out", "", "Bag folder to make.")
+        everything = declare(self, "all", False, "Record every topic.")
+        compress = declare(self, "compress", True, "zstd compression.")
+        duration = declare(self, "duration_s", 0.0, "Stop after this, s; 0 = until interrupted.", 0.0, 1e6)
+        reject_unknown(self)
+        if duration:
+            self.create_timer(duration, self._finish)
+        return () if everything else topics, required(self, "out"), compress
+
+    def _finish(self) -> None:
+        raise Done
 
     def close(self) -> None:
         """Finish the bag (index and metadata.yaml). Does nothing the second time."""
@@ -170,26 +181,6 @@ class BagRecorder(Node):
         self._early.clear()
 
 
-class RecordNode(BagRecorder):
-    """The recorder with parameters, for launch files."""
-
-    def __init__(self) -> None:
-        Node.__init__(self, "bag_recorder")
-        self._writer = None
-        topics = declare(self, "topics", STANDARD_TOPICS, "Topics to record; */ending matches every one ending so.")
-        declare(self, "out", "", "Bag folder to make.")
-        everything = declare(self, "all", False, "Record every topic.")
-        compress = declare(self, "compress", True, "zstd compression.")
-        duration = declare(self, "duration_s", 0.0, "Stop after this, s; 0 = until interrupted.", 0.0, 1e6)
-        reject_unknown(self)
-        self.open(() if everything else topics, required(self, "out"), compress)
-        if duration:
-            self.create_timer(duration, self._finish)
-
-    def _finish(self) -> None:
-        raise Done
-
-
 def record(
     topics: Sequence[str], out: str | Path, duration: float | None = None, compress: bool = True
 ) -> dict[str, int]:
@@ -251,7 +242,7 @@ def _offered(publishers: tuple[Publisher, ...]) -> Qos:
 
 def main(args: Sequence[str] | None = None) -> int:
     """`ros2 run speech_gesture_pkg record_node --ros-args -p out:=bag`."""
-    return run(RecordNode, args)
+    return run(BagRecorder, args)
 
 
 if __name__ == "__main__":

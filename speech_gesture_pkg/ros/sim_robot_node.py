@@ -139,50 +139,12 @@ class SimRobot(Node):
         rules = rules_of(declare(self, "distro", "newest", "Whose controller rules to follow.", choices=RULES))
         names = declare(self, "controllers", list(DEMO_CONTROLLERS), "Controllers; joints: <controller>.joints.")
         rate = declare(self, "joint_state_rate", 100.0, "Rate of joint_states, Hz.", 1.0, 1000.0)
-        update_rate = declare(self, "update_rate", 1000.0, "Control cycles per second.", 10.0, 10000.0)
-        from_desired = declare(
-            self, "interpolate_from_desired_state", True, "New trajectories start from the commanded state."
-        )
-        partial = declare(self, "allow_partial_joints_goal", False, "Trajectories may leave joints out.")
-        nonzero = declare(
-            self,
-            "allow_nonzero_velocity_at_trajectory_end",
-            rules.nonzero_end,
-            "Trajectories may end with velocity (default: as in that distribution).",
-        )
-        replacement = declare(
-            self,
-            "allow_trajectory_replacement",
-            True,
-            "Newest rules: new trajectories are blended with the active one.",
-        )
-        velocity = declare(self, "velocity_state", True, "Whether the controllers know the joints' velocity.")
-        tolerance = declare(
-            self,
-            "trajectory_tolerance",
-            0.0,
-            "constraints.<joint>.trajectory of all joints, rad or m; 0 = none.",
-            0.0,
-            10.0,
-        )
-        fastest = declare(
-            self,
-            "command_speed",
-            0.0,
-            "enforce_command_limits: joints are sent no faster, rad/s; 0 = no limit.",
-            0.0,
-            100.0,
-        )
-        lag = declare(self, "lag", 0.0, "Time constant of the joints' response, s; 0 = they follow at once.", 0.0, 5.0)
+        settings = self._settings(rules)
         urdf = declare(self, "urdf", "", "URDF file to publish on robot_description; empty = none.")
         joints = {name: self._joints(name) for name in names}
         _check_unique(joints)
         initial = {j: self._initial(j) for group in joints.values() for j in group}
         reject_unknown(self)
-
-        settings = ControllerSettings(
-            from_desired, nonzero, partial, update_rate, lag, replacement, velocity, tolerance, fastest
-        )
         epoch = self.get_clock().now().nanoseconds
         self.nodes = [
             ControllerNode(name, self, group, rules, settings, np.array([initial[j] for j in group]), epoch)
@@ -195,6 +157,28 @@ class SimRobot(Node):
             self._publish_urdf(urdf)
         self.create_timer(1.0 / rate, self._tick)
         self.get_logger().info(f"{rules.distro} rules, {len(initial)} joints, controllers: {', '.join(names)}")
+
+    def _settings(self, rules: Rules) -> ControllerSettings:
+        what = {
+            "from_desired": "New trajectories start from the commanded state.",
+            "nonzero_end": "Trajectories may end with velocity (default: as in that distribution).",
+            "replacement": "Newest rules: new trajectories are blended with the active one.",
+            "tolerance": "constraints.<joint>.trajectory of all joints, rad or m; 0 = none.",
+            "limits": "enforce_command_limits: joints are sent no faster, rad/s; 0 = no limit.",
+            "lag": "Time constant of the joints' response, s; 0 = they follow at once.",
+        }
+        end = "allow_nonzero_velocity_at_trajectory_end"
+        return ControllerSettings(
+            update_rate=declare(self, "update_rate", 1000.0, "Control cycles per second.", 10.0, 10000.0),
+            from_desired=declare(self, "interpolate_from_desired_state", True, what["from_desired"]),
+            allow_partial=declare(self, "allow_partial_joints_goal", False, "Trajectories may leave joints out."),
+            allow_nonzero_end=declare(self, end, rules.nonzero_end, what["nonzero_end"]),
+            replacement=declare(self, "allow_trajectory_replacement", True, what["replacement"]),
+            velocity_state=declare(self, "velocity_state", True, "Whether the controllers know the joints' velocity."),
+            tolerance=declare(self, "trajectory_tolerance", 0.0, what["tolerance"], 0.0, 10.0),
+            command_limits=declare(self, "command_speed", 0.0, what["limits"], 0.0, 100.0),
+            lag=declare(self, "lag", 0.0, what["lag"], 0.0, 5.0),
+        )
 
     def close(self) -> None:
         """Log what was accepted and refused."""

@@ -23,7 +23,11 @@ WAKE_S = 0.1
 
 
 class Done(Exception):  # noqa: N818 - it is no error
-    """Raised inside a callback to end the process with exit code 0."""
+    """Raised inside a callback to end the process with an exit code."""
+
+    def __init__(self, exit_code: int = 0) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 class StopFlag:
@@ -93,7 +97,8 @@ def run(make: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     Args:
         make: builds the node. It may have a `nodes` attribute (more nodes to spin with it) and a `close()` method,
             which is called before the node is destroyed, with the context still valid. A `step()` method is called
-            between callbacks, to do what is due and say in how many seconds it wants to be called again.
+            between callbacks, to do what is due and say in how many seconds it wants to be called again. An attribute
+            `interrupted` becomes a function that says whether a signal has come.
         args: command line, as for `rclpy.init`.
     """
     node: Any = None
@@ -101,6 +106,8 @@ def run(make: Callable[[], Node], args: Sequence[str] | None = None) -> int:
         init(args)
         with StopFlag() as stop:
             node = make()
+            if hasattr(node, "interrupted"):
+                node.interrupted = lambda: stop.set
             executor = SingleThreadedExecutor()
             for each in (node, *getattr(node, "nodes", ())):
                 executor.add_node(each)
@@ -108,8 +115,10 @@ def run(make: Callable[[], Node], args: Sequence[str] | None = None) -> int:
             while not stop.set and rclpy.ok():
                 executor.spin_once(timeout_sec=min(step(), WAKE_S) if step else WAKE_S)
         return 0
-    except (ExternalShutdownException, Done):
+    except ExternalShutdownException:
         return 0
+    except Done as e:
+        return e.exit_code
     except SpeechGestureError as e:
         get_logger(node.get_name() if node else "speech_gesture_pkg").fatal(str(e))
         return e.exit_code

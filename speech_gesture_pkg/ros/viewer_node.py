@@ -99,7 +99,7 @@ class ViewerNode(Node):
         self._column: dict[str, int] = {}
         self._face = np.zeros(len(ARKIT_INDEX))
         self._diagnostics: dict[str, tuple[str, list[tuple[str, str]]]] = {}
-        self._heard: dict[str, float] = {"joint_states": -np.inf, "speech_gesture/smplx": -np.inf, "audio": -np.inf}
+        self._received: dict[str, float] = {"joint_states": -np.inf, "speech_gesture/smplx": -np.inf, "audio": -np.inf}
         self._adapter: AudioAdapter | None = None
         self._ticks = 0
         if robot is not None:
@@ -137,14 +137,14 @@ class ViewerNode(Node):
             self.get_logger().error(f"the robot is not shown: {e}")
 
     def _on_joints(self, msg: JointState) -> None:
-        self._heard["joint_states"] = time.monotonic()
+        self._received["joint_states"] = time.monotonic()
         for name, value in zip(msg.name, msg.position):  # noqa: B905 - some drivers leave position short
             column = self._column.get(name) if len(self._q) else None
             if column is not None and np.isfinite(value):
                 self._q[column] = value
 
     def _on_smplx(self, msg: MultiDOFJointState) -> None:
-        self._heard["speech_gesture/smplx"] = time.monotonic()
+        self._received["speech_gesture/smplx"] = time.monotonic()
         pose = rotations_from(msg)
         if pose is None:
             return
@@ -170,7 +170,7 @@ class ViewerNode(Node):
             self._diagnostics[status.name] = (status.message, [(v.key, v.value) for v in status.values])
 
     def _find_audio(self) -> None:
-        """Subscribes to the audio once the graph tells its type."""
+        """Subscribes to the audio once the graph shows its type."""
         kind = detect_audio_type(self, "audio").type_name
         if kind is None:
             return
@@ -191,7 +191,7 @@ class ViewerNode(Node):
             self.get_logger().warning(f"the audio is not shown: {e}", throttle_duration_sec=10.0)
 
     def _on_audio(self, msg: Any) -> None:
-        self._heard["audio"] = time.monotonic()
+        self._received["audio"] = time.monotonic()
         if self._adapter is None:
             return
         try:
@@ -210,7 +210,7 @@ class ViewerNode(Node):
             self.page.show_human(self._pose[0], self._face, self._pose[1] - self._offset)
         if self._ticks % _STRIP_EVERY == 0:
             self.page.show_strip(self._strip.draw(now))
-            silent = [topic for topic, heard in self._heard.items() if now - heard > STALE_S]
+            silent = [topic for topic, at in self._received.items() if now - at > STALE_S]
             if self.page.robot is None:
                 silent.append("robot_description")
             self.page.show_status(status_text(self._diagnostics, silent))

@@ -253,11 +253,7 @@ class SimController:
         """Old points beyond the new trajectory, for the joints that it does not name; the others stay at its end."""
         later = _pick(old, old.times > new.times[-1])
         named = [self.joints.index(j) for j in goal.joint_names]
-        positions, velocities, accelerations = (
-            later.positions.copy(),
-            later.velocities.copy(),
-            later.accelerations.copy(),
-        )
+        positions, velocities, accelerations = (x.copy() for x in _fields(later)[1:4])
         positions[:, named] = new.positions[-1, named]
         velocities[:, named] = accelerations[:, named] = 0.0
         return replace(later, positions=positions, velocities=velocities, accelerations=accelerations)

@@ -16,10 +16,12 @@ A joint_trajectory_controller joins a new trajectory in the cycle in which it fi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
+
+import numpy as np
 
 from speech_gesture_pkg.trajectory.composer import ComposerState, Window, ahead_of
 
@@ -101,12 +103,41 @@ def timing_of(parameters: Mapping[str, Any]) -> tuple[Timing, str]:
     )
 
 
-def next_chance(timings: Iterable[Timing], state: ComposerState, now: float) -> float:
-    """The next time at which a window can be sent to all of them, s (one step of the grid later, if there is none)."""
-    latest = now + state.dt
-    for _ in range(8):
-        later = max((t.chance(state, now) for t in timings), default=now)
-        if later <= now or later > latest:
-            break
-        now = later
-    return min(now, latest)
+class WindowTimings:
+    """How the controllers of one robot take up windows.
+
+    Args:
+        controllers: joint indices of each.
+        timing: by controller; those that are not named are joined in the past.
+    """
+
+    def __init__(self, controllers: Mapping[str, np.ndarray], timing: Mapping[str, Timing]) -> None:
+        self._controllers = controllers
+        self._timing = {name: timing.get(name, Timing()) for name in controllers}
+
+    @property
+    def exact(self) -> bool:
+        """Whether windows must be taken up by a certain cycle, so that clocks must agree within milliseconds."""
+        return any(t.begin is Begin.BLENDED for t in self._timing.values())
+
+    @property
+    def begins(self) -> str:
+        """Where windows begin: past, ahead or blended; by controller, if not alike."""
+        kinds = {name: t.begin.name.lower() for name, t in self._timing.items()}
+        alike = len(set(kinds.values())) == 1
+        return next(iter(kinds.values())) if alike else ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+
+    def chance(self, state: ComposerState, now: float) -> float:
+        """The next time at which a window can be sent to all (one step of the grid later, if there is none), s."""
+        latest = now + state.dt
+        for _ in range(8):
+            later = max((t.chance(state, now) for t in self._timing.values()), default=now)
+            if later <= now or later > latest:
+                break
+            now = later
+        return min(now, latest)
+
+    def split(self, state: ComposerState, window: Window, now: float, lead: float) -> dict[str, Window]:
+        """`window` (with its past), sent at `now`, as each controller should get it: its joints, its begin."""
+        fitted = {timing: timing.fit(state, window, now, lead) for timing in set(self._timing.values())}
+        return {name: fitted[self._timing[name]].select(joints) for name, joints in self._controllers.items()}

@@ -68,12 +68,12 @@ def test_joint_states_that_come_in_parts_are_put_together():
     stage = Stage()
     for names in CONTROLLERS.values():
         stage.pipeline.push_joint_state(list(names), np.full(len(names), 0.03))
-    np.testing.assert_allclose(stage.pipeline.measured, 0.03)
+    np.testing.assert_allclose(stage.pipeline.feedback.position, 0.03)
     stage.steady.now += 0.4
     stage.pipeline.push_joint_state(list(CONTROLLERS["arm_controller"]), np.full(4, 0.05))
-    assert stage.pipeline.measured is not None
+    assert stage.pipeline.feedback.position is not None
     stage.steady.now += 0.2
-    assert stage.pipeline.measured is None  # the head's are too old now
+    assert stage.pipeline.feedback.position is None  # the head's are too old now
 
 
 def test_joint_states_without_positions_or_with_nan_do_not_count():
@@ -81,7 +81,7 @@ def test_joint_states_without_positions_or_with_nan_do_not_count():
     stage.pipeline.push_joint_state(stage.names, np.zeros(0))
     stage.pipeline.push_joint_state(stage.names, np.full(len(stage.names), np.nan))
     stage.pipeline.push_joint_state(["unknown"], np.zeros(1))
-    assert stage.pipeline.measured is None
+    assert stage.pipeline.feedback.position is None
 
 
 def test_deactivate_without_joint_states_brakes_and_stays():

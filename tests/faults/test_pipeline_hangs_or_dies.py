@@ -69,13 +69,13 @@ def test_a_paused_pipeline_that_was_held_up_stays_paused():
 
 def test_a_pipeline_that_died_commands_nothing_until_it_is_activated_anew():
     stage = gesturing()
-    stage.pipeline.fail()
+    stage.pipeline.supervisor.fail()
     assert stage.pipeline.state is State.FAILED
     assert not stage.pipeline.active
     assert stage.step().windows == {}
     stage.pipeline.pause(True, stage.now)
     stage.pipeline.reset(stage.now)
-    stage.pipeline.fail()
+    stage.pipeline.supervisor.fail()
     assert stage.pipeline.deactivate(stage.now) == {}
     stage.silence(2.0)
     assert stage.activate().until_state(State.GESTURING) < 4.0  # from where it was left, slowly

@@ -9,6 +9,7 @@ from pipeline_rig import AWAY, CONTROLLERS, ROBOT, Puppeteer, Stage, Talkative
 
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.trajectory.layout import make_layout
 
@@ -60,7 +61,8 @@ def with_continuous_wrist(wrist: float) -> Stage:
     limits = (layout.limits.lower, layout.limits.upper, ROBOT.velocity, layout.limits.acceleration)
     pose = np.array([0.2, 0.5, wrist, 0.05, 0.1, 0.0])
     generator, puppeteer = Talkative(), Puppeteer()
-    return Stage(pose=pose, pipeline=lambda t: Pipeline(config, generator, puppeteer, layout, None, t), limits=limits)
+    robot = RobotInterface(layout=layout, retargeter=puppeteer)
+    return Stage(pose=pose, pipeline=lambda t: Pipeline(config, generator, robot, steady=t), limits=limits)
 
 
 def test_a_continuous_wrist_many_turns_from_zero_is_not_unwound(fault):

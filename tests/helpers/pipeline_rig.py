@@ -13,6 +13,7 @@ from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.offline import VirtualClock
 from speech_gesture_pkg.pipeline.pipeline import Event, Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.trajectory.layout import make_layout
 
@@ -115,7 +116,8 @@ class Stage:
         spare = spare(self) if callable(spare) else spare
         if pipeline is None:
             layout = make_layout(ROBOT, self.puppeteer, CONTROLLERS, self.config.safety)
-            pipeline = Pipeline(self.config, self.generator, self.puppeteer, layout, None, self.steady, spare=spare)
+            robot = RobotInterface(layout=layout, retargeter=self.puppeteer)
+            pipeline = Pipeline(self.config, self.generator, robot, spare, self.steady)
             safety = self.config.safety
             acceleration = [safety.acceleration_arms] * 3 + [safety.acceleration_torso] + [safety.acceleration_head] * 2
             limits = (ROBOT.lower, ROBOT.upper, ROBOT.velocity, np.array(acceleration))
@@ -198,7 +200,7 @@ class Stage:
         """As soon as it may begin."""
         self.watch(0.01)
         began = self.steady.now
-        while problem := self.pipeline.start_problem(self.now):
+        while problem := self.pipeline.supervisor.start_problem(self.now):
             self.watch(0.01)
             assert self.steady.now - began < 20.0, problem
         self.pipeline.activate(self.now)

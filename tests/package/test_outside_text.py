@@ -87,7 +87,7 @@ def test_an_error_is_one_line_whatever_it_names():
 def test_an_event_is_one_line_whatever_it_names():
     assert Event(Severity.WARN, "x", "joint a\nb").text == "joint a\\nb"
     result = StepResult()
-    result.tell(Severity.WARN, "x", "joint a\nb")
+    result.report(Severity.WARN, "x", "joint a\nb")
     assert result.events[0].text == "joint a\\nb"
 
 

@@ -37,7 +37,7 @@ def test_a_pipeline_is_inactive_and_covers_every_mapped_joint(robot):
     pipeline = make_pipeline(config(), robot, {}, steady=VirtualClock())
     assert pipeline.state is State.INACTIVE
     assert set(pipeline.layout.joint_names) == set(robot.retargeter.joint_names)
-    assert pipeline.measured is None
+    assert pipeline.feedback.position is None
 
 
 def test_given_controllers_are_kept_as_they_are(robot):
@@ -105,7 +105,7 @@ def test_the_calmer_of_the_robots_own_profile_and_the_parameters_holds(tmp_path)
     # While running: the profile stays, and a lower limit is taken over at once.
     pipeline.restyle(config(robot__map_file=str(path), style__amplitude=2.0, safety__max_link_speed=0.2))
     assert pipeline.config.style.amplitude == 1.0
-    links = pipeline.mover.reference.rules.limits.links
+    links = pipeline.mover.reference.state.rules.limits.links
     assert links is not None
     assert links.speed == 0.2
 

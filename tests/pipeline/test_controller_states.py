@@ -28,9 +28,9 @@ def hear(states, steady, seconds, rate=50.0, arm=(0.1, 0.2), head=(0.3,)):
     for _ in range(round(rate * seconds)):
         steady.now += 1.0 / rate
         if arm is not None:
-            states.hear("arm", ("a", "b"), arm)
+            states.push("arm", ("a", "b"), arm)
         if head is not None:
-            states.hear("head", ("c",), head)
+            states.push("head", ("c",), head)
 
 
 def test_controllers_that_never_said_anything_are_not_known(states):
@@ -76,6 +76,6 @@ def test_a_reference_that_moves_is_a_trajectory_under_way(states, steady):
 
 
 def test_what_is_no_joint_of_ours_is_passed_over(states, steady):
-    states.hear("arm", ("a", "stranger", "b"), (1.0, 2.0, 3.0))
-    states.hear("head", ("c",), (4.0,))
+    states.push("arm", ("a", "stranger", "b"), (1.0, 2.0, 3.0))
+    states.push("head", ("c",), (4.0,))
     np.testing.assert_array_equal(states.desired, [1.0, 3.0, 4.0])

@@ -19,7 +19,7 @@ def test_phrases_do_not_put_the_motion_off():
     for pause in (10.0, 11.5, 13.0, 14.5):
         late.excuse(pause)
         assert five_late(late, pause) == [False] * 5
-        assert late.judge(pause + 0.1) == (Verdict.FINE, 0.0)
+        assert late.update(pause + 0.1) == (Verdict.FINE, 0.0)
     assert late.extra == 0.0
 
 
@@ -29,7 +29,7 @@ def test_only_the_first_third_of_a_second_is_excused():
     assert not late.add(0.1, 10.0 + GRACE - 0.01)
     for k in range(8):
         assert late.add(0.1, 10.0 + GRACE + 0.1 * k)
-    verdict, more = late.judge(11.1)
+    verdict, more = late.update(11.1)
     assert verdict is Verdict.DELAY
     assert more == pytest.approx(3 * DT)
 

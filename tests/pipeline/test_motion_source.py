@@ -71,7 +71,7 @@ def test_flushing_starts_a_new_segment():
     starts = s.generator.starts
     s.flush()
     assert not s.ready
-    assert s.heard_at == -np.inf
+    assert s.speech_at == -np.inf
     push(s, 0.5, 30.0, 30.5)
     assert drain(s)[0] == pytest.approx(30.3)
     assert s.generator.starts == starts + 1
@@ -80,9 +80,9 @@ def test_flushing_starts_a_new_segment():
 def test_speech_is_heard_by_its_level():
     s = source()
     push(s, 0.1, 20.0, 20.1, level=0.001)
-    assert s.heard_at == -np.inf
+    assert s.speech_at == -np.inf
     push(s, 0.1, 20.1, 20.2, level=0.01)
-    assert s.heard_at == pytest.approx(20.2)
+    assert s.speech_at == pytest.approx(20.2)
 
 
 @pytest.mark.parametrize(("who", "what"), [("generator", "raise"), ("generator", "nan"), ("retargeter", "nan")])

@@ -24,11 +24,11 @@ def test_speech_makes_the_robot_gesture_and_the_end_is_at_rest():
 
 def test_a_last_window_that_was_not_sent_is_withdrawn():
     stage = gesturing()
-    sent = stage.pipeline.mover.commanded(stage.now + 0.3)
+    sent = stage.pipeline.mover.reference.commanded(stage.now + 0.3)
     stage.pipeline.deactivate(stage.now)
-    assert np.abs(stage.pipeline.mover.commanded(stage.now + 0.3) - sent).max() > 1e-3
-    stage.pipeline.mover.withdraw()
-    np.testing.assert_array_equal(stage.pipeline.mover.commanded(stage.now + 0.3), sent)
+    assert np.abs(stage.pipeline.mover.reference.commanded(stage.now + 0.3) - sent).max() > 1e-3
+    stage.pipeline.mover.reference.withdraw()
+    np.testing.assert_array_equal(stage.pipeline.mover.reference.commanded(stage.now + 0.3), sent)
 
 
 def test_controllers_get_exactly_their_joints_and_what_is_not_ours_keeps_its_place():
@@ -151,8 +151,8 @@ def test_delay_mode_tells_by_how_much_to_delay_the_sound():
 
 def test_share_of_limited_points_and_latency_are_told():
     stage = gesturing()
-    assert 0.0 <= stage.pipeline.mover.limited_share <= 1.0
+    assert 0.0 <= stage.pipeline.mover.reference.limited_share <= 1.0
     assert 0.0 <= stage.pipeline.latency.p50 < 0.2
-    np.testing.assert_allclose(stage.pipeline.mover.commanded(stage.now), stage.robot, atol=1e-6)
+    np.testing.assert_allclose(stage.pipeline.mover.reference.commanded(stage.now), stage.robot, atol=1e-6)
     assert len(REST) == 5
     assert len(ROBOT.joint_names) == 6

@@ -88,8 +88,8 @@ def test_one_hiccup_is_no_reason_to_be_late_for_ever():
     late = Lateness(1 / 30)
     for i in range(40):
         late.add(1.0 - i / 40, 10.0 + i / 1000)
-    assert late.judge(10.1) == (Verdict.FINE, 0.0)
-    assert late.judge(99.0) == (Verdict.FINE, 0.0)
+    assert late.update(10.1) == (Verdict.FINE, 0.0)
+    assert late.update(99.0) == (Verdict.FINE, 0.0)
     assert late.extra == 0.0
 
 
@@ -97,22 +97,22 @@ def test_what_is_late_again_and_again_is_waited_for():
     late = Lateness(0.1)
     for i in range(8):
         late.add(0.23, 10.0 + 0.08 * i)
-    verdict, more = late.judge(10.6)
+    verdict, more = late.update(10.6)
     assert verdict is Verdict.DELAY
     assert more == pytest.approx(0.3)  # the next multiple of the grid step
     assert late.extra == pytest.approx(0.3)
-    assert late.judge(10.7) == (Verdict.FINE, 0.0)
+    assert late.update(10.7) == (Verdict.FINE, 0.0)
 
 
 def test_what_is_too_late_is_skipped():
     late = Lateness(0.1)
     for _ in range(8):
         late.add(2.5, 10.0)
-    assert late.judge(10.0)[0] is Verdict.SKIP
+    assert late.update(10.0)[0] is Verdict.SKIP
     late.extra = 1.9
     for i in range(8):
         late.add(0.3, 20.0 + 0.1 * i)
-    assert late.judge(20.8)[0] is Verdict.SKIP
+    assert late.update(20.8)[0] is Verdict.SKIP
     assert late.extra == 1.9
 
 

@@ -63,7 +63,7 @@ def test_a_healthy_robot_starts_soon_and_gestures(distro):
         while not begun:
             world.tick()
             assert world.steady.now <= began + 0.6 + TICK
-            begun = world.steady.now > world.pipeline.mover.joined - world.shift and world.reference_moves
+            begun = world.steady.now > world.pipeline.mover.reference.joined - world.shift and world.reference_moves
         while world.steady.now < began + 6.0:
             world.tick()
         world.finish()

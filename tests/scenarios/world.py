@@ -17,6 +17,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.pipeline.offline import VirtualClock
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.start import NotBelievedError
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.sim.controller import ControllerSettings, SimController
@@ -128,11 +129,10 @@ class World:
         """A node that starts."""
         self.puppeteer = Puppeteer()
         self.generator = Talkative(self._spend)
-        pipeline = Pipeline(
-            self.config, self.generator, self.puppeteer, self.layout, None, self.steady, timing=self.timing
-        )
+        robot = RobotInterface(layout=self.layout, retargeter=self.puppeteer, timing=self.timing)
+        pipeline = Pipeline(self.config, self.generator, robot, steady=self.steady)
         for name in CONTROLLERS:
-            pipeline.controllers.expect(name)
+            pipeline.supervisor.controllers.expect(name)
         return pipeline
 
     def _spend(self, seconds: float) -> None:
@@ -185,7 +185,7 @@ class World:
 
     def foreign(self, seconds: float) -> None:
         """Somebody else commands the robot; our node yields and comes back when that one has gone."""
-        self.pipeline.yield_robot()
+        self.pipeline.supervisor.yield_robot()
         self.foreign_until = self.steady.now + seconds
         for m in self.machines:
             self._settle(m)
@@ -233,7 +233,11 @@ class World:
             if self.steady.now < self.foreign_until:
                 return
             self.foreign_until = 0.0
-        if self.wants_active and self.pipeline.state is State.INACTIVE and not self.pipeline.start_problem(self.now):
+        if (
+            self.wants_active
+            and self.pipeline.state is State.INACTIVE
+            and not self.pipeline.supervisor.start_problem(self.now)
+        ):
             with suppress(NotBelievedError):  # the clock was set since
                 self.pipeline.activate(self.now)
         self._speak()
@@ -245,7 +249,7 @@ class World:
     def send(self, windows) -> None:
         if self.rng.random() < self.loss:
             if windows:
-                self.pipeline.mover.withdraw()
+                self.pipeline.mover.reference.withdraw()
             return
         for m in self.machines:
             if m.name in windows:
@@ -277,7 +281,7 @@ class World:
         for m in self.machines:
             if m.on:  # as `~/controller_state` does
                 desired = m.sim.desired if self.tells_desired else ()
-                self.pipeline.controllers.hear(m.name, m.sim.joints[: len(desired)], desired)
+                self.pipeline.supervisor.controllers.push(m.name, m.sim.joints[: len(desired)], desired)
         if self.steady.now < self._state_due:
             return
         self._state_due = self.steady.now + self.state_every
@@ -286,7 +290,9 @@ class World:
         while self._delayed and self._delayed[0][0] <= self.steady.now:
             _, q = self._delayed.pop(0)
             stamp = self.theirs + EPOCH - self.state_delay
-            blind = not self.tells_desired and self.pipeline.start.anew  # it can only believe joint states
+            blind = (
+                not self.tells_desired and self.pipeline.supervisor.start.lost_track
+            )  # it can only believe joint states
             for lie in self.state_lies:
                 if blind and lie in self.believable:
                     continue

@@ -16,6 +16,7 @@ from pipeline_rig import CONTROLLERS, GROUPS, REST, ROBOT, Puppeteer, Stage, Tal
 from speech_gesture_pkg.config import GestureConfig, SafetyConfig
 from speech_gesture_pkg.pipeline.build import clearance_of, layout_of, load_robot
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
+from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.states import State
 from speech_gesture_pkg.trajectory.deadlock import STEPS, StuckWatch
 from speech_gesture_pkg.trajectory.layout import JointLayout, make_layout
@@ -151,7 +152,7 @@ def started(wrist: float) -> tuple[Stage, float, np.ndarray]:
     generator = Talkative()
 
     def pipeline(steady):
-        return Pipeline(config, generator, puppeteer, layout, None, steady)
+        return Pipeline(config, generator, RobotInterface(layout=layout, retargeter=puppeteer), steady=steady)
 
     stage = Stage(pose=standing(wrist), pipeline=pipeline, limits=limits).activate()
     took = stage.until_state(State.GESTURING)

@@ -19,7 +19,7 @@ from speech_gesture_pkg.lab.study.sample import EvaluationSample, cut, joined, s
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.pipeline.motion_source import style_of
-from speech_gesture_pkg.pipeline.offline import AudioMessage, OfflineRun, run_messages
+from speech_gesture_pkg.pipeline.offline import AudioMessage, OfflineRun, RunTimes, run_messages
 from speech_gesture_pkg.trajectory.joint_motion import RobotTrajectory
 from speech_gesture_pkg.verification.quintic import SampledTrajectory
 
@@ -46,7 +46,8 @@ def offline_sample(config: GestureConfig, robot: Robot, body: RobotBody, audio: 
     """
     begin = START + BEFORE * CHUNK
     end = begin + audio.duration + 2 * SETTLE
-    run = run_messages(config, robot, _session(audio), START, end, begin + 0.5 * CHUNK, stop=False)
+    times = RunTimes(start=START, end=end, reset=begin + 0.5 * CHUNK, stop=False)
+    run = run_messages(config, robot, _session(audio), times)
     run.seconds = audio.duration + 2 * SETTLE
     return sample_of_run(config, robot, body, audio, run, begin + SETTLE)
 

@@ -18,7 +18,7 @@ from speech_gesture_pkg.lab.study.robot_body import RobotBody
 from speech_gesture_pkg.lab.study.sample import EvaluationSample
 from speech_gesture_pkg.pipeline.build import Robot
 from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
-from speech_gesture_pkg.pipeline.offline import POLL, messages_of, run_messages
+from speech_gesture_pkg.pipeline.offline import POLL, RunTimes, messages_of, run_messages
 
 OTHER_TAKE = (
     "the bag does not say at which sample the node's generator began, so this is another take on the same speech, not "
@@ -47,9 +47,8 @@ def rerun_sample(
     else:
         speech_start = content.audio.start - recording.epoch
         start = _activation(recording, speech_start, config)
-        run = run_messages(
-            config, robot, messages_of(audio, speech_start), start, speech_start + audio.duration + SETTLE
-        )
+        times = RunTimes(start=start, end=speech_start + audio.duration + SETTLE)
+        run = run_messages(config, robot, messages_of(audio, speech_start), times)
         sample = sample_of_run(config, robot, body, audio, run, speech_start)
         sample.warnings.append(OTHER_TAKE)
     if not recording.windows:

@@ -1,6 +1,6 @@
 """Every audio message type of the field, to float32 mono and back.
 
-Types are told apart by the fields of the class, not by name alone: two unrelated packages are both called
+Types are distinguished by the fields of the class, not by name alone: two unrelated packages are both called
 `audio_common_msgs` and both have an `AudioData`.
 
 | type | samples | rate, channels, encoding |
@@ -82,7 +82,7 @@ class AudioAdapter:
 
         Args:
             msg: a message of this class.
-            fallback: format used as far as the message does not tell.
+            fallback: format used as far as the message does not say.
             files: knows the WAV file that messages of bytes are pieces of; None = each message stands for itself.
 
         Raises:
@@ -191,7 +191,7 @@ def _own(spec: str) -> AudioAdapter:
 
 
 def format_from_info(msg: Any) -> AudioFormat:
-    """Format told by ros-drivers' `AudioInfo`. Raises InputError when the stream is compressed or of unknown format."""
+    """Format from ros-drivers' `AudioInfo`. Raises InputError when the stream is compressed or of unknown format."""
     return AudioFormat.from_audio_info(msg.sample_rate, msg.channels, msg.sample_format, msg.coding_format)
 
 

@@ -46,17 +46,6 @@ def message_class(name: str) -> Any:
     return import_message(full)
 
 
-def audio_message_types() -> dict[str, Any]:
-    """The audio types whose packages are installed: name to class."""
-    found = {}
-    for name in AUDIO_TYPES:
-        try:
-            found[name] = import_message(name)
-        except MissingDependencyError:
-            continue
-    return found
-
-
 def fields_of(message: Any) -> dict[str, str]:
     """Field names of a message class with their IDL types, e.g. `{"data": "sequence<int16>"}`."""
     return dict(message.get_fields_and_field_types())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +19,11 @@ AUDIO_QOS = QoSProfile(
 )
 """Of the audio subscription: BEST_EFFORT and VOLATILE match every publisher; 100 chunks are seconds of audio."""
 
-POLL_S = 0.05
 GID_BYTES = 16
 """Length of a DDS identifier; Humble pads it with zeros."""
 INCOMPATIBLE = "incompatible QoS"
+UNKNOWN = "_NODE_NAME_UNKNOWN_"
+"""What the graph calls a node that it has not discovered yet, but whose topics it has."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class AudioTopic:
 
 
 def gid_of(identifier: Iterable[int]) -> bytes:
-    """What tells a publisher apart, in the graph and in what is known of a message (Humble pads one of them)."""
+    """Identifies a publisher, in the graph and in what is known of a message (Humble pads one of them)."""
     return bytes(identifier)[:GID_BYTES]
 
 
@@ -81,22 +81,17 @@ def publishers_of(node: Node, topic: str) -> tuple[Publisher, ...]:
     return tuple(_endpoint(i) for i in node.get_publishers_info_by_topic(node.resolve_topic_name(topic)))
 
 
-def detect_audio_type(node: Node, topic: str, timeout_s: float = 0.0, own: str = "") -> AudioTopic:
+def detect_audio_type(node: Node, topic: str, own: str = "") -> AudioTopic:
     """Ask the graph who publishes `topic`.
 
     Args:
         node: whose graph view is asked; it need not be spinning.
         topic: topic name, resolved as for a subscription of `node`.
-        timeout_s: how long to poll for a first audio publisher; 0 asks once. A node calls it with 0 from a timer.
         own: a type that counts as audio beside `AUDIO_TYPES` (of an `OwnAudioType`).
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = publishers_of(node, topic)
-        kind = next((p.type_name for p in found if p.type_name in (*AUDIO_TYPES, own)), None)
-        if kind is not None or time.monotonic() >= deadline:
-            return AudioTopic(node.resolve_topic_name(topic), found, kind)
-        time.sleep(POLL_S)
+    found = publishers_of(node, topic)
+    kind = next((p.type_name for p in found if p.type_name in (*AUDIO_TYPES, own)), None)
+    return AudioTopic(node.resolve_topic_name(topic), found, kind)
 
 
 def qos_problem(publisher: Publisher, qos: QoSProfile, topic: str) -> str:
@@ -119,8 +114,7 @@ def unheard(node: Node, topic: str, qos: QoSProfile) -> str:
         wrong = _incompatible(qos.reliability, qos.durability, theirs.reliability, theirs.durability)
         if not wrong:
             return ""
-        who = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-        problems.append(f"{who} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
+        problems.append(f"{full_name_of(info)} cannot hear {topic}: {INCOMPATIBLE} {wrong}")
     return "; ".join(problems)
 
 
@@ -148,9 +142,40 @@ def matching_qos(publishers: tuple[Publisher, ...], depth: int = 100) -> QoSProf
     )
 
 
+def listeners_of(node: Node, topic: str) -> set[str]:
+    """Full names of the nodes that subscribe a topic."""
+    found = node.get_subscriptions_info_by_topic(topic)
+    return {UNKNOWN if UNKNOWN in i.node_name else full_name_of(i) for i in found}
+
+
+def full_name_of(info: Any) -> str:
+    """Full name of the node of a publisher or subscription, as the graph has it."""
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+
+
+def foreign_publishers(node: Node, topics: Iterable[str], own: int) -> str:
+    """Who else publishes on trajectory topics, in one sentence; '' if nobody.
+
+    Args:
+        node: whose publishers do not count.
+        topics: full names.
+        own: how many publishers `node` itself has on each.
+    """
+    me, others, shared = node.get_fully_qualified_name(), set(), set()
+    for topic in topics:
+        names = [full_name_of(info) for info in node.get_publishers_info_by_topic(topic)]
+        found = {n for n in names if n != me} | ({f"another node named {me}"} if names.count(me) > own else set())
+        others |= found
+        shared |= {topic} if found else set()
+    if not others:
+        return ""
+    who, where = " and ".join(sorted(others)), ", ".join(sorted(shared))
+    return f"{who} publishes on {where} too; only one node may command a controller"
+
+
 def _endpoint(info: Any) -> Publisher:
     return Publisher(
-        f"{info.node_namespace.rstrip('/')}/{info.node_name}",
+        full_name_of(info),
         info.topic_type,
         info.qos_profile.reliability,
         info.qos_profile.durability,
