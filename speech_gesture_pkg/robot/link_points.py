@@ -11,7 +11,7 @@ import pinocchio as pin
 from speech_gesture_pkg.robot.joint_map.kinematic_tree import Anatomy
 from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.robot.urdf import Geometry
+from speech_gesture_pkg.robot.urdf_types import Geometry
 
 
 class LinkPoints:

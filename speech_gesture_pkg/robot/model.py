@@ -9,10 +9,11 @@ import numpy as np
 import pinocchio as pin
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.urdf import MOVING_TYPES, Joint, Link, Urdf, leader, parse_urdf
+from speech_gesture_pkg.robot.urdf import leader, parse_urdf
 from speech_gesture_pkg.robot.urdf_bounds import check_length
 from speech_gesture_pkg.robot.urdf_limits import absent, limits_of, other_units, summed_up
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
+from speech_gesture_pkg.robot.urdf_types import MOVING_TYPES, Joint, Link, Urdf
 
 PLACEHOLDER_VELOCITY = 50.0
 """rad/s; a limit above this is taken for a placeholder (no gesturing joint is that fast)."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from speech_gesture_pkg.robot.urdf import Joint
+from speech_gesture_pkg.robot.urdf_types import Joint
 
 AGREEING = 3
 """So many joints that are clearly in degrees agree that others beyond one turn are, too."""

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from speech_gesture_pkg.errors import RobotError
-from speech_gesture_pkg.robot.urdf import MOVING_TYPES, PASSIVE_HINTS, Geometry, Link, Urdf, leader, parse_urdf
+from speech_gesture_pkg.robot.urdf import leader, parse_urdf
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
+from speech_gesture_pkg.robot.urdf_types import MOVING_TYPES, PASSIVE_HINTS, Geometry, Link, Urdf
 from speech_gesture_pkg.viewer.meshes import MeshLoader
 from speech_gesture_pkg.viewer.shapes import (
     Colour,

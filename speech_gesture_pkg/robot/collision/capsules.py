@@ -20,7 +20,8 @@ from speech_gesture_pkg.robot.collision.convex_decomposition import ConvexPart, 
 from speech_gesture_pkg.robot.collision.shape_cache import collision_shapes, keep, key_of, recall
 from speech_gesture_pkg.robot.meshes import find_mesh, read_mesh
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.robot.urdf import FARTHEST, Geometry
+from speech_gesture_pkg.robot.urdf import FARTHEST
+from speech_gesture_pkg.robot.urdf_types import Geometry
 
 _Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """Rotation that turns y up."""

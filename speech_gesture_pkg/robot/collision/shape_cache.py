@@ -22,7 +22,7 @@ from speech_gesture_pkg.motion.bounded_npz import read_open_npz
 from speech_gesture_pkg.robot.collision.private_files import check_private_folder, open_private
 from speech_gesture_pkg.robot.meshes import find_mesh
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.robot.urdf import Geometry
+from speech_gesture_pkg.robot.urdf_types import Geometry
 
 _MOST = 100
 """Files that are kept, the latest."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from speech_gesture_pkg.robot.model import RobotModel
-from speech_gesture_pkg.robot.urdf import PASSIVE_HINTS, Link
+from speech_gesture_pkg.robot.urdf_types import PASSIVE_HINTS, Link
 
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LEFT, _RIGHT = frozenset({"left", "l", "lft"}), frozenset({"right", "r", "rgt"})

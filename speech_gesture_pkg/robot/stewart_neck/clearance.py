@@ -23,7 +23,7 @@ from speech_gesture_pkg.robot.meshes import find_mesh, read_mesh
 from speech_gesture_pkg.robot.model import RobotModel
 from speech_gesture_pkg.robot.stewart_neck import platform as closed_chain
 from speech_gesture_pkg.robot.stewart_neck.platform import Platform, turned
-from speech_gesture_pkg.robot.urdf import Geometry
+from speech_gesture_pkg.robot.urdf_types import Geometry
 
 MOST = 0.7
 """Largest angle that is looked at, rad."""
