@@ -19,7 +19,7 @@ SIGNATURES = {
     "make_pipeline": "(config, robot, controllers=None, steady, timing=None, clock_step=0.03)",
     "run_offline": "(config, robot, audio, chunk_s=0.032, settle_s=1.0, start=100.0, timing=None)",
     "retarget": "(config, robot, motion, frames=None)",
-    "read_audio": "(path, tell)",
+    "read_audio": "(path, report)",
     "load_motion": "(path)",
     "save_motion": "(path, motion, betas=None, gender='neutral')",
     "check_guarantees": "(bag, urdf, acceleration=None, arms=(), link_speed=inf, rates=())",
