@@ -33,7 +33,7 @@ bench: $(VENV)/.stamp-demo
 
 # The site in build/site; warnings are errors.
 docs: $(VENV)/.stamp-docs
-	$(BIN)/mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
 
 # What is made from the code: the parameter file and its page; the picture of the architecture.
 parameters: $(VENV)/.stamp-demo

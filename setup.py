@@ -48,6 +48,7 @@ TEST = [
     *("pytest>=8,<9", "pytest-timeout>=2", "pytest-rerunfailures>=13", "pytest-xdist>=3.5"),
     *("hypothesis>=6", "yourdfpy>=0.0.56"),
 ]
+# Material gets fixes until May 2027; its makers' Zensical reads the same mkdocs.yml.
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 
 
