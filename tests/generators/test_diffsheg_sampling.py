@@ -296,7 +296,7 @@ def test_plans_that_a_network_cannot_follow(changes, words):
         (lambda: long_motion(0, ClipPlan(30, 4)), "no speech"),
         (lambda: DiffShegConfig(flow="sideways"), "flow 'sideways' is unknown"),
         (lambda: DiffShegConfig(fps=24.0), "fps is 24.0; it must be one of 7.5, 15, 30"),
-        (lambda: DiffShegConfig(mel=False, mid=False), "would hear nothing"),
+        (lambda: DiffShegConfig(mel=False, mid=False), "would get no speech"),
         (lambda: DiffShegConfig(width=30), "width is 30"),
         (lambda: DiffShegConfig.from_dict({"layers": "8"}), "layers is '8'; it must be a int"),
         (lambda: DiffShegConfig.from_dict({"depth": 8}), "diffsheg setting 'depth' is unknown"),
