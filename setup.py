@@ -93,6 +93,7 @@ setup(
         "rosbags>=0.11",
         "tqdm>=4.60",
         "Jinja2>=3.1",
+        "MarkupSafe>=2.0",
     ],
     extras_require={
         "ros": ROS,
