@@ -103,6 +103,7 @@ setup(
         'backports.zstd>=1.0; python_version < "3.14"',
         "tqdm>=4.60",
         "Jinja2>=3.1",
+        "MarkupSafe>=2.0",
     ],
     extras_require={
         "ros": ROS,

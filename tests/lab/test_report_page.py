@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from speech_gesture_pkg.lab.report.formatting import clock, number, prose, secon
 from speech_gesture_pkg.lab.report.plots import Row, Shares, histogram, span, strip, ticks
 from speech_gesture_pkg.lab.report.recordings import SHOWN, shown, view_command
 
+ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "br", "input", "img", "link", "hr"}
 
 
@@ -245,3 +248,14 @@ def test_a_histogram_of_shares():
     svg = histogram([Shares("a", 0, np.array([0.0, 1.0, 4.0]), np.array([1, 1]))], "t")
     heights = [float(y) for y in re.findall(r"V([\d.]+)H", svg)]
     assert (base - heights[0]) / (base - heights[1]) == pytest.approx(3.0, rel=0.01)
+
+
+def test_templates_are_installed(monkeypatch):
+    """What `setup.py` names as package data holds every template, style sheet and script of the report."""
+    given: dict = {}
+    monkeypatch.setattr("setuptools.setup", lambda **values: given.update(values))
+    monkeypatch.chdir(ROOT)
+    runpy.run_path("setup.py")
+    folder = ROOT / "speech_gesture_pkg/lab/report"
+    packed = {f for pattern in given["package_data"]["speech_gesture_pkg.lab.report"] for f in folder.glob(pattern)}
+    assert packed >= {f for f in folder.rglob("*") if f.suffix in (".j2", ".css", ".js")} != set()

@@ -40,8 +40,8 @@ def recording(offsets, late: float = 0.0, about: dict | None = None, missing: sl
         del stamps[missing]
     audio = AudioChunk(0.1 * np.sin(np.arange(int(SECONDS * RATE)) / 20.0).astype(np.float32), SOUND)
     content = BagContent(motion=motion, audio=audio, audio_topic="/audio", about=about or {})
-    heard = [begin + 0.032 * (k + 1) for k in range(round((SECONDS + 2.0) / 0.032))]
-    return BagRecording(content, heard=heard, offsets=list(offsets), stamps=stamps)
+    received = [begin + 0.032 * (k + 1) for k in range(round((SECONDS + 2.0) / 0.032))]
+    return BagRecording(content, audio_received=received, offsets=list(offsets), stamps=stamps)
 
 
 def judged(made: BagRecording):
@@ -85,7 +85,7 @@ def test_frames_of_a_run_of_ours_are_counted(late):
     assert start == pytest.approx(late % (1 / FPS), abs=1e-6)
 
 
-def test_frames_that_came_too_late_are_told():
+def test_frames_that_came_too_late_are_reported():
     told = [(SOUND + k, OFFSET) for k in range(5)]
     _, _, material = judged(recording(told, missing=slice(60, 63)))
     assert "3 frames of the speech (2.5 %) came too late and were left out" in material.warnings
@@ -103,14 +103,14 @@ def test_frames_that_came_too_late_are_told():
         ([], False),
     ],
 )
-def test_silence_put_into_the_speech_is_told(silences, told):
+def test_silence_put_into_the_speech_is_reported(silences, told):
     made = recording([(SOUND + k, OFFSET) for k in range(5)])
     made.silences = [(SOUND + t, s) for t, s in silences]
     _, _, material = judged(made)
     assert any("silence into the speech" in w for w in material.warnings) == told
 
 
-def test_windows_that_were_too_late_to_send_are_told():
+def test_windows_that_were_too_late_to_send_are_reported():
     made = recording([(SOUND + k, OFFSET) for k in range(5)])
     made.unsent = [(SOUND - 1.5, 3.0), (SOUND, 3.0), (SOUND + 3.0, 5.0)]
     _, _, material = judged(made)

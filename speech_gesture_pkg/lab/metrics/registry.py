@@ -27,7 +27,7 @@ from speech_gesture_pkg.lab.metrics.sample import (
     joint_positions,
     with_coefficients,
 )
-from speech_gesture_pkg.lab.metrics.spec import Better, CorpusMetric, Metric, Need, Of, definition_of
+from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need, Of, definition_of
 from speech_gesture_pkg.lab.metrics.speech_alignment import jaw_on_loudness, jaw_opening, strokes_on_accents
 from speech_gesture_pkg.plugins import is_plugin, load_plugin
 
@@ -217,19 +217,16 @@ METRICS: dict[str, Metric] = {
 """Every metric of a take, by name, in the order of a report."""
 
 
-DEFINED: dict[str, Metric | CorpusMetric] = {**METRICS, **CORPUS_METRICS}
-"""Every metric of a take or of a corpus."""
-
-
 def definition(name: str) -> str:
     """What a metric of a take or of a corpus is: paragraphs parted by empty lines; indented ones are formulas.
 
     Raises:
         ConfigError: there is no metric of that name.
     """
-    if name not in DEFINED:
-        raise ConfigError(one_of("metric", name, DEFINED))
-    return definition_of(DEFINED[name])
+    found = METRICS.get(name) or CORPUS_METRICS.get(name)
+    if found is None:
+        raise ConfigError(one_of("metric", name, [*METRICS, *CORPUS_METRICS]))
+    return definition_of(found)
 
 
 def metric(name: str) -> Metric:

@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from speech_gesture_pkg.errors import InputError, OutputError
-from speech_gesture_pkg.lab.metrics.registry import DEFINED, definition
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS
+from speech_gesture_pkg.lab.metrics.registry import METRICS, definition
 from speech_gesture_pkg.lab.report import formatting, recordings, summary
 from speech_gesture_pkg.lab.report.plots import difference_bar
 
@@ -36,7 +37,7 @@ def write_report(results: Mapping[str, Any], out: Path, pictures: recordings.Pic
         "results": results,
         "created": _moment(str(results.get("created"))),
         "parameters": [f"{k}={v}" for k, v in (results["settings"].get("parameters") or {}).items()],
-        "definition": lambda name: definition(name) if name in DEFINED else "",
+        "definition": lambda name: definition(name) if name in METRICS or name in CORPUS_METRICS else "",
         **summary.values_of(results),
         **recordings.values_of(results, pictures),
     }
