@@ -78,19 +78,23 @@ def model_folder(model: str) -> Path:
         return folder
     if os.sep in model or "/" in model or folder.suffix:
         raise ModelError(f"model folder {model} does not exist" if not folder.exists() else f"{model} is no folder")
-    manifest = resource(f"{MODELS}/{MANIFEST}")
+    return _listed(model, resource(f"{MODELS}/{MANIFEST}"))
+
+
+def _listed(name: str, manifest: Path) -> Path:
     entries = read_manifest(manifest)
-    files = {key: entry for key, entry in entries.items() if key.startswith(f"{model}/")}
+    folder = manifest.parent / name
+    files = {key: entry for key, entry in entries.items() if key.startswith(f"{name}/")}
     if not files:
         known = sorted({key.partition("/")[0] for key in entries if "/" in key})
         raise ModelError(
-            f"model {model!r} is neither a folder nor in {MODELS}/{MANIFEST}, which has: {', '.join(known) or 'none'}"
+            f"model {name!r} is neither a folder nor in {MODELS}/{MANIFEST}, which has: {', '.join(known) or 'none'}"
         )
     for key, entry in files.items():
         if ".." in Path(key).parts:
-            raise ModelError(f"{manifest} lists {key}; it must lie in {manifest.parent / model}")
+            raise ModelError(f"{manifest} lists {key}; it must lie in {folder}")
         verify(manifest.parent / key, entry.get("sha256"))
-    return manifest.parent / model
+    return folder
 
 
 def read_manifest(path: Path) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,9 @@ first n units need (`samples_for`), makes the next unit (`_advance`) and turns i
 here. Features are always computed from exactly the samples that a unit needs, so that the chunks in which audio arrives
 cannot change even the last bit.
 
+A further generator is `generators/<name>/` with a subclass of `StreamingGenerator`, `lab/models/<name>/` with
+`trainer.py` (`lab.training.trainer`) and `published.py` (`lab.models.published`), and a line in `generators.registry`.
+
 A state may stand for several streams of the same audio (`generate_batch`); they share everything but their seeds
 and what is drawn with them, which has the streams as its first axis.
 """

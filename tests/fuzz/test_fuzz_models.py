@@ -111,7 +111,7 @@ def test_cards(fuzz, monkeypatch):
     shutil.copytree(source, folder)
     card = json.loads((source / speechcat.CARD).read_text("utf-8"))
     monkeypatch.setattr(speechcat, "Session", cache(lambda path, device, threads: Session(path, device, 1)))
-    monkeypatch.setattr(speechcat, "verify", _verify_once(speechcat.verify))
+    monkeypatch.setattr(model_bundle, "verify", _verify_once(verify))
     tokens = ("../../x.onnx", "/dev/zero", "config", "files", "null", "NaN", "1e999", "[[", "{", '"calm"', "-1")
 
     def make(rng: random.Random) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,80 +69,56 @@ def _filled(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
 
 
 class _Call:
-    """What a pickle may call. Unlike a function it has no attributes that the pickle could set."""
+    """A function that a pickle may call. Unlike a function it has no attributes that the pickle could set."""
 
-    __slots__ = ()
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._make = make
+
+    def __call__(self, *values: Any) -> Any:
+        return self._make(*values)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a function with content")
 
 
-class _Bytes(_Call):
+def _bytes(value: Any = b"", encoding: str = "latin1") -> bytes:
     """As `bytes`, but not of a number, which would be a length."""
-
-    __slots__ = ()
-
-    def __call__(self, value: Any = b"", encoding: str = "latin1") -> bytes:
-        if isinstance(value, str):
-            return value.encode("latin1")
-        if not isinstance(value, (bytes, bytearray)):
-            raise pickle.UnpicklingError(f"bytes of a {type(value).__name__}")
-        return bytes(value)
+    if isinstance(value, str):
+        return value.encode("latin1")
+    if not isinstance(value, (bytes, bytearray)):
+        raise pickle.UnpicklingError(f"bytes of a {type(value).__name__}")
+    return bytes(value)
 
 
-class _MakeDtype(_Call):
-    """As `numpy.dtype`."""
-
-    __slots__ = ()
-
-    def __call__(self, code: Any, align: Any = False, copy: Any = True) -> _Dtype:
-        return _Dtype(code)
-
-
-class _Reconstruct(_Call):
-    """As numpy's: an array that the pickle then fills."""
-
-    __slots__ = ()
-
-    def __call__(self, kind: Any, *rest: Any) -> _Array:
-        return _Array()
-
-
-class _Scalar(_Call):
+def _scalar(dtype: Any, data: Any = b"") -> _Array:
     """As numpy's: a scalar of plain bytes."""
-
-    __slots__ = ()
-
-    def __call__(self, dtype: Any, data: Any = b"") -> _Array:
-        if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, str)):
-            raise pickle.UnpicklingError("a numpy scalar of objects")
-        return _Array(_filled(data, dtype, (1,), "C")[0])
+    if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, str)):
+        raise pickle.UnpicklingError("a numpy scalar of objects")
+    return _Array(_filled(data, dtype, (1,), "C")[0])
 
 
-class _FromBuffer(_Call):
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C") -> _Array:
     """As numpy's: contiguous arrays (pickle protocol 5)."""
-
-    __slots__ = ()
-
-    def __call__(self, data: Any, dtype: Any, shape: Any, order: Any = "C") -> _Array:
-        return _Array(_filled(data, dtype, shape, order))
+    return _Array(_filled(data, dtype, shape, order))
 
 
-class _OrderedDict(_Call):
-    """As `dict`."""
-
-    __slots__ = ()
-
-    def __call__(self, *items: Any) -> dict[Any, Any]:
-        return dict(*items)
+def _refused(*values: Any) -> None:
+    """`numpy.ndarray` is only ever an argument of `_reconstruct`."""
+    raise TypeError("numpy.ndarray is called")
 
 
 _ALLOWED: dict[tuple[str, str], _Call] = {
-    ("numpy", "ndarray"): _Call(),  # only ever an argument of _reconstruct
-    ("numpy", "dtype"): _MakeDtype(),
-    ("collections", "OrderedDict"): _OrderedDict(),
-    ("_codecs", "encode"): _Bytes(),
-    **{(module, name): _Bytes() for module in ("builtins", "__builtin__") for name in ("bytes", "bytearray")},
-    **{(module, "_reconstruct"): _Reconstruct() for module in _MULTIARRAY},
-    **{(module, "scalar"): _Scalar() for module in _MULTIARRAY},
-    **{(module, "_frombuffer"): _FromBuffer() for module in _NUMERIC},
+    ("numpy", "ndarray"): _Call(_refused),
+    ("numpy", "dtype"): _Call(lambda code, align=False, copy=True: _Dtype(code)),
+    ("collections", "OrderedDict"): _Call(dict),
+    ("_codecs", "encode"): _Call(_bytes),
+    **{(module, name): _Call(_bytes) for module in ("builtins", "__builtin__") for name in ("bytes", "bytearray")},
+    # an array that the pickle then fills
+    **{(module, "_reconstruct"): _Call(lambda kind, *rest: _Array()) for module in _MULTIARRAY},
+    **{(module, "scalar"): _Call(_scalar) for module in _MULTIARRAY},
+    **{(module, "_frombuffer"): _Call(_from_buffer) for module in _NUMERIC},
 }
 
 
