@@ -240,7 +240,7 @@ def metric(name: str) -> Metric:
             raise ConfigError(one_of("metric", name, METRICS))
         own = load_plugin(name, "metric")
         if not isinstance(own, Metric):
-            raise ConfigError(f"metric {name!r} is a {type(own).__name__}; it must be a Metric (lab.metrics.spec)")
+            raise ConfigError(f"metric {name!r} is of type {type(own).__name__}; it must be a Metric (lab.metrics.spec)")
         METRICS[name] = replace(own, name=name)
     return METRICS[name]
 
