@@ -35,7 +35,14 @@ from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores, do_jobs
 from speech_gesture_pkg.lab.study.inputs import find_inputs
 from speech_gesture_pkg.lab.study.jobs import StudyJob
-from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, StudyOptions, StudyPlan, make_plan, metric_names, model_hash
+from speech_gesture_pkg.lab.study.plan import (
+    CONTROL_TAKES,
+    StudyOptions,
+    StudyPlan,
+    make_plan,
+    metric_names,
+    model_hash,
+)
 from speech_gesture_pkg.lab.study.results import csv_text, results_of
 from speech_gesture_pkg.lab.study.store import RecordStore, write_json, write_text
 from speech_gesture_pkg.lab.study.worker import Failure, failure_of

@@ -117,7 +117,7 @@ def test_only_what_was_asked_for_is_printed_and_written(motion, tmp_path, capsys
 
 
 def test_an_unknown_metric_says_how_ones_own_is_named():
-    with pytest.raises(ConfigError, match="metric 'hands_raised' is unknown; .* One of your own is named module:NAME$"):
+    with pytest.raises(ConfigError, match=r"'hands_raised' is unknown; .* One of your own is named module:NAME$"):
         metric_names(["hands_raised"])
 
 

@@ -77,10 +77,10 @@ def test_generate_says_it_and_writes_nothing(mine, tmp_path, capsys, caplog):
 
 def test_start_and_the_constructor(mine):
     name = module(mine, start="1 / 0")
-    with pytest.raises(GeneratorError, match=rf"did not start \(ZeroDivisionError: division by zero, at .*{name}\.py:9"):
+    with pytest.raises(GeneratorError, match=rf"did not start \(ZeroDivisionError: .*, at .*{name}\.py:9"):
         load_generator(f"{name}:Bad").start()
     name = module(mine, start="from speech_gesture_pkg.errors import ConfigError; raise ConfigError('no such speaker')")
-    with pytest.raises(ConfigError, match="^no such speaker$"):
+    with pytest.raises(ConfigError, match=r"^no such speaker$"):
         load_generator(f"{name}:Bad").start()
     name = mine("class Bad:\n    def __init__(self):\n        {}['weights']\n")
     with pytest.raises(ConfigError, match=rf"cannot be made \(KeyError: 'weights', at .*{name}\.py:3\)"):

@@ -69,7 +69,9 @@ def test_a_module_that_fails_is_named_with_its_reason(mine):
     with pytest.raises(ConfigError, match=f"the module {name} needs no_such_dependency_here, which is not installed"):
         load_plugin(f"{name}:X", "thing")
     name = mine("1 / 0\n")
-    with pytest.raises(ConfigError, match=rf"{name} cannot be imported \(ZeroDivisionError: division by zero, at .*{name}\.py:1\)"):
+    with pytest.raises(
+        ConfigError, match=rf"{name} cannot be imported \(ZeroDivisionError: division by zero, at .*{name}\.py:1\)"
+    ):
         load_plugin(f"{name}:X", "thing")
 
 
@@ -113,7 +115,7 @@ def test_a_generator_of_ones_own_is_made_with_and_without_a_model(mine, tmp_path
 
 def test_a_metric_must_be_one(mine):
     name = mine("COUNT = 3\n")
-    with pytest.raises(ConfigError, match="is of type int; it must be a Metric"):
+    with pytest.raises(ConfigError, match=r"is of type int; it must be a lab\.metrics\.spec\.Metric"):
         metric(f"{name}:COUNT")
     assert f"{name}:COUNT" not in METRICS
     with pytest.raises(ConfigError, match="metric 'fame' is unknown; it must be one of"):

@@ -240,7 +240,7 @@ def metric(name: str) -> Metric:
             raise ConfigError(f"{one_of('metric', name, METRICS)}, or your own as module:NAME")
         own = load_plugin(name, "metric")
         if not isinstance(own, Metric):
-            raise ConfigError(f"metric {name!r} is of type {type(own).__name__}; it must be a Metric (lab.metrics.spec)")
+            raise ConfigError(f"metric {name!r} is of type {type(own).__name__}; it must be a lab.metrics.spec.Metric")
         METRICS[name] = replace(own, name=name)
     return METRICS[name]
 

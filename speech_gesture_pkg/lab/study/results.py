@@ -53,7 +53,7 @@ def results_of(
     keys = [j.key for j in plan.jobs if store.path(j.key).is_file()]
     records = list(store.records(keys))
     systems = summary.gathered(records)
-    corpus = summary.corpus_figures(systems, store.arrays, latents, plan)
+    corpus = summary.corpus_figures(systems, store.arrays, latents, plan.normaliser, plan.metrics)
     return {
         "schema": RESULTS,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),

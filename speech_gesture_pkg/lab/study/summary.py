@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import frechet
-from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET, STUDIED
 from speech_gesture_pkg.lab.metrics.diversity import batch_diversities
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics
 from speech_gesture_pkg.lab.metrics.statistics import bootstrap_interval
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.jobs import REAL
-from speech_gesture_pkg.lab.study.plan import StudyPlan
 from speech_gesture_pkg.pipeline.build import SPARE
 
 LEVEL = 0.95
@@ -129,7 +128,8 @@ def corpus_figures(
     systems: Mapping[str, SystemFigures],
     arrays: Callable[[str], Mapping[str, np.ndarray]],
     latents: LatentFile | None,
-    plan: StudyPlan,
+    normaliser: str = "",
+    names: Collection[str] = STUDIED,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """System -> corpus metric -> figure with interval, or why there is none.
 
@@ -137,19 +137,20 @@ def corpus_figures(
         systems: from `gathered`.
         arrays: key of a record -> its arrays.
         latents: autoencoders; without them Frechet distances say so.
-        plan: says which metrics were asked for, and the normaliser's stamp.
+        normaliser: stamp of the normaliser, "" if there is none.
+        names: metrics that were asked for.
     """
     real = systems[REAL].keys if REAL in systems else []
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for name, figures in systems.items():
         mine: dict[str, dict[str, Any]] = {}
-        for metric in (m for m in FRECHET if m in plan.metrics):
+        for metric in (m for m in FRECHET if m in names):
             if name == REAL:
                 mine[metric] = _none(metric, "this is the real motion that the others are compared with")
             else:
                 mine[metric] = _frechet(metric, figures.keys, real, arrays, latents)
-        if "diversity_diffsheg" in plan.metrics:
-            mine["diversity_diffsheg"] = _div(figures.keys, arrays, plan.normaliser)
+        if "diversity_diffsheg" in names:
+            mine["diversity_diffsheg"] = _div(figures.keys, arrays, normaliser)
         result[name] = mine
     return result
 
