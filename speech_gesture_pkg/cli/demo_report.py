@@ -58,7 +58,14 @@ def generator_use(statuses: Sequence[Status], asked: str) -> dict[str, Any]:
         `asked`; `seconds` for which it made frames, `fallback`: name of the fall-back, "" if it was never in charge;
         `fallback_seconds`; `faults`: how often a generator failed; `why`: the node's last sentence about that.
     """
-    found = {"asked": asked, "seconds": 0.0, "fallback": "", "fallback_seconds": 0.0, "faults": 0, "why": ""}
+    found: dict[str, Any] = {
+        "asked": asked,
+        "seconds": 0.0,
+        "fallback": "",
+        "fallback_seconds": 0.0,
+        "faults": 0,
+        "why": "",
+    }
     for before, now in pairwise(statuses):
         took_over = now.values.get(DiagnosticKey.FALLBACK) == "active"
         if now.values.get(DiagnosticKey.FRAMES) != before.values.get(DiagnosticKey.FRAMES):
