@@ -1,4 +1,4 @@
-# make demo | test | coverage | lint | docs | bench | parameters | picture
+# make install | demo | test | coverage | lint | docs | bench | parameters | picture
 # PYTHON=python3.x picks the interpreter, ARGS=... goes to the command
 PYTHON ?= python3
 VENV   ?= .venv
@@ -6,7 +6,10 @@ WORKERS ?= 2
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test coverage lint docs bench parameters picture clean
+.PHONY: install demo test coverage lint docs bench parameters picture clean
+
+# Everything that the command needs, in $(VENV).
+install: $(VENV)/.stamp-demo
 
 demo: $(VENV)/.stamp-demo
 	$(BIN)/speech-gesture demo $(if $(ROBOT),--robot $(ROBOT)) $(ARGS)

@@ -1,6 +1,7 @@
 """An audio message type of one's own: PCM as base64 in a JSON text, as web TTS services send it.
 
-PYTHONPATH=examples gesture_node --ros-args -p audio.message_type:=own_audio_type:JSON_AUDIO -p autostart:=true
+PYTHONPATH=$PWD/examples${PYTHONPATH:+:$PYTHONPATH} gesture_node --ros-args \
+    -p audio.message_type:=own_audio_type:JSON_AUDIO -p autostart:=true
 
     {"rate": 24000, "pcm": "<base64 of 16 bit little-endian mono samples>"}
 """

@@ -1,6 +1,7 @@
 """A metric of one's own: for how much of the time a hand is raised above its elbow.
 
-PYTHONPATH=examples speech-gesture evaluate motions/ --metrics own_metric:HANDS_RAISED vel
+export PYTHONPATH=$PWD/examples${PYTHONPATH:+:$PYTHONPATH}
+speech-gesture evaluate motions/ --metrics own_metric:HANDS_RAISED vel
 """
 
 from speech_gesture_pkg.lab.metrics.sample import MetricInput

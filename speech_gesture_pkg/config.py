@@ -130,7 +130,7 @@ class SyncConfig:
 
 @dataclass(frozen=True)
 class RobotConfig:
-    urdf: str = _p("", "URDF file; empty = wait for the robot_description topic.")
+    urdf: str = _p("", "URDF file, or a robot by name (demo, g1, ...); empty = wait for the robot_description topic.")
     map_file: str = _p("", "YAML that overrides the automatic joint map (written by `speech-gesture robot check`).")
     strict: bool = _p(True, "Fail configure if a mapped joint has no controller; false drops its group and says so.")
     description_timeout: float = _p(5.0, "How long configure waits for robot_description.", "s", 0.1, 60.0)

@@ -66,6 +66,10 @@ class ModelError(SpeechGestureError):
     exit_code = 8
 
 
+class GeneratorError(ModelError):
+    """A generator that raises, or gives what is no motion: other shapes, numbers that are not finite."""
+
+
 def one_of(thing: str, got: object, allowed: Iterable[object]) -> str:
     """Sentence for a value outside a closed set, e.g. `generator 'foo' is unknown; it must be one of: prosody`."""
     return f"{thing} {got!r} is unknown; it must be one of: {', '.join(str(a) for a in allowed)}"

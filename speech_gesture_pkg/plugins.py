@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from speech_gesture_pkg.errors import ConfigError
 
@@ -52,7 +54,34 @@ def _imported(name: str, what: str) -> ModuleType:
             ) from e
         raise ConfigError(f"{what}: the module {name} needs {e.name}, which is not installed") from e
     except Exception as e:  # whatever the code of somebody else does while it is imported
-        raise ConfigError(f"{what}: the module {name} cannot be imported ({type(e).__name__}: {e})") from e
+        raise ConfigError(f"{what}: the module {name} cannot be imported ({described(e, name)})") from e
+
+
+def described(error: Exception, spec: str) -> str:
+    """`error` with the line of the user's code that raised it, as part of a sentence.
+
+    Args:
+        error: caught from the plugin's code.
+        spec: `module:NAME` (or the module); a line counts if it is in the same top-level module or package.
+    """
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    top = spec.partition(SEPARATOR)[0].partition(".")[0]
+    lines = [line for name, line in _lines(error.__traceback__) if name.partition(".")[0] == top]
+    return f"{text}, at {lines[-1]}" if lines else text
+
+
+def _lines(trace: TracebackType | None) -> Iterator[tuple[str, str]]:
+    """Module and `file:line` of each call, the outermost first."""
+    while trace is not None:
+        frame = trace.tb_frame
+        yield str(frame.f_globals.get("__name__", "")), f"{frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+
+
+def defined_at(function: object) -> str:
+    """`file:line` where a function or method is defined; '' for what Python code does not define."""
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)  # type: ignore[arg-type]
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else ""
 
 
 def plugin_sha256(spec: str, what: str) -> str:

@@ -82,7 +82,12 @@ def robot_file(name: str) -> Path:
 
 
 def robot_path(name: str) -> Path:
-    """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, listing the names."""
+    """A robot's name or URDF file as a file. Raises ConfigError for a word that is neither, and for a YAML file."""
+    if name.lower().endswith((".yaml", ".yml")):
+        raise ConfigError(
+            f"{name} is a YAML file, not a URDF; a robot's map file is named beside its URDF: "
+            f"`robot check URDF --map {name}`, or the parameter robot.map_file"
+        )
     looks_like_file = "/" in name or "\\" in name or name.lower().endswith((".urdf", ".xml"))
     return Path(name) if name not in ROBOTS and (looks_like_file or Path(name).exists()) else robot_file(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def own_generator_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own_generator")
     train(str(ROOT / "models" / "audio" / "demo_speech.wav"), folder)
     return folder
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Writes a module of one's own into a folder on the path; returns its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    count = [0]
+
+    def write(text: str) -> str:
+        count[0] += 1
+        name = f"mine_{abs(hash(str(tmp_path)))}_{count[0]}"
+        (tmp_path / f"{name}.py").write_text(text)
+        return name
+
+    return write
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

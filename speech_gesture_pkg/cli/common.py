@@ -15,7 +15,7 @@ from speech_gesture_pkg.cli.generator_args import add_generator, generator_value
 from speech_gesture_pkg.config import NODE_PARAMETERS, GestureConfig, parameters
 from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.errors import ConfigError, MissingDependencyError, OutputError
-from speech_gesture_pkg.resources import ROBOTS, robot_file
+from speech_gesture_pkg.resources import ROBOTS, robot_file, robot_path
 from speech_gesture_pkg.safe_yaml import read_yaml
 
 T = TypeVar("T")
@@ -25,12 +25,12 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
     """--robot NAME / --urdf FILE."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--robot", default="demo", help=f"one of {', '.join(ROBOTS)} (default: %(default)s)")
-    which.add_argument("--urdf", help="URDF file of your robot")
+    which.add_argument("--urdf", help="URDF file of your robot (or a name, as for --robot)")
 
 
 def urdf_of(options: argparse.Namespace) -> Path:
-    """The URDF that was asked for."""
-    return Path(options.urdf) if options.urdf else robot_file(options.robot)
+    """The URDF that was asked for; a robot's name is taken for --urdf, too."""
+    return robot_path(options.urdf) if options.urdf else robot_file(options.robot)
 
 
 def add_motion(parser: argparse.ArgumentParser) -> None:

@@ -139,7 +139,13 @@ def _show(
 ) -> int:
     # matplotlib, rosbags and the like take their time: not before the nodes run
     from speech_gesture_pkg.cli.check import guarantees_text
-    from speech_gesture_pkg.cli.demo_report import diagnostics_of, summary_text, write_video
+    from speech_gesture_pkg.cli.demo_report import (
+        diagnostics_of,
+        generator_use,
+        last_figures,
+        summary_text,
+        write_video,
+    )
     from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
     from speech_gesture_pkg.verification.tracking import check_tracking
 
@@ -148,11 +154,13 @@ def _show(
     arms = [arm.joints for arm in robot.map.arms.values()]
     guarantees = check_guarantees(bag, robot.model.urdf, acceleration, arms, link_speed)
     tracking = check_tracking(bag)
+    statuses = diagnostics_of(bag)
     figures = {
         "bag": str(bag),
+        "generator": generator_use(statuses, config_of(options).generator.name),
         "guarantees": guarantees.as_dict(),
         "tracking": asdict(tracking),
-        "diagnostics": diagnostics_of(bag),
+        "diagnostics": last_figures(statuses),
     }
     if not options.no_video:
         figures["video"] = str(write_video(bag, out / "demo.mp4", urdf_of(options), audio))

@@ -27,6 +27,7 @@ from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError, MissingDependencyError, SpeechGestureError
 from speech_gesture_pkg.generators.registry import GENERATORS, load_generator, takes_model
 from speech_gesture_pkg.lab.metrics.autoencoder import STARTER
+from speech_gesture_pkg.lab.metrics.corpus import FRECHET
 from speech_gesture_pkg.lab.study import jobs
 from speech_gesture_pkg.lab.study.agreement import agreements
 from speech_gesture_pkg.lab.study.compare import compare, load_results
@@ -34,7 +35,14 @@ from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores, do_jobs
 from speech_gesture_pkg.lab.study.inputs import find_inputs
 from speech_gesture_pkg.lab.study.jobs import StudyJob
-from speech_gesture_pkg.lab.study.plan import CONTROL_TAKES, StudyOptions, StudyPlan, make_plan, model_hash
+from speech_gesture_pkg.lab.study.plan import (
+    CONTROL_TAKES,
+    StudyOptions,
+    StudyPlan,
+    make_plan,
+    metric_names,
+    model_hash,
+)
 from speech_gesture_pkg.lab.study.results import csv_text, results_of
 from speech_gesture_pkg.lab.study.store import RecordStore, write_json, write_text
 from speech_gesture_pkg.lab.study.worker import Failure, failure_of
@@ -155,7 +163,7 @@ def _study_options(options: argparse.Namespace, needs_generator: bool) -> tuple[
         base=base,
         samples=options.samples,
         metrics=tuple(options.metrics),
-        latents=_latents_file(options.latents),
+        latents=_latents_file(options.latents) if FRECHET.keys() & metric_names(options.metrics) else "",
         controls=max(options.sanity, 0),
         rerun=options.rerun,
         own_robot=bool(options.robot or options.urdf),
@@ -209,11 +217,10 @@ def _study(
     counts = {"records": len(plan.jobs) - len(failures), "failed": len(failures), "skipped_done": done}
     results = results_of(
         store,
-        plan.jobs,
+        plan,
         failures,
         _settings(options, study_options, workers, latents),
         latents,
-        plan.normaliser,
         command=["speech-gesture", *sys.argv[1:]],
         seconds=round(time.monotonic() - began, 3),
         counts=counts | {"not_run": len(refused)},

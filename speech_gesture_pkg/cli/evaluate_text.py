@@ -30,9 +30,11 @@ def study_text(results: Mapping[str, Any], out: Path, page: Path | None) -> str:
     rows: list[tuple[str, ...]] = [("", "unit", *systems)]
     for name, about in results["metrics"].items():
         cells = [_figure(s, name, about["family"]) for s in systems.values()]
+        cells = [c + "*" if c and s["fallback"] else c for c, s in zip(cells, systems.values(), strict=True)]
         if any(cells):
             rows.append((name, about["unit"], *(c or "-" for c in cells)))
     lines += _aligned(rows)
+    lines += [f"* {name}: {fallback_text(name, s)}" for name, s in systems.items() if s["fallback"]]
     lines += _reasons(results)
     if results["sanity"] and (results["sanity"]["failing"] or results["sanity"]["passing"]):
         failing = results["sanity"]["failing"]
@@ -50,6 +52,15 @@ def study_text(results: Mapping[str, Any], out: Path, page: Path | None) -> str:
     lines.append(f"{results['counts']['records']} records{again}, {results['seconds']:.1f} s")
     lines.append(f"{out / 'results.json'}, {out / 'results.csv'}" + (f", {page}" if page else ""))
     return "\n".join(lines)
+
+
+def fallback_text(name: str, system: Mapping[str, Any]) -> str:
+    """A sentence on figures that are not those of the system's generator alone."""
+    found = system["fallback"]
+    return (
+        f"the fall-back {found['generator']} made {100 * found['share']:.0f} % of the motion, in {found['records']} of "
+        f"{system['records']} records; the figures are not those of {name} alone"
+    )
 
 
 def _figure(system: Mapping[str, Any], name: str, family: str) -> str:

@@ -13,6 +13,8 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.cli.common import add_motion, config_of, progress, report, writable_file
 from speech_gesture_pkg.config import GestureConfig
+from speech_gesture_pkg.errors import GeneratorError
+from speech_gesture_pkg.generators.base import checked_motion
 from speech_gesture_pkg.motion.bvh_export import save_bvh
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.npz import save_motion
@@ -68,6 +70,9 @@ def generate(audio: AudioChunk, config: GestureConfig, label: str = "") -> Motio
     for first in progress(range(0, len(samples), audio.sample_rate), label):
         part = samples[first : first + audio.sample_rate]
         frames, state = generator.step(AudioChunk(part, audio.start + first / audio.sample_rate), state)
-        pieces.append(frames)
+        pieces.append(checked_motion(frames, f"generator {generator.name}", generator.fps))
     wanted = max(round(audio.duration * generator.fps), 1)
-    return MotionFrames.concatenate(pieces)[:wanted]
+    motion = MotionFrames.concatenate(pieces)[:wanted]
+    if not len(motion):
+        raise GeneratorError(f"generator {generator.name} made no frames of {audio.duration:.2f} s of speech")
+    return motion

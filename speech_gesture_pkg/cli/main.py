@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(import_module(f"speech_gesture_pkg.cli.{options.verb}").run(options) or 0)
     except SpeechGestureError as e:
+        if e.__cause__ is not None:
+            logging.getLogger(__name__).info("what was raised:", exc_info=e.__cause__)
         print(f"speech-gesture {options.verb}: {e}", file=sys.stderr)
         return e.exit_code
     except ModuleNotFoundError as e:

@@ -13,6 +13,7 @@ import numpy as np
 from speech_gesture_pkg.cli.common import report, writable_file
 from speech_gesture_pkg.cli.robot_poses import GESTURES, check_poses, pose_motion
 from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.pipeline.build import read_map_file
 from speech_gesture_pkg.resources import ROBOTS, robot_path
 from speech_gesture_pkg.retargeting.base import Retargeter
 from speech_gesture_pkg.retargeting.stewart_neck_retargeter import StewartNeckCollision, make_retargeter
@@ -34,7 +35,8 @@ class Checked:
 
     Attributes:
         name: as it was asked for.
-        retargeter: over its automatic map.
+        retargeter: over its map.
+        map_file: that changed the automatic map, or "".
     """
 
     name: str
@@ -42,6 +44,7 @@ class Checked:
     model: RobotModel
     map: RobotMap
     retargeter: Retargeter
+    map_file: str = ""
 
     @property
     def warnings(self) -> list[str]:
@@ -56,16 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     check.add_argument("urdf", nargs="+", help=f"URDF file, or one of {', '.join(ROBOTS)}; several for one picture")
     check.add_argument("--png", help="picture to write: a person and the robot in rest and gesture poses")
     check.add_argument("--capsules", action="store_true", help="with --png: also the capsules of the collision model")
+    check.add_argument("--map", default="", metavar="FILE", help="the robot's map file (robot.map_file), to check it")
     check.add_argument("--yaml", help="joint map to write, to edit and give as robot.map_file")
     return check
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the automatic joint map, and write picture and YAML."""
-    if options.yaml and len(options.urdf) > 1:
-        raise ConfigError(f"--yaml was given with {len(options.urdf)} robots; a joint map belongs to one")
+    """Print the joint map, and write picture and YAML."""
+    for name in ("yaml", "map"):
+        if getattr(options, name) and len(options.urdf) > 1:
+            raise ConfigError(f"--{name} was given with {len(options.urdf)} robots; a joint map belongs to one")
     png = writable_file(options.png, ".png") if options.png else None
-    robots = [look_at(name) for name in options.urdf]
+    robots = [look_at(name, options.map) for name in options.urdf]
     results, texts = [described(robot) for robot in robots], [told(robot) for robot in robots]
     written = []
     if options.yaml:
@@ -82,12 +87,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def look_at(name: str) -> Checked:
+def look_at(name: str, map_file: str = "") -> Checked:
     """Load and map a robot. Raises RobotError, ConfigError, MissingDependencyError."""
     path = robot_path(name)
     model = RobotModel.from_file(path)
-    found = map_robot(model)
-    return Checked(name if name in ROBOTS else model.name, path, model, found, make_retargeter(model, found))
+    found = map_robot(model, read_map_file(map_file))
+    retargeter = make_retargeter(model, found)
+    return Checked(name if name in ROBOTS else model.name, path, model, found, retargeter, map_file)
 
 
 def inner_collision(retargeter: Retargeter) -> CollisionModel:
@@ -123,6 +129,7 @@ def described(robot: Checked) -> dict[str, Any]:
         "groups": {k: list(v) for k, v in robot.retargeter.groups.items()},
         "warnings": robot.warnings,
         "missing": list(robot.map.missing),
+        "map_file": robot.map_file or None,
     }
 
 
@@ -130,6 +137,8 @@ def told(robot: Checked) -> str:
     """For a person."""
     lines = [robot.model.name, format_table(mapping_table(robot.model, robot.map))]
     lines += [f"warning: {w}" for w in grouped(robot.warnings)]
+    if robot.map_file:
+        lines.append(f"with the map file {robot.map_file}")
     if robot.map.missing:
         lines.append(f"missing: {', '.join(robot.map.missing)}")
     return "\n".join(lines)

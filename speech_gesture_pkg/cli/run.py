@@ -13,7 +13,11 @@ from speech_gesture_pkg.config_files import load_yaml
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
-    parser.add_argument("--urdf", default="", help="URDF file; without it the robot_description topic is used")
+    parser.add_argument(
+        "--urdf",
+        default="",
+        help="URDF file or a robot's name; default: the robot_description topic",
+    )
     add_generator(parser)
     parser.add_argument("--audio-topic", default=None, help="audio topic (default: audio)")
     parser.add_argument("--sync", choices=("live", "stamp", "delay"), default=None, help="sync.mode")

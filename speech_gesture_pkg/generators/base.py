@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.errors import ConfigError, InputError
+from speech_gesture_pkg.errors import ConfigError, GeneratorError, InputError
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.parts import PARTS
 
@@ -99,6 +99,31 @@ def check_generator(made: object, name: str) -> Generator:
     if rate != SAMPLE_RATE:
         raise ConfigError(f"generator {name!r}: sample_rate is {rate!r}; the pipeline's audio has {SAMPLE_RATE} Hz")
     return cast(Generator, made)
+
+
+def checked_motion(made: object, who: str, fps: float) -> MotionFrames:
+    """What a generator's `step` gave as its frames, if it is motion.
+
+    Args:
+        made: from `step`.
+        who: the generator, as the beginning of a sentence.
+        fps: that the generator declares, Hz.
+
+    Raises:
+        GeneratorError: no `MotionFrames`, another rate, or frames with NaN or infinite numbers.
+    """
+    if not isinstance(made, MotionFrames):
+        raise GeneratorError(f"{who} gave {_a(made)} as frames; they must be MotionFrames")
+    if len(made) and made.fps != fps:
+        raise GeneratorError(f"{who} gave frames at {made.fps:g} per second; its fps is {fps:g}")
+    if bad := int((~made.finite).sum()):
+        raise GeneratorError(f"{who} gave {bad} frames that are not finite")
+    return made
+
+
+def _a(made: object) -> str:
+    shape = getattr(made, "shape", None)
+    return f"an object of type {type(made).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 def usable_samples(audio: AudioChunk, who: str, rate: int) -> np.ndarray:

@@ -8,9 +8,10 @@ from typing import Any
 
 from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, SpeechGestureError, one_of
-from speech_gesture_pkg.generators.base import Generator, check_generator
+from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.model_bundle import model_folder
-from speech_gesture_pkg.plugins import is_plugin, load_plugin
+from speech_gesture_pkg.generators.own import OwnGenerator
+from speech_gesture_pkg.plugins import described, is_plugin, load_plugin
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _own(config: GeneratorConfig) -> Generator:
     cls = load_plugin(config.name, "generator")
     load = getattr(cls, "load", None)
     if not callable(cls):
-        raise ConfigError(f"generator {config.name!r} is a {type(cls).__name__}; it must be a class")
+        raise ConfigError(f"generator {config.name!r} is of type {type(cls).__name__}; it must be a class")
     if load is None and config.model:
         raise ConfigError(_no_model(config))
     if load is not None and not config.model:
@@ -99,8 +100,8 @@ def _own(config: GeneratorConfig) -> Generator:
     except SpeechGestureError:
         raise
     except Exception as e:  # code of somebody else
-        raise ConfigError(f"generator {config.name!r} cannot be made ({type(e).__name__}: {e})") from e
-    return check_generator(made, config.name)
+        raise ConfigError(f"generator {config.name!r} cannot be made ({described(e, config.name)})") from e
+    return OwnGenerator(made, config.name)
 
 
 def _no_model(config: GeneratorConfig) -> str:

@@ -71,8 +71,8 @@ def load_robot(robot: str | Path | GestureConfig = "demo", description: str = ""
     """Read a robot's URDF, find out which joint does what, and load the generator that is to move it.
 
     Args:
-        robot: a known name (`resources.ROBOTS`), a URDF file, or all parameters: `robot.urdf` (a file) with the map
-            file, the generator and the safety limits that are to hold.
+        robot: a known name (`resources.ROBOTS`), a URDF file, or all parameters: `robot.urdf` (a name or file), the
+            map file, the generator and the safety limits that are to hold.
         description: URDF text (from the robot_description topic), used instead of a file.
 
     Raises:
@@ -88,8 +88,8 @@ def load_robot(robot: str | Path | GestureConfig = "demo", description: str = ""
     if description:
         model = RobotModel.from_string(description, "robot_description")
     else:
-        model = RobotModel.from_file(config.robot.urdf)
-    mapping = map_robot(model, _override(config.robot.map_file), strict=config.robot.strict)
+        model = RobotModel.from_file(robot_path(config.robot.urdf))
+    mapping = map_robot(model, read_map_file(config.robot.map_file), strict=config.robot.strict)
     retargeter = make_retargeter(model, mapping, _settings(calmed(config, mapping.profile), generator))
     return Robot(model, mapping, retargeter, generator)
 
@@ -109,7 +109,7 @@ def make_generator(config: GestureConfig) -> Generator:
 def calmed(config: GestureConfig, profile: MotionProfile) -> GestureConfig:
     """The parameters with the robot's own profile: the calmer of both holds."""
     safety = config.safety
-    amplitude = min(config.style.amplitude * profile.amplitude, 2.0)
+    amplitude = config.style.amplitude * profile.amplitude
     limits = {f"acceleration_{group}": most for group, most in profile.acceleration.items()}
     values = {name: min(getattr(safety, name), most) for name, most in limits.items()}
     values["max_link_speed"] = min(safety.max_link_speed, profile.max_link_speed)
@@ -213,7 +213,8 @@ def clearance_of(robot: Robot, layout: JointLayout) -> Callable[[np.ndarray], np
     return distance
 
 
-def _override(path: str) -> Override | None:
+def read_map_file(path: str) -> Override | None:
+    """A robot's map file; None for ''. Raises ConfigError if it cannot be read, RobotError if it is no YAML table."""
     if not path:
         return None
     try:

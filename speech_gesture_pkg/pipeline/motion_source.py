@@ -14,8 +14,8 @@ from speech_gesture_pkg.audio.events import EventKind, StreamEvent
 from speech_gesture_pkg.audio.formats import clipped_fraction
 from speech_gesture_pkg.audio.stream import AudioStream
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.errors import ClippedAudioError
-from speech_gesture_pkg.generators.base import Generator, Style
+from speech_gesture_pkg.errors import ClippedAudioError, GeneratorError
+from speech_gesture_pkg.generators.base import Generator, Style, checked_motion
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.pipeline.audio_pace import PaceWatch
 from speech_gesture_pkg.pipeline.events import Event
@@ -234,6 +234,8 @@ class MotionSource:
         try:
             seed = self.config.generator.seed
             self._generator_state = self.generator.start(seed=seed, speaker=self.speaker, style=self.style)
+        except GeneratorError as e:
+            raise MotionFault(str(e)) from e
         except Exception as e:
             raise MotionFault(f"generator {self.generator.name} did not start: {type(e).__name__}: {e}") from e
         self._retarget_state = self.retargeter.start()
@@ -243,7 +245,11 @@ class MotionSource:
     def _make(self, chunk: AudioChunk) -> None:
         began = self._clock()
         try:
-            motion, self._generator_state = self.generator.step(chunk, self._generator_state, self.style)
+            made, self._generator_state = self.generator.step(chunk, self._generator_state, self.style)
+            motion = checked_motion(made, f"generator {self.generator.name}", self.generator.fps)
+        except GeneratorError as e:
+            self._generator_state = None
+            raise MotionFault(str(e)) from e
         except Exception as e:
             self._generator_state = None
             raise MotionFault(f"generator {self.generator.name} failed: {type(e).__name__}: {e}") from e
@@ -251,10 +257,6 @@ class MotionSource:
             self._worked += self._clock() - began
         if not len(motion):
             return
-        good = motion.finite
-        if not good.all():
-            self._generator_state = None
-            raise MotionFault(f"generator {self.generator.name} gave {int((~good).sum())} frames that are not finite")
         try:
             state = self._retarget_state or self.retargeter.start()
             q, self._retarget_state = self.retargeter.step(motion, state)

@@ -36,6 +36,7 @@ class OfflineRun:
         windows: controller -> every window, in order.
         sent: when each window was sent (all controllers get theirs at once), s.
         frames: (play time, frame) of all human motion that was played.
+        fallback_frames: how many of them the fall-back made.
         events: all events.
         joints: commanded motion, sampled between the audio messages.
         seconds: audio time covered.
@@ -48,6 +49,7 @@ class OfflineRun:
     windows: dict[str, list[Window]] = field(default_factory=dict)
     sent: list[float] = field(default_factory=list)
     frames: list[tuple[float, MotionFrames]] = field(default_factory=list)
+    fallback_frames: int = 0
     events: list[Event] = field(default_factory=list)
     joints: RobotTrajectory | None = None
     seconds: float = 0.0
@@ -249,6 +251,7 @@ def _step(pipeline: Pipeline, clock: VirtualClock, run: OfflineRun) -> np.ndarra
     if result.windows:
         run.step_times.append(spent)
     run.frames += result.frames
+    run.fallback_frames += len(result.frames) if pipeline.fallback.active else 0
     run.events += result.events
     _keep(result.windows, clock, run)
     return here

@@ -15,6 +15,7 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from speech_gesture_pkg.errors import ConfigError
+from speech_gesture_pkg.resources import robot_path
 from speech_gesture_pkg.robot.urdf_text import read_urdf_text
 from speech_gesture_pkg.ros.clock import NANO, nanoseconds, time_msg
 from speech_gesture_pkg.ros.parameters import declare, reject_unknown
@@ -221,7 +222,7 @@ class SimRobot(Node):
         self._states.publish(self._message)
 
     def _publish_urdf(self, path: str) -> None:
-        text = read_urdf_text(path)
+        text = read_urdf_text(robot_path(path))
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._description = self.create_publisher(String, "robot_description", latched)
         self._description.publish(String(data=text))

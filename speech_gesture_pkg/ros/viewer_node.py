@@ -22,6 +22,7 @@ from speech_gesture_pkg.errors import InputError, SpeechGestureError
 from speech_gesture_pkg.motion.parts import ARKIT_INDEX
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 from speech_gesture_pkg.outside_text import as_markdown
+from speech_gesture_pkg.resources import robot_path
 from speech_gesture_pkg.ros.messages.audio import AudioAdapter, adapter_for, format_from_info
 from speech_gesture_pkg.ros.messages.audio_types import AUDIO_INFO, import_message
 from speech_gesture_pkg.ros.messages.graph import AUDIO_QOS, detect_audio_type
@@ -90,7 +91,7 @@ class ViewerNode(Node):
         ]
         reject_unknown(self)
         self._format, self._files = AudioFormat(*audio), WavStream()
-        robot = RobotFigure.from_file(urdf) if urdf else None
+        robot = RobotFigure.from_file(robot_path(urdf)) if urdf else None
         self.page = BrowserPage(host, port, "speech gesture, live")
         self._strip = LiveStrip()
         self._q = np.zeros(0)

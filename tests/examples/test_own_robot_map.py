@@ -12,7 +12,7 @@ from speech_gesture_pkg.resources import DEMO_AUDIO, resource
 MAP = Path(__file__).resolve().parents[2] / "examples" / "own_robot_map.yaml"
 
 
-def test_the_left_arm_and_the_waist_rest_and_the_rest_is_calm(demo_urdf):
+def test_the_left_arm_the_waist_and_a_neck_joint_rest_and_the_rest_is_calm(demo_urdf):
     config = GestureConfig().with_values({"robot.urdf": str(demo_urdf), "robot.map_file": str(MAP)})
     robot = load_robot(config)
     assert calmed(config, robot.map.profile).safety.acceleration_arms == 12.0
@@ -23,3 +23,5 @@ def test_the_left_arm_and_the_waist_rest_and_the_rest_is_calm(demo_urdf):
     assert any("right" in n for n in moving)
     assert not [n for n in joints.joint_names if "left" in n and ("arm" in n or "elbow" in n or "shoulder" in n)]
     assert not robot.retargeter.groups.get("torso")
+    assert "neck_roll" not in joints.joint_names
+    assert "neck_yaw" in joints.joint_names

@@ -124,6 +124,7 @@ def record(name: str, value: float | None, seed: int = 0, system: str = "prosody
         "metrics": {"vsd": {"value": value, "unit": "m/frame", "why": why, "stamp": stamp}},
         "timings": {},
         "worst": [],
+        "fallback_share": 0.0,
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.lab.study.commanded import commanded
-from speech_gesture_pkg.lab.study.from_bag import BagRecording, recorded_sample
+from speech_gesture_pkg.lab.study.from_bag import BagRecording, _fallback_share, recorded_sample
 from speech_gesture_pkg.motion.frames import MotionFrames
 from speech_gesture_pkg.motion.skeleton import JOINT_NAMES
 from speech_gesture_pkg.verification.bag_content import BagContent
@@ -130,3 +130,12 @@ def test_rounded_stamps_make_no_acceleration():
     inside = run.time < 2.0
     np.testing.assert_allclose(run.position[inside, 0], np.sin(run.time[inside]), atol=1e-6)
     np.testing.assert_allclose(run.acceleration[inside, 0], -np.sin(run.time[inside]), atol=2e-3)
+
+
+def test_the_share_of_the_fall_back_counts_while_the_sound_comes_in():
+    """Diagnostics come once a second, before, during and after 3 s of audio."""
+    recording = BagRecording(BagContent(), audio_received=[10.0, 11.5, 13.0])
+    recording.fallback = [(9.0, True), (10.5, False), (11.5, True), (12.5, True), (14.0, False)]
+    assert _fallback_share(recording) == pytest.approx(2 / 3)
+    recording.fallback = []
+    assert _fallback_share(recording) == 0.0

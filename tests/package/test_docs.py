@@ -134,10 +134,13 @@ def test_the_picture_of_the_architecture_is_up_to_date():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_table_of_layers_names_every_layer():
+def test_the_tables_of_layers_are_the_one_that_the_test_keeps():
     text = (DOCS / "architecture.md").read_text("utf-8")
     table = text.partition("| layer, lowest first |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`([\w/]+)`", table)) >= {name for names in LAYERS for name in names}
+    rows = [re.findall(r"`([\w/]+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert rows == [list(names) for names in LAYERS]
+    (chain,) = re.findall(r"^    outside_text < .*?(?=\n\n)", OUTSIDE[1].read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert [re.findall(r"[\w/]+", row) for row in chain.split("<")] == [list(names) for names in LAYERS]
 
 
 def test_every_command_is_on_its_page():

@@ -244,7 +244,12 @@ def test_overrides_have_the_last_word(demo_urdf):
         ({"face": "jaw"}, "must be a list of rows"),
         ({"left_hand": {"index": 3}}, "must be a list of rows"),
         ({"up": [0, 0, 0]}, "must be a direction"),
-        ({"motion": {"amplitude": 3}}, "'motion.amplitude' is 3; it must be a number in [0, 2]"),
+        (
+            {"motion": {"amplitude": 3}},
+            "'motion.amplitude' is 3; it must be a number in [0, 1]: a map file can only",
+        ),
+        ({"motion": {"amplitude": 1.5}}, "'motion.amplitude' is 1.5; it must be a number in [0, 1]"),
+        ({"neck_roll": None}, "It is a joint of the robot: exclude: [neck_roll] leaves it alone"),
         ({"motion": {"max_link_speed": 0}}, "'motion.max_link_speed' is 0; it must be a positive number"),
         ({"motion": {"speed": 1}}, "'motion.speed' is unknown; it must be one of: amplitude, max_link_speed"),
         ({"motion": 3}, "must be a table"),

@@ -74,6 +74,8 @@ CORPUS_METRICS: dict[str, CorpusMetric] = {
     )
 }
 """Every metric of a corpus, by name."""
+STUDIED = (*FRECHET, "diversity_diffsheg")
+"""Those that `evaluate` takes."""
 
 
 def latent_parameters(name: str, motion: MotionFrames, provider: LatentProvider) -> np.ndarray:

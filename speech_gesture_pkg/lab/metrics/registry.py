@@ -29,7 +29,7 @@ from speech_gesture_pkg.lab.metrics.sample import (
 )
 from speech_gesture_pkg.lab.metrics.spec import Better, Metric, Need, Of, definition_of
 from speech_gesture_pkg.lab.metrics.speech_alignment import jaw_on_loudness, jaw_opening, strokes_on_accents
-from speech_gesture_pkg.plugins import is_plugin, load_plugin
+from speech_gesture_pkg.plugins import defined_at, described, is_plugin, load_plugin
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -237,10 +237,10 @@ def metric(name: str) -> Metric:
     """
     if name not in METRICS:
         if not is_plugin(name):
-            raise ConfigError(one_of("metric", name, METRICS))
+            raise ConfigError(f"{one_of('metric', name, METRICS)}, or your own as module:NAME")
         own = load_plugin(name, "metric")
         if not isinstance(own, Metric):
-            raise ConfigError(f"metric {name!r} is a {type(own).__name__}; it must be a Metric (lab.metrics.spec)")
+            raise ConfigError(f"metric {name!r} is of type {type(own).__name__}; it must be a lab.metrics.spec.Metric")
         METRICS[name] = replace(own, name=name)
     return METRICS[name]
 
@@ -253,10 +253,35 @@ def measure(name: str, take: MetricInput) -> Measurement:
     """
     found = metric(name)
     try:
-        value: float | NotComputable = float(found.compute(take))
+        value: float | NotComputable = _own_figure(found, take) if is_plugin(name) else float(found.compute(take))
     except InputError as error:
         value = NotComputable(str(error))
     return Measurement(name, value, found.unit)
+
+
+def _own_figure(own: Metric, take: MetricInput) -> float:
+    """The figure of a user's own metric. Raises InputError for whatever it raises or lacks, and for what is no number.
+
+    A mistake in it costs its own figure, not the record.
+    """
+    for need in Need:
+        if need in own.needs and (why := need.missing_in(take)):
+            raise InputError(f"metric {own.name!r}: {why}")
+    try:
+        value: object = own.compute(take)
+    except InputError:
+        raise
+    except Exception as e:  # code of somebody else
+        raise InputError(f"metric {own.name!r} failed ({described(e, own.name)})") from e
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "fiub":
+        shape = f" of shape {number.shape}" if number.ndim else ""
+        where = defined_at(own.compute)
+        raise InputError(
+            f"metric {own.name!r} gave an object of type {type(value).__name__}{shape}; it must return one number"
+            + (f" ({where})" if where else "")
+        )
+    return float(number)
 
 
 def measure_all(take: MetricInput, names: Iterable[str] | None = None) -> list[Measurement]:

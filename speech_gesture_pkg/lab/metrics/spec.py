@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from speech_gesture_pkg.lab.metrics.sample import MetricInput
+from speech_gesture_pkg.motion.parts import PARTS
 
 
 class Better(Enum):
@@ -35,6 +36,20 @@ class Need(Enum):
     NORMALISER = "mean and deviation of the training corpus"
     ROBOT = "robot motion"
     LATENT = "an autoencoder"
+
+    def missing_in(self, take: MetricInput) -> str:
+        """Why a metric that needs this cannot be computed of a take; '' if the take has it."""
+        parts: dict[Need, object] = {
+            Need.TRUTH: take.truth,
+            Need.AUDIO: take.speech,
+            Need.SAMPLES: take.samples or None,
+            Need.FACE: take.motion.valid[:, PARTS.index("face")].all() or None,
+            Need.FACE_POINTS: take.face_points,
+            Need.SEMANTIC: take.semantic,
+            Need.NORMALISER: take.normaliser,
+            Need.ROBOT: take.robot,
+        }
+        return "" if parts.get(self) is not None else f"it needs {self.value}, which the input lacks"
 
 
 class Of:
@@ -72,7 +87,7 @@ class Metric:
         unit: of the figure; empty for pure numbers.
         better: which way it should go.
         source: paper and equation, table or code that defines it.
-        needs: what it needs beside the motion.
+        needs: what it needs beside the motion; a user's own metric is not computed where that is missing.
         note: on what it is computed, added to the definition.
         defined_by: whose docstring defines it; None: `compute`, or the function that it is `Of`.
         fooled_by: controls (`controls.py`) that score as well as or better than real motion, found on real data and

@@ -216,7 +216,8 @@ def _corpus_rows(
 ) -> list[dict[str, Any]]:
     """Frechet distances and Div: one figure a side, no pairs; intervals that do not overlap differ significantly."""
     rows = []
-    for metric in (n for n, about in a["metrics"].items() if about["family"] == "corpus"):
+    both = [n for n in a["metrics"] if n in b["metrics"]]
+    for metric in (n for n in both if a["metrics"][n]["family"] == "corpus"):
         x, y = a["systems"][one]["corpus"][metric], b["systems"][two]["corpus"][metric]
         about = a["metrics"][metric]
         row = _row(metric, about, one, two, np.empty((0, 2)), x["why"] or y["why"] or "")

@@ -82,6 +82,7 @@ def sample_of_run(
         timings=timings_of(run),
         events=dict(Counter(e.code for e in run.events)),
         warnings=sorted({e.text for e in run.events if e.severity.value == "error"}),
+        fallback_share=run.fallback_frames / len(run.frames),
         no_figure={n: SIMULATED for n in NEEDS_TIME}
         | {n: "the simulated robot follows exactly; joint states need a run through the node" for n in NEEDS_ROBOT},
     )

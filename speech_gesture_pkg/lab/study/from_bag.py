@@ -56,6 +56,7 @@ class BagRecording:
         offsets: reception (same clock), and by how much the motion followed its sound then, s.
         silences: reception, and how much silence the node had put in where audio stayed away, s.
         unsent: reception, and how many windows the node had not sent because it was too late for them.
+        fallback: reception, and whether the fall-back was in charge.
         stamps: play times of the human's frames, same clock.
         warnings: sentences on what could not be read.
     """
@@ -70,6 +71,7 @@ class BagRecording:
     offsets: list[tuple[float, float]] = field(default_factory=list)
     silences: list[tuple[float, float]] = field(default_factory=list)
     unsent: list[tuple[float, float]] = field(default_factory=list)
+    fallback: list[tuple[float, bool]] = field(default_factory=list)
     stamps: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -107,6 +109,8 @@ def read_recording(path: Path, config: GestureConfig, audio_topic: str = "") -> 
                         found.offsets.append((received - found.epoch, offset))
                     if np.isfinite(silence := found.figure(DiagnosticKey.SILENCE)):
                         found.silences.append((received - found.epoch, silence))
+                    active = values.get(DiagnosticKey.FALLBACK) == "active"
+                    found.fallback.append((received - found.epoch, active))
                     found.unsent.append((received - found.epoch, found.figure(UNSENT, 0.0)))
         elif kind == SMPLX and "pelvis" in message.data.joint_names:
             found.stamps.append(stamp_seconds(message.data.header.stamp) - found.epoch)
@@ -151,6 +155,10 @@ def recorded_sample(
     warnings += _stalls(recording)
     take = MetricInput(motion, speech=speech_features(audio) if audio is not None else None)
     sample = EvaluationSample(take, audio, offset, timings=_timings(recording, audio), warnings=warnings)
+    sample.fallback_share = _fallback_share(recording)
+    if sample.fallback_share > 0.0:
+        name = recording.diagnostics.get(DiagnosticKey.GENERATOR, "another generator")
+        warnings.append(f"the fall-back ({name}) was in charge for {100 * sample.fallback_share:.0f} % of the speech")
     if content.motion is None:
         sample.no_figure["*motion"] = "the bag holds no SMPL-X motion (topic ~/smplx)"
     trajectory = _trajectory(recording, origin)
@@ -234,6 +242,13 @@ def _stalls(recording: BagRecording) -> list[str]:
     if unsent:
         sentences.append(f"{unsent} trajectory windows were too late to be sent: the robot braked for a moment")
     return sentences
+
+
+def _fallback_share(recording: BagRecording) -> float:
+    """Share of the diagnostics that were sent while the sound came in and say that the fall-back is in charge."""
+    received = recording.audio_received or [-np.inf, np.inf]
+    during = [active for time, active in recording.fallback if received[0] <= time <= received[-1] + SETTLED]
+    return float(np.mean(during)) if during else 0.0
 
 
 def _growth(recording: BagRecording, counted: Sequence[tuple[float, float]]) -> float:

@@ -14,6 +14,7 @@ from speech_gesture_pkg.config import GeneratorConfig, GestureConfig
 from speech_gesture_pkg.errors import ConfigError, InputError
 from speech_gesture_pkg.generators.base import Generator
 from speech_gesture_pkg.generators.model_bundle import model_folder
+from speech_gesture_pkg.lab.metrics.corpus import STUDIED
 from speech_gesture_pkg.lab.metrics.registry import METRICS, metric
 from speech_gesture_pkg.lab.study import jobs
 from speech_gesture_pkg.lab.study.inputs import Item, content_hash
@@ -68,33 +69,36 @@ class StudyPlan:
     Attributes:
         jobs: in the order of the inputs.
         normaliser: stamp of the normaliser, "" without ground truth.
+        metrics: names of those that were asked for, of takes and of a corpus.
         warnings: sentences.
     """
 
     jobs: list[StudyJob] = field(default_factory=list)
     normaliser: str = ""
+    metrics: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
 def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """All metrics, or those named; `robot_*` and the like are patterns, `module:NAME` is a user's own.
+    """All metrics, of takes and of a corpus, or those named; `robot_*` is a pattern, `module:NAME` a user's own.
 
     Raises:
         ConfigError: naming the nearest, or what is wrong with one's own.
     """
     for name in filter(is_plugin, wanted):
         metric(name)
+    known = [*METRICS, *STUDIED]
     if not wanted:
-        return tuple(METRICS)
+        return tuple(known)
     found: list[str] = []
     for name in wanted:
-        matching = [m for m in METRICS if m == name or (name.endswith("*") and m.startswith(name[:-1]))]
+        matching = [m for m in known if m == name or (name.endswith("*") and m.startswith(name[:-1]))]
         if not matching:
-            near = difflib.get_close_matches(name, METRICS, 3, 0.4)
-            hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are: {', '.join(METRICS)}"
-            raise ConfigError(f"metric {name!r} is unknown{hint}")
+            near = difflib.get_close_matches(name, known, 3, 0.4)
+            hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are: {', '.join(known)}."
+            raise ConfigError(f"metric {name!r} is unknown{hint} One of your own is named module:NAME")
         found += matching
-    return tuple(n for n in METRICS if n in found)
+    return tuple(n for n in known if n in found)
 
 
 def make_plan(
@@ -108,7 +112,7 @@ def make_plan(
         folder: of the study; the normaliser is kept there.
         progress: wraps the items while their files are hashed.
     """
-    plan = StudyPlan()
+    plan = StudyPlan(metrics=metric_names(options.metrics))
     prepared: list[tuple[Item, dict[str, str], float]] = []
     for item in progress(items):
         try:
@@ -119,7 +123,7 @@ def make_plan(
     normaliser = _normaliser(plan, truths, {h["truth"] for _, h, _ in prepared if "truth" in h}, folder)
     shared = {"latents": jobs.file_hash(options.latents)} if options.latents else {}
     shared |= {"normaliser": plan.normaliser} if normaliser else {}
-    metrics = metric_names(options.metrics)
+    metrics = tuple(name for name in plan.metrics if name not in STUDIED)
     shared |= {name: plugin_sha256(name, "metric") for name in filter(is_plugin, metrics)}
     for item, hashes, seconds in prepared:
         mine = hashes | shared

@@ -57,12 +57,13 @@ def _why_no_figure(sample: EvaluationSample, name: str) -> str:
 
 
 def described(sample: EvaluationSample) -> dict[str, Any]:
-    """Timings, events, warnings, worst moments, curves, poses."""
+    """Timings, events, warnings, the fall-back's share, worst moments, curves, poses."""
     return {
         "offset_s": sample.offset,
         "timings": {k: _finite(v) for k, v in sample.timings.items()},
         "events": sample.events,
         "warnings": sample.warnings,
+        "fallback_share": sample.fallback_share,
         "worst": worst_moments(sample),
         "curves": curves(sample),
         "poses": poses(sample),

@@ -16,13 +16,14 @@ import numpy as np
 import scipy
 
 from speech_gesture_pkg import __version__
-from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, STUDIED
 from speech_gesture_pkg.lab.metrics.registry import METRICS
 from speech_gesture_pkg.lab.metrics.spec import CorpusMetric, Metric, Need
 from speech_gesture_pkg.lab.study import sanity, sanity_frechet, summary
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.engine import cores
-from speech_gesture_pkg.lab.study.jobs import PACKAGE, StudyJob, definitions_hash, hashed
+from speech_gesture_pkg.lab.study.jobs import PACKAGE, definitions_hash, hashed
+from speech_gesture_pkg.lab.study.plan import StudyPlan
 from speech_gesture_pkg.lab.study.store import RecordStore
 from speech_gesture_pkg.outside_text import csv_cell
 
@@ -33,28 +34,26 @@ TIMING_COLUMNS = ("real_time_factor", "step_p50_ms", "step_p99_ms", "metrics_s",
 
 def results_of(
     store: RecordStore,
-    jobs: Sequence[StudyJob],
+    plan: StudyPlan,
     failures: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     latents: LatentFile | None = None,
-    normaliser: str = "",
     **more: Any,
 ) -> dict[str, Any]:
     """The results of a study from its records on disk.
 
     Args:
         store: of the study.
-        jobs: all that were asked for; those without a record failed or were not run.
+        plan: all jobs and metrics that were asked for; jobs without a record failed or were not run.
         failures: of `Outcome.failure`.
         settings: what was asked for, as plain data.
         latents: autoencoders for the Frechet distances.
-        normaliser: stamp of the normaliser of Div and PCM.
         more: further entries (command, seconds, counts).
     """
-    keys = [j.key for j in jobs if store.path(j.key).is_file()]
+    keys = [j.key for j in plan.jobs if store.path(j.key).is_file()]
     records = list(store.records(keys))
     systems = summary.gathered(records)
-    corpus = summary.corpus_figures(systems, store.arrays, latents, normaliser)
+    corpus = summary.corpus_figures(systems, store.arrays, latents, plan.normaliser, plan.metrics)
     return {
         "schema": RESULTS,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -63,7 +62,7 @@ def results_of(
         "settings": dict(settings) | {"models": {r["system"]: r["weights_sha256"] for r in records if r["generator"]}},
         "definitions": definitions_hash(),
         "corpus": _corpus(records),
-        "metrics": metric_table(),
+        "metrics": {name: about for name, about in metric_table().items() if name in plan.metrics},
         "records": [{k: v for k, v in r.items() if k != "controls"} for r in records],
         "failures": list(failures),
         "systems": {
@@ -72,6 +71,7 @@ def results_of(
                 "metrics": s.figures(),
                 "corpus": corpus[name],
                 "timings": s.speed(),
+                "fallback": s.fallback(),
             }
             for name, s in systems.items()
         },
@@ -86,7 +86,7 @@ def metric_table() -> dict[str, dict[str, Any]]:
     for m in METRICS.values():
         family = "robot" if Need.ROBOT in m.needs else "human"
         table[m.name] = _about(m) | {"fooled_by": sorted(m.fooled_by), "family": family}
-    for name in (*FRECHET, "diversity_diffsheg"):
+    for name in STUDIED:
         c = CORPUS_METRICS[name]
         table[name] = _about(c) | {"fooled_by": [], "family": "corpus", "doc": c.summary}
     return table

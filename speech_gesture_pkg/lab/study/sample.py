@@ -41,6 +41,7 @@ class EvaluationSample:
         events: kind -> how many.
         warnings: sentences.
         no_figure: metric -> why there is no figure, where that is known better than the metric does.
+        fallback_share: of the motion, that the fall-back made in place of the generator; in [0, 1].
     """
 
     take: MetricInput
@@ -53,6 +54,7 @@ class EvaluationSample:
     events: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     no_figure: dict[str, str] = field(default_factory=dict)
+    fallback_share: float = 0.0
 
     @property
     def trajectory(self) -> RobotTrajectory | None:

@@ -53,7 +53,7 @@ def control_figures(job: StudyJob, sample: EvaluationSample) -> dict[str, Any]:
     if job.others:
         others = [motion_of(p) for p in job.others]
         take = replace(take, truth=others[0], samples=(others[1],), normaliser=_normaliser([take.motion, *others]))
-    names = names_judged()
+    names = [n for n in names_judged() if n in job.metrics]
     return {
         "material": job.system,
         "figures": {control: _figures(changed, names) for control, changed in spoiled(take, job.key).items()},
@@ -144,7 +144,7 @@ def _rows(material: str, takes: list[dict[str, dict[str, float | None]]]) -> lis
         metric = METRICS[name]
         if material not in REAL_MATERIAL and metric.needs & {Need.TRUTH, Need.SAMPLES}:
             continue  # only a real performance can be asked to be nearer to a real one than a control
-        real = [t["as_is"][name] for t in takes if t["as_is"][name] is not None]
+        real = [t["as_is"][name] for t in takes if t["as_is"].get(name) is not None]
         if not real:
             continue
         values = np.array(real, float)

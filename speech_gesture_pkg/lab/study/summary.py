@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics import frechet
-from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET
+from speech_gesture_pkg.lab.metrics.corpus import CORPUS_METRICS, FRECHET, STUDIED
 from speech_gesture_pkg.lab.metrics.diversity import batch_diversities
 from speech_gesture_pkg.lab.metrics.frechet import LatentStatistics
 from speech_gesture_pkg.lab.metrics.statistics import bootstrap_interval
 from speech_gesture_pkg.lab.study.embeddings import LatentFile
 from speech_gesture_pkg.lab.study.jobs import REAL
+from speech_gesture_pkg.pipeline.build import SPARE
 
 LEVEL = 0.95
 RESAMPLES = 200
@@ -34,6 +35,7 @@ class SystemFigures:
         self.missing: dict[str, Counter[str]] = defaultdict(Counter)
         self.stamps: dict[str, str] = {}
         self.timings: dict[str, list[float]] = defaultdict(list)
+        self.fallback_shares: list[float] = []
         self.moments: list[dict[str, Any]] = []
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -49,6 +51,7 @@ class SystemFigures:
         for name, value in record["timings"].items():
             if value is not None:
                 self.timings[name].append(value)
+        self.fallback_shares.append(record["fallback_share"])
         for moment in record["worst"]:
             self.moments.append(moment | {"file": record["name"], "key": record["key"]})
         self.moments = sorted(self.moments, key=_gravity)[: 4 * WORST]
@@ -68,6 +71,12 @@ class SystemFigures:
         if factor is None and self.timings["real_time_factor"]:
             factor = float(np.median(self.timings["real_time_factor"]))
         return {"audio_s": audio, "busy_s": busy or None, "real_time_factor": factor, **medians}
+
+    def fallback(self) -> dict[str, Any] | None:
+        """In how many records the fall-back took over, and the share of all motion that it made; None if in none."""
+        taken = sum(share > 0.0 for share in self.fallback_shares)
+        share = float(np.mean(self.fallback_shares or [0.0]))
+        return {"generator": SPARE, "records": taken, "share": share} if taken else None
 
     def worst(self) -> list[dict[str, Any]]:
         """The worst moments: some of each kind."""
@@ -120,6 +129,7 @@ def corpus_figures(
     arrays: Callable[[str], Mapping[str, np.ndarray]],
     latents: LatentFile | None,
     normaliser: str = "",
+    names: Collection[str] = STUDIED,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """System -> corpus metric -> figure with interval, or why there is none.
 
@@ -128,17 +138,19 @@ def corpus_figures(
         arrays: key of a record -> its arrays.
         latents: autoencoders; without them Frechet distances say so.
         normaliser: stamp of the normaliser, "" if there is none.
+        names: metrics that were asked for.
     """
     real = systems[REAL].keys if REAL in systems else []
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for name, figures in systems.items():
         mine: dict[str, dict[str, Any]] = {}
-        for metric in FRECHET:
+        for metric in (m for m in FRECHET if m in names):
             if name == REAL:
                 mine[metric] = _none(metric, "this is the real motion that the others are compared with")
             else:
                 mine[metric] = _frechet(metric, figures.keys, real, arrays, latents)
-        mine["diversity_diffsheg"] = _div(figures.keys, arrays, normaliser)
+        if "diversity_diffsheg" in names:
+            mine["diversity_diffsheg"] = _div(figures.keys, arrays, normaliser)
         result[name] = mine
     return result
 

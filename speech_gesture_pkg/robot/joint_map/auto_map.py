@@ -50,7 +50,7 @@ def map_robot(robot: RobotModel, override: Mapping[str, object] | None = None, s
             that are not there.
     """
     override = override if isinstance(override, Override) else Override(override or {})
-    check_sections(override)
+    check_sections(override, robot.full_names)
     tree = Anatomy(robot)
     standing, sentence = upright(tree)
     if override.get("up") is not None:

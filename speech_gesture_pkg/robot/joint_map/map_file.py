@@ -91,13 +91,14 @@ def _number(node: yaml.Node | None, path: str, lines: dict[str, int]) -> None:
             _number(value, f"{path}[{i}]", lines)
 
 
-def check_sections(override: Override) -> None:
-    """Raises RobotError for a section that does not exist."""
+def check_sections(override: Override, joint_names: Iterable[str]) -> None:
+    """Raises RobotError for a section that does not exist; for the name of a joint it says how to leave that out."""
     for key in override:
         if key not in SECTIONS:
             line = override.lines.get(key)
             where = f"{override.name}, line {line}: section" if line else f"{override.name} section"
-            raise RobotError(one_of(where, key, SECTIONS))
+            hint = f". It is a joint of the robot: exclude: [{key}] leaves it alone" if key in joint_names else ""
+            raise RobotError(one_of(where, key, SECTIONS) + hint)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

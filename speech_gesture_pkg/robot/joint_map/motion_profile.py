@@ -17,7 +17,7 @@ class MotionProfile:
     """Section `motion` of a robot map. The calmer of it and the parameters of the same name holds.
 
     Attributes:
-        amplitude: multiplies `style.amplitude`, in [0, 2].
+        amplitude: multiplies `style.amplitude`, in [0, 1]: a map file can only calm.
         max_link_speed: of hands, wrists and elbows, m/s; infinite = what the parameters say.
         acceleration: limits by kind of joint ("arms", ...), rad/s^2; absent = what the parameters say.
     """
@@ -47,8 +47,8 @@ def read_profile(section: object, at: Callable[[str], str]) -> MotionProfile:
         if key not in KEYS:
             raise RobotError(f"{where} is unknown; it must be one of: {', '.join(KEYS)}")
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if key == "amplitude" and not (good and 0 <= value <= 2):
-            raise RobotError(f"{where} is {value!r}; it must be a number in [0, 2]")
+        if key == "amplitude" and not (good and 0 <= value <= 1):
+            raise RobotError(f"{where} is {value!r}; it must be a number in [0, 1]: a map file can only make calmer")
         if not good or (value <= 0 and key != "amplitude"):
             raise RobotError(f"{where} is {value!r}; it must be a positive number")
         values[key] = float(value)

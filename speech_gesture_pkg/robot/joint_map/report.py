@@ -11,7 +11,9 @@ from speech_gesture_pkg.robot.joint_map.robot_map import SIDES, RobotMap
 from speech_gesture_pkg.robot.model import PLACEHOLDER_VELOCITY, RobotModel
 from speech_gesture_pkg.robot.urdf_limits import DEGREE
 
-_MOTION = """\
+_TEMPLATE = """\
+# Joints that no gesture may move, whatever part they belong to.
+# exclude: [{joint}]
 # How calmly this robot must move: the calmer of this and the parameters of the same name holds.
 # motion:
 #   amplitude: 0.8          # times style.amplitude
@@ -101,7 +103,8 @@ def to_yaml(robot_map: RobotMap) -> str:
     missing = f"# Missing: {', '.join(robot_map.missing)}\n" if robot_map.missing else ""
     # A part that was not found is left out rather than dropped by null, so that an edit can add it.
     plain = {k: v for k, v in robot_map.to_dict().items() if v is not None}
-    return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120) + _MOTION
+    more = _TEMPLATE.format(joint=(robot_map.head or robot_map.torso or sorted(robot_map.joints) or ["joint"])[-1])
+    return head + notes + missing + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120) + more
 
 
 def format_table(rows: list[MappingRow]) -> str:

@@ -168,7 +168,7 @@ def _own(spec: str) -> AudioAdapter:
     """The adapter of a user's own type; it only reads."""
     own = load_plugin(spec, "audio message type")
     if not isinstance(own, OwnAudioType):
-        raise ConfigError(f"audio message type {spec!r} is a {type(own).__name__}; it must be an OwnAudioType")
+        raise ConfigError(f"audio message type {spec!r} is of type {type(own).__name__}; it must be an OwnAudioType")
     message = import_message(own.type_name)
 
     def parse(msg: Any, declared: AudioFormat, _: WavStream | None) -> tuple[np.ndarray, int]:
