@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print the result as JSON")
     generators.add_arguments(verbs["generators"])
     verbs["generators"].add_argument("--repeat", type=int, default=3, help="medians of so many (default: %(default)s)")
-    for verb in ("generators", "robots"):
+    for verb in ("generators", "robots", "soak"):
         verbs[verb].add_argument("--audio", help="speech file (default: the bundled clip)")
     denoiser.add_arguments(verbs["denoiser"])
     set_options(verbs["denoiser"])

@@ -187,8 +187,10 @@ def test_a_pause_during_a_hang_holds_whatever_comes_after_it(fault, probe, start
     watch.until_state("paused")
     began = watch.now()
     probe.wait(lambda: watch.still(since=began + 0.3))
-    seen = {v.value for d in watch.diagnostics for s in d.status for v in s.values if v.key == DiagnosticKey.STATE}
-    assert seen <= {"braking", "paused"}
+    states = [v.value for d in watch.diagnostics for s in d.status for v in s.values if v.key == DiagnosticKey.STATE]
+    while states and states[0] == "degraded":  # reports of the hang itself that were still under way
+        del states[0]
+    assert set(states) <= {"braking", "paused"}
     assert " -0.0 s" not in gesture.output
     assert max(abs(watch.positions()[j] - q) for j, q in rest_pose().items()) < 0.02
     assert pause(True).success, "it is paused already"
