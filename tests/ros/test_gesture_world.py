@@ -20,9 +20,12 @@ from speech_gesture_pkg.verification.motion_guarantees import check_guarantees
 from speech_gesture_pkg.verification.tracking import check_tracking
 
 TIMELY = 0.005
-STALL = 0.03
+STALL = 0.014
 """Windows that come with less lead than TIMELY, or joint states further apart than STALL, say that the machine was too
-busy to judge how a robot follows, s."""
+busy to judge how a robot follows, s. Cycles are 10 ms apart; a controller of the newest rules that takes up a window
+in a cycle that is late by 10 ms is behind by what a joint of 1.5 rad/s does in it, 0.015 rad."""
+EXACT = 1e-3
+"""Largest distance between a robot that follows exactly and what the windows say, rad."""
 
 _busy: list[str] = []
 """Tests that found the machine too busy three times: the next ones try once."""
@@ -62,15 +65,15 @@ def test_a_future_stamp_is_followed_and_stamp_zero_is_worse(probe, start, demo_u
     for attempt in range(1 if _busy else 3):
         bag = run_robot(probe, start, tmp_path / f"stamped_{attempt}", "robot1", distro, zero=False)
         report = check_guarantees(bag, demo_urdf.read_text())
-        if calm(bag, report.least_lead):
+        good = check_tracking(bag, "/robot1/joint_states")
+        if good.error < EXACT or calm(bag, report.least_lead):
             break
     else:
         _busy.append(distro)
         pytest.skip("this machine is too busy to judge how a robot follows")
     assert report.kept, report.examples
     assert len(report.moving) > 12
-    good = check_tracking(bag, "/robot1/joint_states")
-    assert good.error < 1e-3
+    assert good.error < EXACT
     assert abs(good.delay) < 0.002
     bag = run_robot(probe, start, tmp_path / "zero", "robot2", distro, zero=True)
     worse = check_tracking(bag, "/robot2/joint_states")
