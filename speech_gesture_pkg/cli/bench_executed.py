@@ -13,8 +13,9 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.cli.common import config_of
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.pipeline.build import Robot, load_robot, robot_urdf
+from speech_gesture_pkg.pipeline.build import Robot, load_robot
 from speech_gesture_pkg.pipeline.offline import OfflineRun, run_offline
+from speech_gesture_pkg.resources import robot_file
 from speech_gesture_pkg.sim.controller import ControllerSettings, SimController
 from speech_gesture_pkg.sim.rules import Goal, rules_of
 from speech_gesture_pkg.trajectory.composer import Window
@@ -62,7 +63,7 @@ def _bend(x: np.ndarray, step: int) -> np.ndarray:
 def executed_figures(options: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each case and rate: largest error from what was commanded (rad; a cycle late counts as in time), and
     accelerations over a cycle and over 10 ms, executed over commanded."""
-    config = config_of(options).with_values({"robot.urdf": str(robot_urdf("demo"))})
+    config = config_of(options).with_values({"robot.urdf": str(robot_file("demo"))})
     robot = load_robot(config)
     sound = [read_audio(path) for path in options.executed]
     rate = sound[0].sample_rate

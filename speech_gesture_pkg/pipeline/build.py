@@ -17,7 +17,7 @@ from speech_gesture_pkg.pipeline.fallback import Spare
 from speech_gesture_pkg.pipeline.pipeline import Pipeline
 from speech_gesture_pkg.pipeline.robot_interface import RobotInterface
 from speech_gesture_pkg.pipeline.timing import CLOCK_STEP
-from speech_gesture_pkg.resources import robot_file, robot_path
+from speech_gesture_pkg.resources import robot_path
 from speech_gesture_pkg.retargeting.base import Retargeter, RetargetSettings
 from speech_gesture_pkg.retargeting.stewart_neck_retargeter import make_retargeter
 from speech_gesture_pkg.robot.joint_limits import LimitSettings
@@ -60,11 +60,6 @@ class Robot:
         """One line: what of the robot moves."""
         groups = ", ".join(f"{name} {len(joints)}" for name, joints in self.retargeter.groups.items() if joints)
         return f"robot {self.model.name}: {groups}; generator {self.generator.name}"
-
-
-def robot_urdf(name: str) -> Path:
-    """URDF of a robot that is known by name (see `resources.robot_file`)."""
-    return robot_file(name)
 
 
 def load_robot(robot: str | Path | GestureConfig = "demo", description: str = "") -> Robot:

@@ -20,14 +20,14 @@ from pipeline_auditor import Auditor
 from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.pipeline.build import load_robot, robot_urdf
+from speech_gesture_pkg.pipeline.build import load_robot
 from speech_gesture_pkg.pipeline.offline import OfflineRun, run_offline
-from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 from speech_gesture_pkg.trajectory.windows import TRANSPORT
 from speech_gesture_pkg.verification.motion_guarantees import urdf_limits
 
 ARM_LINK = re.compile(r"(left|right)_.*(arm|hand|shoulder|elbow|wrist|thumb|index|middle|ring|pinky|finger|palm)")
-CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})
+CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_file("demo"))})
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +97,12 @@ class Bodies:
 @pytest.fixture(scope="module")
 def bodies(robot) -> Bodies:
     rest = dict(zip(robot.retargeter.joint_names, robot.retargeter.rest, strict=True))
-    return Bodies(robot_urdf("demo"), rest)
+    return Bodies(robot_file("demo"), rest)
 
 
 def assert_guarantees(run: OfflineRun) -> int:
     """Every window of every controller, by the auditor; returns how many joints move."""
-    limits = urdf_limits(robot_urdf("demo").read_text(encoding="utf-8"))
+    limits = urdf_limits(robot_file("demo").read_text(encoding="utf-8"))
     moving, lead = 0, CONFIG.trajectory.lead
     for windows in run.windows.values():
         names = windows[0].joint_names

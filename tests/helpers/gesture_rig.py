@@ -21,9 +21,9 @@ from trajectory_msgs.msg import JointTrajectory
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.bags.messages import BagMessage
 from speech_gesture_pkg.config import GestureConfig
-from speech_gesture_pkg.pipeline.build import layout_of, load_robot, robot_urdf
+from speech_gesture_pkg.pipeline.build import layout_of, load_robot
 from speech_gesture_pkg.pipeline.diagnostic_keys import DiagnosticKey
-from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 from speech_gesture_pkg.ros.clock import seconds, time_from_seconds
 from speech_gesture_pkg.ros.sim_robot_node import DEMO_CONTROLLERS
 from speech_gesture_pkg.trajectory.windows import TRANSPORT
@@ -47,7 +47,7 @@ def one_arm(start: Callable[..., Any], **params: Any) -> Any:
 
 def rest_pose() -> dict[str, float]:
     """Joint name -> rest position of the demo humanoid, rad."""
-    config = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})
+    config = GestureConfig().with_values({"robot.urdf": str(robot_file("demo"))})
     layout = layout_of(load_robot(config), {}, config)
     rest = layout.rest_from(np.zeros(len(layout.joint_names)))
     return dict(zip(layout.joint_names, rest.tolist(), strict=True))

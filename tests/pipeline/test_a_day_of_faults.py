@@ -8,11 +8,11 @@ from pipeline_rig import Stage
 
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GROUPS, GestureConfig
-from speech_gesture_pkg.pipeline.build import load_robot, make_pipeline, robot_urdf
+from speech_gesture_pkg.pipeline.build import load_robot, make_pipeline
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 
-CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo"))})
+CONFIG = GestureConfig().with_values({"robot.urdf": str(robot_file("demo"))})
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,15 @@ from speech_gesture_pkg.audio.chunk import AudioChunk
 from speech_gesture_pkg.audio.files import read_audio
 from speech_gesture_pkg.config import GestureConfig
 from speech_gesture_pkg.errors import ConfigError, RobotError, SpeechGestureError
-from speech_gesture_pkg.pipeline.build import layout_of, load_robot, make_pipeline, robot_urdf
+from speech_gesture_pkg.pipeline.build import layout_of, load_robot, make_pipeline
 from speech_gesture_pkg.pipeline.offline import VirtualClock, run_offline
 from speech_gesture_pkg.pipeline.states import State
-from speech_gesture_pkg.resources import DEMO_AUDIO, resource
+from speech_gesture_pkg.resources import DEMO_AUDIO, resource, robot_file
 
 
 def config(**values) -> GestureConfig:
     names = {k.replace("__", "."): v for k, v in values.items()}
-    return GestureConfig().with_values({"robot.urdf": str(robot_urdf("demo")), **names})
+    return GestureConfig().with_values({"robot.urdf": str(robot_file("demo")), **names})
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def robot():
 
 
 def test_the_demo_robot_from_file_and_from_text(robot):
-    again = load_robot(GestureConfig(), robot_urdf("demo").read_text(encoding="utf-8"))
+    again = load_robot(GestureConfig(), robot_file("demo").read_text(encoding="utf-8"))
     assert again.retargeter.joint_names == robot.retargeter.joint_names
     assert "robot" in robot.summary
     assert "prosody" in robot.summary
@@ -87,7 +87,7 @@ def test_map_files_that_cannot_be_used_are_refused_or_ignored_but_never_a_traceb
 
 def test_an_unknown_bundled_robot_lists_the_known_ones():
     with pytest.raises(ConfigError, match="demo"):
-        robot_urdf("hal")
+        robot_file("hal")
 
 
 def test_the_calmer_of_the_robots_own_profile_and_the_parameters_holds(tmp_path):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from speech_gesture_pkg.errors import InputError
 from speech_gesture_pkg.lab.metrics.beats import central_speed
 from speech_gesture_pkg.lab.metrics.registry import METRICS, measure_all
 from speech_gesture_pkg.lab.metrics.result import Measurement, NotComputable
@@ -160,12 +159,6 @@ def arrays_of(sample: EvaluationSample) -> dict[str, np.ndarray]:
 def values_of(record: Mapping[str, Any]) -> dict[str, float]:
     """Metric -> number, of those that have one."""
     return {n: m["value"] for n, m in record["metrics"].items() if m["value"] is not None}
-
-
-def check_record(record: Mapping[str, Any], where: str) -> None:
-    """Raise InputError if `record` is none of this version."""
-    if record.get("schema") != SCHEMA:
-        raise InputError(f"{where} is a record of schema {record.get('schema')!r}; this version reads {SCHEMA}")
 
 
 def _finite(value: float) -> float | None:
