@@ -91,7 +91,7 @@ def setup(context: LaunchContext) -> list:
                 "file": audio,
                 "loop": loop,
                 "start_delay": float(args["start_delay"]),
-                "wait_for_node": "speech_gesture",
+                "wait_for_nodes": ["speech_gesture", *(["bag_recorder"] if args["record"] else [])],
                 "lead_s": 0.5 if args["sync_mode"] == "stamp" else 0.0,
             }
         ],

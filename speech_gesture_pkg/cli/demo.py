@@ -94,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
             url = viewer.output().partition("http://")[2].split()[0]  # another port than asked for if that was taken
             print(f"watch it at http://{url} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
         time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo
-        player = start("wav_player_node", {"file": str(audio_path), "loop": not headless, "exit_at_end": True})
+        sound = {"file": str(audio_path), "loop": not headless, "exit_at_end": True}
+        player = start("wav_player_node", {**sound, "wait_for_nodes": ["speech_gesture", "bag_recorder"]})
         if headless:
             _play(player, processes, audio.duration)
         else:

@@ -76,7 +76,7 @@ class WavPlayer(Node):
         )
         self._delay = declare(self, "start_delay", 0.0, "Wait before the first message, s.", 0.0, 600.0)
         self._wait = declare(self, "wait_for_subscriber", True, "Wait for a subscriber, then for start_delay.")
-        self._listener = declare(self, "wait_for_node", "", "Wait until a node of this name subscribes; empty = any.")
+        self._listeners = declare(self, "wait_for_nodes", [], "Wait until nodes of these names subscribe; empty = any.")
         self._exit = declare(self, "exit_at_end", True, "End the process after the last message (not with loop).")
         rate = declare(self, "sample_rate", SAMPLE_RATE, "Sample rate of the messages, Hz.", 4000, 192000)
         channels = declare(self, "channels", 1, "Channels of the messages (copies of one).", 1, 32)
@@ -124,12 +124,13 @@ class WavPlayer(Node):
             self._sent += 1
 
     def _heard(self) -> bool:
-        """Whether the one that the audio is for has subscribed."""
+        """Whether those that the audio is for have subscribed, and are connected."""
         publisher = self._audio.publisher
-        if not self._listener:
-            return publisher.get_subscription_count() > 0
+        connected = publisher.get_subscription_count()
+        if not self._listeners:
+            return connected > 0
         infos = self.get_subscriptions_info_by_topic(publisher.topic_name)
-        return any(i.node_name == self._listener for i in infos)
+        return {i.node_name for i in infos} >= set(self._listeners) and connected >= len(self._listeners)
 
     def _chunk(self, number: int) -> np.ndarray:
         """Samples of message `number` [N]; empty beyond the end."""

@@ -11,6 +11,8 @@ import soundfile
 pytest.importorskip("rclpy", reason="rclpy is not installed; install the extra `ros`")
 from std_msgs.msg import Float32MultiArray, Int16MultiArray, UInt8MultiArray
 
+from speech_gesture_pkg.bags.messages import read_bag
+
 
 @pytest.fixture
 def tone(tmp_path):
@@ -99,3 +101,18 @@ def test_a_file_that_is_cut_is_played_as_far_as_it_goes(probe, start, tone):
     np.testing.assert_array_equal(np.concatenate([m.data for m in got]), samples[:4800])
     assert "[WARN]" in player.output
     assert "is cut: its header tells 0.50 s: read as far as there are samples, 0.30 s" in player.output
+
+
+def test_waits_for_every_node_that_is_to_listen(probe, start, tone, tmp_path):
+    path, samples = tone
+    got = probe.collect(Int16MultiArray, "audio")
+    player = start("wav_player_node", file=path, wait_for_nodes="[probe, bag_recorder]")
+    probe.wait(lambda: probe.node.count_publishers("audio"))
+    end = time.monotonic() + 0.3
+    probe.wait(lambda: time.monotonic() > end)
+    assert not got
+    recorder = start("recorder", out=tmp_path / "bag")
+    assert player.wait() == 0
+    assert recorder.stop() == 0
+    recorded = [m.data.data for m in read_bag(tmp_path / "bag", topics=("/audio",))]
+    np.testing.assert_array_equal(np.concatenate(recorded), samples)
