@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from speech_gesture_pkg.features.accents import AccentTracker
 from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import face, hands, idle, random_streams, strokes
-from speech_gesture_pkg.generators.prosody.accents import AccentTracker
 from speech_gesture_pkg.generators.prosody.arms import ARM_JOINTS, PALM, POSITION, arm_rotations, solve_arm
 from speech_gesture_pkg.generators.prosody.segments import PEAK_ACCELERATION, Segments
 from speech_gesture_pkg.motion.frames import MotionFrames

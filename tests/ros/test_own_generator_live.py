@@ -63,9 +63,8 @@ def test_the_node_reads_an_audio_type_of_ones_own(probe, start, demo_urdf):
     probe.wait(watch.moving, 20.0)
     speaker.stop()
     out = probe.node.create_publisher(String, "audio", 10)
-    probe.wait(out.get_subscription_count)
-    out.publish(String(data="{}"))
-    probe.wait(lambda: told(gesture.output, "own_audio_type:JSON_AUDIO cannot read a message", "KeyError: 'rate'"))
+    refused = ("own_audio_type:JSON_AUDIO cannot read a message", "KeyError: 'rate'")
+    probe.say(out, [String(data="{}")], lambda: told(gesture.output, *refused))
     assert gesture.stop() == 0
     assert "Traceback" not in gesture.output
 
