@@ -11,11 +11,10 @@ import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
 from speech_gesture_pkg.errors import ConfigError
-from speech_gesture_pkg.features.extractor import SpeechFeatureExtractor
 from speech_gesture_pkg.generators.base import Style, usable_samples
+from speech_gesture_pkg.generators.listening import SpeechListener
 from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import face, idle, planner
-from speech_gesture_pkg.generators.prosody.accents import Event
 from speech_gesture_pkg.generators.prosody.arms import ARM_JOINTS, arm_rotations
 from speech_gesture_pkg.generators.prosody.limbs import HOLD, LEFT_ARM, PREPARATION, REST, RETRACTION, RIGHT_ARM, STROKE
 from speech_gesture_pkg.generators.prosody.state import (
@@ -33,8 +32,7 @@ from speech_gesture_pkg.motion.parts import ARKIT_NAMES, PARTS
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 
 _FPS = planner.FPS
-_LOOKAHEAD = 2400
-"""Samples (0.15 s)."""
+_LOOKAHEAD_S = 0.15
 _GAIN_STEP = 0.22
 """Share of the way that each of three cascaded low-pass stages goes per frame (time constant 0.13 s)."""
 _MOST_DRIFT = 1.3
@@ -58,11 +56,11 @@ class ProsodyGenerator:
     name = "prosody"
     fps = float(_FPS)
     hop_frames = 1
-    lookahead_s = _LOOKAHEAD / SAMPLE_RATE
+    lookahead_s = _LOOKAHEAD_S
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
-        self._extractor = SpeechFeatureExtractor()
+        self._listener = SpeechListener(_FPS, _LOOKAHEAD_S)
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> ProsodyState:
         """A person at rest, before the first sample.
@@ -72,7 +70,7 @@ class ProsodyGenerator:
         """
         if speaker is not None:
             raise ConfigError(f"speaker {speaker!r} is unknown; the prosody generator has no speakers, leave it empty")
-        return ProsodyState.fresh(self._extractor.start(), int(seed), style or Style())
+        return ProsodyState.fresh(self._listener.start(), int(seed), style or Style())
 
     def step(
         self, audio: AudioChunk, state: ProsodyState, style: Style | None = None
@@ -86,15 +84,8 @@ class ProsodyGenerator:
         state = state.copy()
         if style is not None:
             state.style = style
-        if state.start is None:
-            state.start = audio.start
-        state.audio = np.concatenate([state.audio, samples])
-        total = state.used + len(state.audio)
-        due = (total - _LOOKAHEAD) * _FPS // SAMPLE_RATE + 1 if total >= _LOOKAHEAD else 0
-        frames = self._frames(state, max(0, due - state.frames))
-        # a slice would keep the whole chunk alive
-        state.audio = state.audio.copy()
-        return frames, state
+        due = self._listener.take(state.listening, samples, audio.start)
+        return self._frames(state, max(0, due - state.frames)), state
 
     def _frames(self, state: ProsodyState, count: int) -> MotionFrames:
         """Make the next `count` frames, changing the state."""
@@ -111,7 +102,7 @@ class ProsodyGenerator:
         return MotionFrames(
             poses=poses,
             fps=self.fps,
-            start=(state.start or 0.0) + first / self.fps,
+            start=(state.listening.start or 0.0) + first / self.fps,
             translation=ch.root_translation(vectors),
             expression=np.zeros((count, 0)),
             face=weights,
@@ -122,14 +113,18 @@ class ProsodyGenerator:
     def _one(self, state: ProsodyState, x: np.ndarray, pose: np.ndarray, weights: np.ndarray) -> int:
         """One frame: its motion vector, joints and face are written to the given rows; its phase is returned."""
         frame, style = state.frames, state.style
-        events = self._listen(state, frame)
-        speaking = state.tracker.speaking
-        blink = planner.update(state.plan, state.limbs, frame, events, state.tracker.gap_s, style)
+        heard = self._listener.hear(state.listening, frame, style.rate)
+        tracker = state.listening.tracker
+        bands = face.features(heard.features.log_mel).tolist()
+        columns = (heard.features.energy_db.tolist(), bands, heard.peak_db, heard.features.voicing.tolist())
+        for number, row in enumerate(zip(*columns, heard.speaking, strict=True), heard.features.first):
+            state.mouth.push(number, *row)
+        blink = planner.update(state.plan, state.limbs, frame, heard.events, tracker.gap_s, style)
         limit = (15.0 + 14.0 * style.amplitude + 20.0 * max(style.amplitude - 1.0, 0.0)) / _FPS**2
         state.limbs.advance(frame, state.segments, limit)
 
         low_pass = state.gains
-        low_pass[0] += _GAIN_STEP * (gains(style, float(speaking)) - low_pass[0])
+        low_pass[0] += _GAIN_STEP * (gains(style, float(tracker.speaking)) - low_pass[0])
         low_pass[1] += _GAIN_STEP * (low_pass[0] - low_pass[1])
         low_pass[2] += _GAIN_STEP * (low_pass[1] - low_pass[2])
         gain = low_pass[2]
@@ -160,27 +155,6 @@ class ProsodyGenerator:
         state.frames += 1
         left, right = state.limbs.phases[LEFT_ARM], state.limbs.phases[RIGHT_ARM]
         return left if _PHASE_ORDER[left] >= _PHASE_ORDER[right] else right
-
-    def _listen(self, state: ProsodyState, frame: int) -> list[Event]:
-        """Take the audio up to this frame's look-ahead; its features go to the tracker and the mouth.
-
-        Features are always computed in these same pieces, so that the chunks in which audio arrives cannot change
-        even the last bit.
-        """
-        # frame k needs the samples up to ceil(k * 16000 / 30) + look-ahead
-        size = -(-frame * SAMPLE_RATE // _FPS) + _LOOKAHEAD - state.used
-        features, state.features = self._extractor.step(state.audio[:size], state.features)
-        state.audio = state.audio[size:]
-        state.used += size
-        events: list[Event] = []
-        tracker = state.tracker
-        tracker.eager = state.style.rate
-        columns = (features.energy_db, features.onset, features.f0_hz, features.voicing)
-        rows = zip(*(c.tolist() for c in columns), face.features(features.log_mel).tolist(), strict=True)
-        for number, (energy_db, onset, f0_hz, voicing, bands) in enumerate(rows, features.first):
-            events += tracker.push(energy_db, onset, f0_hz, voicing)
-            state.mouth.push(number, energy_db, bands, tracker.peak_db, voicing, tracker.speaking)
-        return events
 
     def _breathe(self, state: ProsodyState, x: np.ndarray) -> None:
         """Chest and shoulders rise with the breath; each breath has its own length."""

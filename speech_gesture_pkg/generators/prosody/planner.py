@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from speech_gesture_pkg.features.accents import Event
 from speech_gesture_pkg.generators.base import Style
 from speech_gesture_pkg.generators.prosody import hands, head, random_streams, strokes, torso
 from speech_gesture_pkg.generators.prosody import planner_rules as rules
-from speech_gesture_pkg.generators.prosody.accents import Event
 from speech_gesture_pkg.generators.prosody.arms import POSITION, SHAPE
 from speech_gesture_pkg.generators.prosody.hand_placement import confined, fresh_place, rest_pose, scaled, wandered
 from speech_gesture_pkg.generators.prosody.limbs import (

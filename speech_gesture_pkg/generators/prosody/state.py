@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speech_gesture_pkg.features.extractor import FeatureState
 from speech_gesture_pkg.generators.base import Style
+from speech_gesture_pkg.generators.listening import Listening
 from speech_gesture_pkg.generators.prosody import channels as ch
 from speech_gesture_pkg.generators.prosody import strokes
-from speech_gesture_pkg.generators.prosody.accents import AccentTracker
 from speech_gesture_pkg.generators.prosody.arms import solve_arm
 from speech_gesture_pkg.generators.prosody.face import Mouth
 from speech_gesture_pkg.generators.prosody.idle import Drift
@@ -45,25 +44,18 @@ class ProsodyState:
     """State between two steps. `step` works on a `copy`, so a state handed out is never changed.
 
     Attributes:
-        start: stream time of the first sample, seconds; None before the first chunk.
-        used: audio samples that frames have used.
-        audio: samples that no frame has used yet. Shape [N], float32.
+        listening: how far the audio was heard.
         frames: motion frames made.
-        features: of the feature extractor.
         style, seed: as given.
-        tracker, plan, limbs, segments, drift, mouth: of the parts of the generator.
+        plan, limbs, segments, drift, mouth: of the parts of the generator.
         gains: three cascaded low-pass stages of the gains. Shape [3, 5].
         breath: phase of the running breath in [0, 1).
     """
 
-    start: float | None
-    used: int
-    audio: np.ndarray
+    listening: Listening
     frames: int
-    features: FeatureState
     style: Style
     seed: int
-    tracker: AccentTracker
     plan: GesturePlan
     limbs: Limbs
     segments: Segments
@@ -73,17 +65,13 @@ class ProsodyState:
     breath: float
 
     @staticmethod
-    def fresh(features: FeatureState, seed: int, style: Style) -> ProsodyState:
+    def fresh(listening: Listening, seed: int, style: Style) -> ProsodyState:
         """State before the first sample: a person standing at rest."""
         return ProsodyState(
-            start=None,
-            used=0,
-            audio=np.zeros(0, np.float32),
+            listening=listening,
             frames=0,
-            features=features,
             style=style,
             seed=seed,
-            tracker=AccentTracker(),
             plan=GesturePlan(seed),
             limbs=Limbs(),
             segments=Segments.at_rest(REST_VECTOR),
@@ -96,14 +84,10 @@ class ProsodyState:
     def copy(self) -> ProsodyState:
         """An independent copy."""
         return ProsodyState(
-            self.start,
-            self.used,
-            self.audio,
+            self.listening.copy(),
             self.frames,
-            self.features,
             self.style,
             self.seed,
-            self.tracker.copy(),
             self.plan.copy(),
             self.limbs.copy(),
             self.segments.copy(),

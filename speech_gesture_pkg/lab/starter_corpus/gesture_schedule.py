@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
+from speech_gesture_pkg.features.accents import AccentTracker
 from speech_gesture_pkg.features.extractor import HOP_S, SpeechFeatureExtractor
-from speech_gesture_pkg.generators.prosody.accents import AccentTracker
 from speech_gesture_pkg.lab.starter_corpus.library import BEATS, MEANING, Gesture, Library
 
 _FOUND_LATE_S = 0.02
