@@ -24,7 +24,7 @@ from speech_gesture_pkg.cli.common import (
     writable_folder,
 )
 from speech_gesture_pkg.cli.processes import NodeProcess, isolated_environment, stop_all
-from speech_gesture_pkg.config import SYNC_MODES
+from speech_gesture_pkg.config import NODE, SYNC_MODES
 from speech_gesture_pkg.config_files import controller_joints, load_yaml
 from speech_gesture_pkg.errors import SpeechGestureError
 from speech_gesture_pkg.pipeline.build import Robot, calmed, layout_of, load_robot
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"watch it at http://{url} (Ctrl-C ends the demo)", file=sys.stderr, flush=True)
         time.sleep(SETTLE)  # seen, not waited for: the approach and some idle motion belong to the demo
         sound = {"file": str(audio_path), "loop": not headless, "exit_at_end": True}
-        player = start("wav_player_node", {**sound, "wait_for_nodes": ["speech_gesture", "bag_recorder"]})
+        player = start("wav_player_node", {**sound, "wait_for_nodes": [NODE, "bag_recorder"]})
         if headless:
             _play(player, processes, audio.duration)
         else:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from speech_gesture_pkg.features.extractor import FeatureFrames
 
 HOP_S = 0.01
 DECIDE_FRAMES = 4
@@ -42,6 +45,12 @@ class Event:
 
     kind: str
     strength: float = 1.0
+
+
+def tracker_input(features: FeatureFrames) -> Iterator[tuple[float, float, float, float]]:
+    """What `AccentTracker.push` takes, frame by frame."""
+    columns = (features.energy_db, features.onset, features.f0_hz, features.voicing)
+    return zip(*(c.tolist() for c in columns), strict=True)
 
 
 class AccentTracker:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE
-from speech_gesture_pkg.features.accents import AccentTracker, Event
+from speech_gesture_pkg.features.accents import AccentTracker, Event, tracker_input
 from speech_gesture_pkg.features.extractor import FeatureFrames, FeatureState, SpeechFeatureExtractor
 
 
@@ -49,6 +49,10 @@ class Listening:
         """An independent copy."""
         return Listening(self.start, self.used, self.audio, self.features, self.tracker.copy())
 
+    def let_go(self) -> None:
+        """Keep nothing of the audio that was used: the rest is a slice, which would keep the whole chunk alive."""
+        self.audio = self.audio.copy()
+
 
 class SpeechListener:
     """Cuts audio into what each motion frame may hear: everything up to its own time plus the look-ahead.
@@ -70,12 +74,11 @@ class SpeechListener:
         """Add samples [N] that begin at stream time `start`; how many motion frames the stream is good for so far."""
         if state.start is None:
             state.start = start
-        # copied: a slice would keep the whole chunk alive
         state.audio = np.concatenate([state.audio, samples])
         total = state.used + len(state.audio)
         return (total - self.lookahead) * self.fps // SAMPLE_RATE + 1 if total >= self.lookahead else 0
 
-    def hear(self, state: Listening, frame: int, eager: float = 1.0) -> Heard:
+    def hear(self, state: Listening, frame: int, eager: float) -> Heard:
         """Hear what motion frame `frame` may hear and the one before it might not; frames come in order.
 
         Features are always computed in these same pieces, so that the chunks in which audio arrives cannot change
@@ -94,8 +97,7 @@ class SpeechListener:
         tracker = state.tracker
         tracker.eager = eager
         heard = Heard([], features, [], [])
-        columns = (features.energy_db, features.onset, features.f0_hz, features.voicing)
-        for values in zip(*(c.tolist() for c in columns), strict=True):
+        for values in tracker_input(features):
             heard.events.extend(tracker.push(*values))
             heard.peak_db.append(tracker.peak_db)
             heard.speaking.append(tracker.speaking)

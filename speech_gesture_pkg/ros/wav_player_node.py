@@ -124,7 +124,7 @@ class WavPlayer(Node):
             self._sent += 1
 
     def _heard(self) -> bool:
-        """Whether those that the audio is for have subscribed, and are connected."""
+        """Whether those that the audio is for have subscribed, and as many are connected."""
         publisher = self._audio.publisher
         connected = publisher.get_subscription_count()
         if not self._listeners:

@@ -87,20 +87,21 @@ class Probe:
         """As `poll`, with callbacks running."""
         return poll(condition, timeout, lambda: self._executor.spin_once(timeout_sec=0.02))
 
-    def say(self, publisher: Any, messages: Sequence[Any], condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+    def say(self, publisher: Any, messages: Sequence[Any], condition: Callable[[], Any], timeout: float = 10.0) -> int:
         """Publish messages, again every 0.5 s until the condition holds: a subscriber that was just found may not know
-        its publisher yet, and drops what comes.
+        its publisher yet, and drops what comes. Returns how often they were published.
         """
-        due = [0.0]
+        said: list[float] = []
 
         def met() -> Any:
-            if time.monotonic() > due[0]:
-                due[0] = time.monotonic() + 0.5
+            if not said or time.monotonic() > said[-1] + 0.5:
+                said.append(time.monotonic())
                 for message in messages:
                     publisher.publish(message)
             return condition()
 
-        return self.wait(met, timeout)
+        self.wait(met, timeout)
+        return len(said)
 
     def collect(self, kind: Any, topic: str, qos: Any = 100, raw: bool = False) -> list[Any]:
         """A list that fills with the messages of a topic; `raw`: serialized, for many large ones."""

@@ -32,7 +32,6 @@ from speech_gesture_pkg.motion.parts import ARKIT_NAMES, PARTS
 from speech_gesture_pkg.motion.skeleton import JOINT_INDEX, NUM_JOINTS
 
 _FPS = planner.FPS
-_LOOKAHEAD_S = 0.15
 _GAIN_STEP = 0.22
 """Share of the way that each of three cascaded low-pass stages goes per frame (time constant 0.13 s)."""
 _MOST_DRIFT = 1.3
@@ -56,11 +55,11 @@ class ProsodyGenerator:
     name = "prosody"
     fps = float(_FPS)
     hop_frames = 1
-    lookahead_s = _LOOKAHEAD_S
+    lookahead_s = 0.15
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
-        self._listener = SpeechListener(_FPS, _LOOKAHEAD_S)
+        self._listener = SpeechListener(_FPS, self.lookahead_s)
 
     def start(self, seed: int = 0, speaker: str | None = None, style: Style | None = None) -> ProsodyState:
         """A person at rest, before the first sample.
@@ -85,7 +84,9 @@ class ProsodyGenerator:
         if style is not None:
             state.style = style
         due = self._listener.take(state.listening, samples, audio.start)
-        return self._frames(state, max(0, due - state.frames)), state
+        frames = self._frames(state, max(0, due - state.frames))
+        state.listening.let_go()
+        return frames, state
 
     def _frames(self, state: ProsodyState, count: int) -> MotionFrames:
         """Make the next `count` frames, changing the state."""

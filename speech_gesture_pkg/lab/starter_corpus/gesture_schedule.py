@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_gesture_pkg.audio.chunk import SAMPLE_RATE, AudioChunk
-from speech_gesture_pkg.features.accents import AccentTracker
+from speech_gesture_pkg.features.accents import AccentTracker, tracker_input
 from speech_gesture_pkg.features.extractor import HOP_S, SpeechFeatureExtractor
 from speech_gesture_pkg.lab.starter_corpus.library import BEATS, MEANING, Gesture, Library
 
@@ -114,8 +114,7 @@ def phrases_of(audio: AudioChunk) -> list[Phrase]:
     phrases: list[Phrase] = []
     begin: float | None = None
     accents: list[Accent] = []
-    columns = zip(*(c.tolist() for c in (frames.energy_db, frames.onset, frames.f0_hz, frames.voicing)), strict=True)
-    for number, values in enumerate(columns):
+    for number, values in enumerate(tracker_input(frames)):
         now = number * HOP_S
         for event in tracker.push(*values):
             if event.kind == "start":
